@@ -1,0 +1,1 @@
+//! The people's plane: management API, OpenAPI, Swagger UI

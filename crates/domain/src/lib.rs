@@ -1,0 +1,38 @@
+//! The words of Keyward and its one decision.
+//!
+//! Everything here is pure: no I/O, no clock, no random source, no logging. Time and entropy come in as
+//! arguments, so every rule can be tested with a table. Who adds a condition to a key adds it here: a field of
+//! [`KeyRecord`], a step of [`decide`], a [`Reason`], and a row in its tests.
+
+mod address;
+mod decision;
+mod id;
+mod key;
+mod path;
+mod route;
+mod secret;
+mod site;
+mod text;
+mod time;
+mod use_case;
+mod user;
+mod window;
+
+pub use address::{AddressFault, AddressRule, ClientAddress, MAX_ADDRESSES};
+pub use decision::{KeyRecord, OwnerRecord, Reason, RequestFacts, RequestSite, decide, decide_management};
+pub use id::{AuditId, IdFault, KeyId, UserId};
+pub use key::{Key, KeyPatch, KeyStatus, RESTORE_DAYS, RateLimit, RateLimitFault, TransitionFault};
+pub use path::{PathFault, StrictPath};
+pub use route::{RouteMatch, Template, TemplateFault};
+pub use secret::{
+    Checksum, CredentialFault, Fingerprint, FingerprintFault, ForeignSecretFault, Hint, MAX_SECRET_BYTES,
+    Prefix, PrefixFault, Presented, Secret, SecretFormat,
+};
+pub use site::{Site, SiteFault, SiteId, SiteName, SiteRule, SiteStatus};
+pub use text::{Description, Email, Name, TextFault};
+pub use time::{Revision, Timestamp, TimestampFault};
+pub use use_case::{
+    MANAGEMENT, RoutePattern, UseCase, UseCaseCatalogue, UseCaseFault, UseCaseName, UseCaseNo,
+};
+pub use user::{Role, User, UserPatch, UserStatus};
+pub use window::{Quota, Taken, minute_of, take};

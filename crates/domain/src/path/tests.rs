@@ -1,0 +1,182 @@
+use super::*;
+use proptest::prelude::*;
+
+fn fault(path: &str) -> Option<PathFault> {
+    StrictPath::parse(path.as_bytes()).err()
+}
+
+#[test]
+fn plain_paths_pass_unchanged() {
+    for path in [
+        "/",
+        "/api/1",
+        "/api/1/",
+        "/api/1/x.y/~z",
+        "/a/.well-known/b",
+        "/a/..b",
+        "/a/b..",
+        "/a/100%25",
+        "/a/%20b",
+        "/a/caf%C3%A9",
+        "/a/%F0%9F%94%91",
+        "/a/b;v=2",
+        "/a/%3Fq",
+        "/a/%7Eme",
+        "/a/{x}|^",
+        "/a/%25zz",
+    ] {
+        assert_eq!(StrictPath::parse(path.as_bytes()).map(|p| p.as_str()), Ok(path));
+    }
+}
+
+#[test]
+fn p1_to_p9_ambiguous_paths_are_refused_not_cleaned() {
+    use PathFault::*;
+    let table = [
+        ("//api/2/x", EmptySegment),
+        ("/api//2/x", EmptySegment),
+        ("///api/2/x", EmptySegment),
+        ("//", EmptySegment),
+        ("/api/1//", EmptySegment),
+        ("/api/1/../2/x", DotSegment),
+        ("/api/1/./x", DotSegment),
+        ("/api/1/..", DotSegment),
+        ("/api/1/...", DotSegment),
+        ("/api/1/..%20/2", DotSegment),
+        ("/api/1/%2e%2e/2/x", NeedlessEscape),
+        ("/api/1/.%2e/2", NeedlessEscape),
+        ("/api/1/%2E./2", NeedlessEscape),
+        ("/api/1%2f..%2f2/x", DotSegment),
+        ("/api%2f2/x", EscapedSlash),
+        ("/api/1/..%2f..%2fswagger", DotSegment),
+        ("/api/1%5c..%5c2", Backslash),
+        ("/api\\2\\x", Backslash),
+        ("/api/1/..;/2", DotSegment),
+        ("/api/1/..;x=1/2", DotSegment),
+        ("/api/1/..%3b/2", DotSegment),
+        ("/api/1;x=/../2", DotSegment),
+        ("/api/%2532/x", DoubleEscape),
+        ("/api/%252532/x", DoubleEscape),
+        ("/api/1/%25u002f", DoubleEscape),
+        ("/%61pi/2/x", NeedlessEscape),
+        ("/api/%32/x", NeedlessEscape),
+        ("/a\0", RawByte),
+        ("/a\tb", RawByte),
+        ("/a\rb", RawByte),
+        ("/a\nb", RawByte),
+        ("/a\x7f", RawByte),
+        ("/a b", RawByte),
+        ("/api/１/y", RawByte),
+        ("/a%00", EscapedControl),
+        ("/a%09", EscapedControl),
+        ("/a%0a", EscapedControl),
+        ("/a%0d", EscapedControl),
+        ("/a%7f", EscapedControl),
+        ("/%c0%af", NotUtf8),
+        ("/%c0%ae%c0%ae", NotUtf8),
+        ("/%e2%82", NotUtf8),
+        ("/%ed%a0%80", NotUtf8),
+        ("/%80", NotUtf8),
+        ("/%u002f", BadEscape),
+        ("/%zz", BadEscape),
+        ("/%2", BadEscape),
+        ("/%", BadEscape),
+        ("/a#b", Delimiter),
+        ("/a?b", Delimiter),
+        ("api", NotAbsolute),
+        ("", NotAbsolute),
+        ("*", NotAbsolute),
+    ];
+    for (path, wanted) in table {
+        assert_eq!(fault(path), Some(wanted), "{path:?}");
+    }
+    assert_eq!(fault(&format!("/{}", "a".repeat(8192))), Some(TooLong));
+}
+
+#[test]
+fn p3_encoded_slashes_never_hide_dots() {
+    let parse = |path: &'static str| StrictPath::parse_with_encoded_slashes(path.as_bytes());
+    assert_eq!(parse("/api/1/a%2Fb").map(|p| p.encoded_slash()), Ok(Some(8)));
+    for path in [
+        "/api/1/..%2fb",
+        "/api/1/a%2f..%2fb",
+        "/api/1/a%2f..",
+        "/api/1/a%2f.;x%2fb",
+    ] {
+        assert_eq!(parse(path).err(), Some(PathFault::DotSegment), "{path}");
+    }
+}
+
+#[test]
+fn m5_a_prefix_holds_by_whole_plain_segments() {
+    let under = |path: &str| StrictPath::parse(path.as_bytes()).is_ok_and(|p| p.is_plainly_under("/swagger"));
+    for path in [
+        "/swagger",
+        "/swagger/",
+        "/swagger/index.html",
+        "/swagger/v1/swagger.json",
+    ] {
+        assert!(under(path), "{path}");
+    }
+    for path in [
+        "/swaggerx",
+        "/swagger..",
+        "/SWAGGER",
+        "/swagger;a=b",
+        "/swagger/..;/api/2",
+        "/swagger/a;b",
+        "/swagger/%20",
+        "/swagger/%252e%252e/api/2",
+        "/swagger%2f..%2fapi/2",
+        "/api/swagger",
+    ] {
+        assert!(!under(path), "{path}");
+    }
+}
+
+/// What the most lenient reader could make of a path: decodes twice, takes `\` for `/`, cuts parameters, resolves dots.
+fn lenient(path: &str) -> Vec<String> {
+    let decode = |bytes: Vec<u8>| {
+        let (mut out, mut rest) = (Vec::new(), &bytes[..]);
+        while !rest.is_empty() {
+            let (byte, after) = next_decoded(rest).unwrap_or((rest[0], &rest[1..]));
+            out.push(byte);
+            rest = after;
+        }
+        out
+    };
+    let twice = decode(decode(path.as_bytes().to_vec()));
+    let text = String::from_utf8_lossy(&twice).replace('\\', "/");
+    let mut stack: Vec<String> = Vec::new();
+    for segment in text
+        .split('/')
+        .map(|s| s.split(';').next().unwrap_or("").trim_matches(' '))
+    {
+        match segment {
+            "" | "." => {}
+            ".." => drop(stack.pop()),
+            other => stack.push(other.to_owned()),
+        }
+    }
+    stack
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(20_000))]
+
+    #[test]
+    fn no_accepted_path_leads_a_lenient_reader_out_of_its_prefix(
+        tail in "([a2./;\\\\ ]|%2e|%2f|%25|%5c|%3b|%20|%00|%c0%af|\\.\\.|/){0,12}"
+    ) {
+        let path = format!("/api/1/{tail}");
+        if let Ok(path) = StrictPath::parse(path.as_bytes()) {
+            let read = lenient(path.as_str());
+            prop_assert!(read.starts_with(&["api".to_owned(), "1".to_owned()]), "{path:?} reads as {read:?}");
+        }
+    }
+
+    #[test]
+    fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        let _ = StrictPath::parse_with_encoded_slashes(&bytes);
+    }
+}

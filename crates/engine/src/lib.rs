@@ -1,0 +1,1 @@
+//! The replica, authenticate() and the use cases that change keys, users and sites

@@ -1,0 +1,1 @@
+//! The limiter: exact requests-per-minute windows

@@ -1,0 +1,1 @@
+//! The storage port, its conformance suite and the database adapters
