@@ -1,1 +1,14 @@
-//! The storage port, its conformance suite and the database adapters
+//! The storage port, the conformance suite that every adapter must pass, and the adapters.
+//!
+//! The port speaks domain types only. Each mutating method is one atomic command: it raises the revision, stamps the
+//! rows that it changes with it, and writes its audit event, or it does nothing at all. No transaction and no SQL type
+//! crosses the port. Who adds an adapter writes a module beside [`sqlite`] and runs [`conformance`] against it.
+
+mod error;
+mod port;
+
+pub use error::{Duplicate, StoreError};
+pub use port::{
+    AuditActor, AuditEvent, AuditOutcome, AuditQuery, Change, Feed, IdempotencyClaim, Inserted, KeyQuery,
+    KeyState, KeyStatusFilter, LastUsed, Period, Store, UsageBatch, UsageBucket, UsageCount, UserQuery,
+};

@@ -1,0 +1,439 @@
+//! The port: what Keyward asks of a database.
+
+use crate::StoreError;
+use async_trait::async_trait;
+use keyward_domain::{
+    AddressRule, AuditId, Email, Fingerprint, Key, KeyId, KeyStatus, RateLimit, Reason, Revision, Site,
+    SiteId, SiteName, SiteRule, Timestamp, UseCaseName, User, UserId,
+};
+use std::net::IpAddr;
+use std::path::Path;
+
+/// A database that holds users, sites, keys, their audit log and their usage.
+///
+/// Order of truth: `revision` is raised by one by every committed change, so commits are totally ordered, and
+/// [`Store::changes_since`] is a complete feed. Entities returned carry the revision of their last change; a mutating
+/// method that takes `expected` changes nothing unless the row is still at it ([`StoreError::Conflict`]).
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// The revision of the last committed change.
+    async fn revision(&self) -> Result<Revision, StoreError>;
+
+    /// Visits everything that a replica holds, as of one instant: all users (deleted ones too), all sites, all keys that
+    /// are not deleted, in this order. Returns the revision of that instant.
+    async fn load(&self, visit: &mut (dyn FnMut(Change) + Send)) -> Result<Revision, StoreError>;
+
+    /// Everything that changed after a revision, in its state as of one instant; deleted keys come as such.
+    async fn changes_since(&self, after: Revision) -> Result<Feed, StoreError>;
+
+    /// Finds a key, deleted or not.
+    async fn find_key(&self, id: KeyId) -> Result<Option<Key>, StoreError>;
+
+    /// Lists keys, newest first (by id, descending).
+    async fn list_keys(&self, query: &KeyQuery) -> Result<Vec<Key>, StoreError>;
+
+    /// Adds a key.
+    async fn insert_key(
+        &self,
+        key: &Key,
+        audit: &AuditEvent,
+        once: Option<&IdempotencyClaim>,
+    ) -> Result<Inserted, StoreError>;
+
+    /// Puts a key's new state in place of the one at revision `expected`. Id, owner, use case, fingerprint, hint,
+    /// creation and expiry are not written.
+    async fn update_key(
+        &self,
+        key: &Key,
+        expected: Revision,
+        audit: &AuditEvent,
+    ) -> Result<Revision, StoreError>;
+
+    /// Adds many keys in one command: all or none. `progress` is told how many rows are written so far.
+    async fn import_keys(
+        &self,
+        keys: &[Key],
+        audit: &AuditEvent,
+        progress: &(dyn Fn(usize) + Sync),
+    ) -> Result<Revision, StoreError>;
+
+    /// Lists up to `most` keys that were deleted before an instant, oldest id first.
+    async fn list_purgeable_keys(&self, deleted_before: Timestamp, most: u32)
+    -> Result<Vec<Key>, StoreError>;
+
+    /// Removes a deleted key for good, its fingerprint and usage with it.
+    async fn purge_key(
+        &self,
+        id: KeyId,
+        expected: Revision,
+        audit: &AuditEvent,
+    ) -> Result<Revision, StoreError>;
+
+    /// Finds a user, deleted or not.
+    async fn find_user(&self, id: UserId) -> Result<Option<User>, StoreError>;
+
+    /// Finds a user that is not deleted by address.
+    async fn find_user_by_email(&self, email: &Email) -> Result<Option<User>, StoreError>;
+
+    /// Lists users, newest first (by id, descending).
+    async fn list_users(&self, query: &UserQuery) -> Result<Vec<User>, StoreError>;
+
+    /// Adds a user.
+    async fn insert_user(
+        &self,
+        user: &User,
+        audit: &AuditEvent,
+        once: Option<&IdempotencyClaim>,
+    ) -> Result<Inserted, StoreError>;
+
+    /// Puts a user's new state in place of the one at revision `expected`. Id, e-mail and creation are not written.
+    async fn update_user(
+        &self,
+        user: &User,
+        expected: Revision,
+        audit: &AuditEvent,
+    ) -> Result<Revision, StoreError>;
+
+    /// Lists all sites by name.
+    async fn list_sites(&self) -> Result<Vec<Site>, StoreError>;
+
+    /// Finds a site by name.
+    async fn find_site(&self, name: &SiteName) -> Result<Option<Site>, StoreError>;
+
+    /// Adds a site; the store gives it its number, so `site.id` is not read. The new site's name is the
+    /// [`Inserted::Replay`] target.
+    async fn insert_site(
+        &self,
+        site: &Site,
+        audit: &AuditEvent,
+        once: Option<&IdempotencyClaim>,
+    ) -> Result<Inserted, StoreError>;
+
+    /// Puts a site's new name and status in place of those at revision `expected`.
+    async fn update_site(
+        &self,
+        site: &Site,
+        expected: Revision,
+        audit: &AuditEvent,
+    ) -> Result<Revision, StoreError>;
+
+    /// Writes an audit event for something that changed nothing (a denied change). Raises no revision.
+    async fn append_audit(&self, event: &AuditEvent) -> Result<(), StoreError>;
+
+    /// Lists audit events, newest first (by id, descending).
+    async fn list_audit(&self, query: &AuditQuery) -> Result<Vec<AuditEvent>, StoreError>;
+
+    /// Puts a set-up token, known by the SHA-256 of it, in place of any other.
+    async fn put_setup_token(&self, hash: &[u8; 32], expires_at: Timestamp) -> Result<(), StoreError>;
+
+    /// Trades a set-up token that has not expired for the first administrator and their key, in one command.
+    /// [`StoreError::NotFound`] when there is no such token (any more).
+    async fn redeem_setup_token(
+        &self,
+        hash: &[u8; 32],
+        now: Timestamp,
+        user: &User,
+        key: &Key,
+        audit: &[AuditEvent],
+    ) -> Result<Revision, StoreError>;
+
+    /// Adds counts to the minute, hour and day they fall in, and moves last uses forward (never back). Counts of keys
+    /// that are no longer there are dropped. Raises no revision.
+    async fn add_usage(&self, batch: &UsageBatch) -> Result<(), StoreError>;
+
+    /// The counts of a key in `from <= start < until`, ordered by start.
+    async fn usage(
+        &self,
+        key: KeyId,
+        period: Period,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> Result<Vec<UsageBucket>, StoreError>;
+
+    /// The last uses of keys; keys never used are left out.
+    async fn last_used(&self, keys: &[KeyId]) -> Result<Vec<LastUsed>, StoreError>;
+
+    /// Drops what has outlived its use: minute counts older than 2 days, hour counts older than 62 days, day counts
+    /// older than 800 days, idempotency claims older than 24 hours, expired set-up tokens.
+    async fn prune(&self, now: Timestamp) -> Result<(), StoreError>;
+
+    /// Writes a consistent copy of the whole store to a new file that only its owner may read.
+    async fn backup(&self, to: &Path) -> Result<(), StoreError>;
+
+    /// Checks the integrity of what is stored; an error says what is wrong.
+    async fn check(&self) -> Result<(), StoreError>;
+
+    /// Finishes what is under way and closes all connections.
+    async fn close(&self);
+}
+
+/// One entity of the feed, in its whole state.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// A user.
+    User(User),
+    /// A site.
+    Site(Site),
+    /// A key.
+    Key(KeyState),
+}
+
+/// What a replica needs of a key: everything but the texts for people.
+#[derive(Clone, Debug)]
+pub struct KeyState {
+    /// Id.
+    pub id: KeyId,
+    /// Owner.
+    pub owner: UserId,
+    /// What it is looked up by.
+    pub fingerprint: Fingerprint,
+    /// What it is for.
+    pub use_case: UseCaseName,
+    /// Life.
+    pub status: KeyStatus,
+    /// First instant at which it is refused.
+    pub expires_at: Option<Timestamp>,
+    /// Sites.
+    pub sites: SiteRule,
+    /// Clients.
+    pub addresses: AddressRule,
+    /// Requests a minute.
+    pub limit: Option<RateLimit>,
+    /// The revision of its last change.
+    pub revision: Revision,
+}
+
+/// Changes after some revision, up to `revision`.
+#[derive(Clone, Debug)]
+pub struct Feed {
+    /// The revision of the instant at which the feed was read.
+    pub revision: Revision,
+    /// Users first, then sites, then keys.
+    pub changes: Vec<Change>,
+}
+
+/// Which keys to list.
+#[derive(Clone, Debug, Default)]
+pub struct KeyQuery {
+    /// Only this owner's.
+    pub owner: Option<UserId>,
+    /// Only in this state; without it, all that are not deleted.
+    pub status: Option<KeyStatusFilter>,
+    /// Only keys whose site rule names this site.
+    pub site: Option<SiteId>,
+    /// Only of this use case.
+    pub use_case: Option<UseCaseName>,
+    /// Only with this text in name, description or hint, whatever the case of ASCII letters; no wildcards.
+    pub text: Option<String>,
+    /// Only after this id (in the order of the list).
+    pub after: Option<KeyId>,
+    /// At most so many.
+    pub most: u32,
+}
+
+/// A state of keys, as people see it. `expired` is read off `now`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyStatusFilter {
+    /// On and not expired.
+    Active {
+        /// The instant of the question.
+        now: Timestamp,
+    },
+    /// Off and not expired.
+    Disabled {
+        /// The instant of the question.
+        now: Timestamp,
+    },
+    /// Past expiry, not deleted.
+    Expired {
+        /// The instant of the question.
+        now: Timestamp,
+    },
+    /// Deleted, not purged.
+    Deleted,
+    /// All, deleted ones too.
+    Any,
+}
+
+/// Which users to list.
+#[derive(Clone, Debug, Default)]
+pub struct UserQuery {
+    /// Deleted ones too.
+    pub with_deleted: bool,
+    /// Only with this text in name or e-mail, whatever the case of ASCII letters; no wildcards.
+    pub text: Option<String>,
+    /// Only after this id (in the order of the list).
+    pub after: Option<UserId>,
+    /// At most so many.
+    pub most: u32,
+}
+
+/// The outcome of an insert under an idempotency claim.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Inserted {
+    /// Added, at this revision.
+    New(Revision),
+    /// An earlier insert used the same claim; nothing was added now.
+    Replay {
+        /// The id of what the earlier insert added (key or user id, site name).
+        target: String,
+        /// The hash of the earlier request.
+        request_hash: [u8; 32],
+    },
+}
+
+/// A client's wish that a create is done once, however often it is sent (the `Idempotency-Key` header).
+#[derive(Clone, Debug)]
+pub struct IdempotencyClaim {
+    /// Who claims; claims of different actors never meet.
+    pub actor: String,
+    /// The client's token.
+    pub token: String,
+    /// SHA-256 of the request.
+    pub request_hash: [u8; 32],
+    /// When it was claimed.
+    pub at: Timestamp,
+}
+
+/// One immutable line of the audit log. Holds no secret and no fingerprint.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AuditEvent {
+    /// Id, ordered by time.
+    pub id: AuditId,
+    /// When.
+    pub at: Timestamp,
+    /// Who.
+    pub actor: AuditActor,
+    /// From where.
+    pub address: Option<IpAddr>,
+    /// What: `key.create`, `user.disable`, ….
+    pub action: String,
+    /// The kind of thing it was done to: `key`, `user`, `site`.
+    pub target_kind: String,
+    /// Its id (a site's name).
+    pub target_id: String,
+    /// Done or denied.
+    pub outcome: AuditOutcome,
+    /// The changed fields before, as a JSON object.
+    pub before: Option<serde_json::Value>,
+    /// The changed fields after, as a JSON object.
+    pub after: Option<serde_json::Value>,
+}
+
+/// Who did something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AuditActor {
+    /// Somebody with a shell on the node.
+    Operator,
+    /// Keyward itself (purging, …).
+    System,
+    /// A user, through one of their management keys (or, without one, in a session).
+    User {
+        /// The user.
+        user: UserId,
+        /// The management key.
+        key: Option<KeyId>,
+    },
+}
+
+/// Whether something was done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AuditOutcome {
+    /// Done.
+    Done,
+    /// Denied, for the reason of this code.
+    Denied(String),
+}
+
+/// Which audit events to list.
+#[derive(Clone, Debug, Default)]
+pub struct AuditQuery {
+    /// Only by this user.
+    pub user: Option<UserId>,
+    /// Only about this kind of thing.
+    pub target_kind: Option<String>,
+    /// Only about this thing.
+    pub target_id: Option<String>,
+    /// Only this action.
+    pub action: Option<String>,
+    /// Only at or after this instant.
+    pub since: Option<Timestamp>,
+    /// Only before this instant.
+    pub until: Option<Timestamp>,
+    /// Only after this id (in the order of the list).
+    pub after: Option<AuditId>,
+    /// At most so many.
+    pub most: u32,
+}
+
+/// Uses of keys, collected off the hot path.
+#[derive(Clone, Debug, Default)]
+pub struct UsageBatch {
+    /// Counts.
+    pub counts: Vec<UsageCount>,
+    /// Last uses.
+    pub last_used: Vec<LastUsed>,
+}
+
+/// How often a key met one outcome in one minute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UsageCount {
+    /// The key.
+    pub key: KeyId,
+    /// The start of the minute.
+    pub minute: Timestamp,
+    /// Granted (`None`) or the reason of the refusal.
+    pub refused: Option<Reason>,
+    /// How often.
+    pub count: u64,
+}
+
+/// When and from where a key was last granted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LastUsed {
+    /// The key.
+    pub key: KeyId,
+    /// When.
+    pub at: Timestamp,
+    /// From where, when known.
+    pub address: Option<IpAddr>,
+}
+
+/// The width of a usage bucket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Period {
+    /// 60 seconds.
+    Minute,
+    /// 60 minutes.
+    Hour,
+    /// 24 hours, from midnight UTC.
+    Day,
+}
+
+impl Period {
+    /// Width in milliseconds.
+    pub const fn millis(self) -> i64 {
+        match self {
+            Self::Minute => 60_000,
+            Self::Hour => 3_600_000,
+            Self::Day => 86_400_000,
+        }
+    }
+
+    /// The start of the bucket that an instant lies in.
+    pub const fn start_of(self, at: Timestamp) -> Timestamp {
+        let width = self.millis();
+        Timestamp::from_millis(at.millis().div_euclid(width) * width)
+    }
+}
+
+/// The uses of a key in one bucket, of one outcome.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UsageBucket {
+    /// Start of the bucket.
+    pub start: Timestamp,
+    /// Granted (`None`) or the reason of the refusals.
+    pub refused: Option<Reason>,
+    /// How often.
+    pub count: u64,
+}
