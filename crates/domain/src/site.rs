@@ -42,6 +42,12 @@ impl SiteName {
     }
 }
 
+impl std::borrow::Borrow<str> for SiteName {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
 impl fmt::Display for SiteName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

@@ -1,1 +1,44 @@
-//! The replica, authenticate() and the use cases that change keys, users and sites
+//! The engine: everything that Keyward does, without HTTP.
+//!
+//! Two halves meet in the [`Engine`]. The hot path ([`Engine::authenticate`]) reads the replica and never waits. The use
+//! cases (`create_key`, `disable_user`, …) take the [`Actor`] first, check their rights, change the store in one atomic
+//! command, and return when the change is in force on this node. Who adds a use case writes it beside its like, checks
+//! rights through [`Actor`], and gives it an audit action.
+
+mod access;
+mod actor;
+mod audit;
+mod authenticate;
+mod background;
+mod clock;
+mod draft;
+mod engine;
+mod error;
+mod export;
+mod import;
+mod keys;
+mod own_key;
+mod replica;
+mod setup;
+mod sites;
+mod usage;
+mod users;
+
+pub use actor::{Actor, Who};
+pub use audit::{AuditFilter, AuditView};
+pub use authenticate::{Asked, Counting, Decision, Denied, Granted};
+pub use background::Background;
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use draft::{KeyDraft, KeyEdit, SiteEdit, UserDraft, UserEdit};
+pub use engine::{Engine, EngineStatus, OnStale, Settings};
+pub use error::{EngineError, FieldFault, LineFault};
+pub use import::{ImportFormat, Imported};
+pub use keys::{Created, IssuedKey, KeyFilter, KeyView, Once, Page};
+pub use own_key::OwnKey;
+pub use setup::Administrator;
+pub use sites::SiteView;
+pub use usage::{UsageSeries, UsageWindow};
+pub use users::{UserFilter, UserView};
+
+pub use keyward_domain as domain;
+pub use keyward_store::{AuditActor, AuditEvent, AuditOutcome, LastUsed, Period, Store, UsageBucket};

@@ -1,0 +1,105 @@
+//! What the use cases share: rights with their audit trail, texts turned into ids, and sites by name.
+
+use crate::{Actor, Engine, EngineError};
+use keyward_domain::{Email, Key, Site, SiteId, SiteName, SiteRule, User, UserId};
+use keyward_store::{AuditOutcome, StoreError};
+use std::collections::HashMap;
+
+impl Engine {
+    /// Lets admins and operators pass; denies others, with a line in the audit log when it would have been a change.
+    pub(crate) async fn require_admin(&self, actor: &Actor, action: &str, target: (&str, &str)) -> Result<(), EngineError> {
+        if actor.is_admin() {
+            return Ok(());
+        }
+        self.deny(actor, action, target, "only an administrator may do this").await
+    }
+
+    /// Writes a denied change into the audit log, and gives the denial.
+    pub(crate) async fn deny<T>(
+        &self,
+        actor: &Actor,
+        action: &str,
+        (kind, id): (&str, &str),
+        why: &'static str,
+    ) -> Result<T, EngineError> {
+        let outcome = AuditOutcome::Denied("forbidden".into());
+        let event = self.audit_event(actor, action, (kind, id), outcome, None, None)?;
+        self.store.append_audit(&event).await?;
+        Err(EngineError::Forbidden(why))
+    }
+
+    /// A key by its id, if the actor may know of it; to others it is as if it never was.
+    pub(crate) async fn get_key_for(&self, actor: &Actor, id: &str) -> Result<Key, EngineError> {
+        let not_found = EngineError::NotFound("key");
+        let Ok(id) = id.parse() else { return Err(not_found) };
+        match self.store.find_key(id).await? {
+            Some(key) if actor.may_manage_keys_of(key.owner) => Ok(key),
+            _ => Err(not_found),
+        }
+    }
+
+    /// The same for a change: a try on somebody else's key is written into the audit log.
+    pub(crate) async fn get_key_to_change(&self, actor: &Actor, action: &str, id: &str) -> Result<Key, EngineError> {
+        let found = self.get_key_for(actor, id).await;
+        if matches!(found, Err(EngineError::NotFound(_))) && !actor.is_admin() {
+            let id: String = id.chars().take(64).collect();
+            let outcome = AuditOutcome::Denied("not_found".into());
+            let event = self.audit_event(actor, action, ("key", &id), outcome, None, None)?;
+            self.store.append_audit(&event).await?;
+        }
+        found
+    }
+
+    /// A user by id or e-mail, deleted ones only by id.
+    pub(crate) async fn find_user(&self, id_or_email: &str) -> Result<Option<User>, StoreError> {
+        if let Ok(id) = id_or_email.parse::<UserId>() {
+            return self.store.find_user(id).await;
+        }
+        match Email::new(id_or_email) {
+            Ok(email) => self.store.find_user_by_email(&email).await,
+            Err(_) => Ok(None),
+        }
+    }
+
+    pub(crate) async fn site_book(&self) -> Result<SiteBook, StoreError> {
+        Ok(SiteBook::new(self.store.list_sites().await?))
+    }
+}
+
+/// All sites, by name and by number.
+pub(crate) struct SiteBook {
+    ids: HashMap<SiteName, SiteId>,
+    names: HashMap<SiteId, SiteName>,
+}
+
+impl SiteBook {
+    fn new(sites: Vec<Site>) -> Self {
+        let ids = sites.iter().map(|site| (site.name.clone(), site.id)).collect();
+        Self { ids, names: sites.into_iter().map(|site| (site.id, site.name)).collect() }
+    }
+
+    /// The number of a site.
+    pub(crate) fn id(&self, name: &str) -> Option<SiteId> {
+        self.ids.get(name).copied()
+    }
+
+    /// The rule that a list of names stands for; absent is every site.
+    pub(crate) fn rule(&self, names: Option<&[String]>) -> Result<SiteRule, String> {
+        let Some(names) = names else { return Ok(SiteRule::ANY) };
+        let mut ids = Vec::with_capacity(names.len());
+        for name in names {
+            SiteName::new(name).map_err(|fault| fault.to_string())?;
+            ids.push(self.id(name).ok_or_else(|| format!("no site is named `{name}`: create it first"))?);
+        }
+        Ok(SiteRule::listed(ids))
+    }
+
+    /// The names that a rule stands for, in alphabetical order; `None` is every site.
+    pub(crate) fn names(&self, rule: &SiteRule) -> Option<Vec<SiteName>> {
+        rule.ids().map(|ids| {
+            let mut names: Vec<_> = ids.iter().filter_map(|id| self.names.get(id).cloned()).collect();
+            names.sort();
+            names
+        })
+    }
+}

@@ -1,0 +1,180 @@
+//! The audit log: one line for every change and every denied change.
+
+use crate::access::SiteBook;
+use crate::draft::Faults;
+use crate::{Actor, Engine, EngineError, Page};
+use keyward_domain::{AuditId, Key, Site, SiteStatus, User};
+use keyward_store::{AuditEvent, AuditOutcome, AuditQuery};
+use serde_json::{Map, Value, json};
+
+/// Which audit events to show. Texts as they were sent; each fault is named.
+#[derive(Clone, Debug, Default)]
+pub struct AuditFilter {
+    /// Only by this user (id or e-mail).
+    pub user: Option<String>,
+    /// Only about `key`, `user` or `site`.
+    pub target_kind: Option<String>,
+    /// Only about this thing.
+    pub target_id: Option<String>,
+    /// Only this action.
+    pub action: Option<String>,
+    /// Only at or after this instant (RFC 3339).
+    pub since: Option<String>,
+    /// Only before this instant (RFC 3339).
+    pub until: Option<String>,
+    /// Where the page before ended.
+    pub cursor: Option<String>,
+    /// How many at most: 1 to 200, else 50.
+    pub limit: Option<u32>,
+}
+
+/// An audit event, as people see it.
+#[derive(Clone, Debug)]
+pub struct AuditView {
+    /// The event.
+    pub event: AuditEvent,
+    /// The acting user's e-mail address, when a user acted.
+    pub actor_email: Option<String>,
+}
+
+impl Engine {
+    /// Lists the audit log, newest first. Members see what they did themselves.
+    ///
+    /// # Errors
+    /// `Invalid` names the filters that cannot be read; `NotFound` for users that the actor may not know of.
+    pub async fn list_audit(&self, actor: &Actor, filter: &AuditFilter) -> Result<Page<AuditView>, EngineError> {
+        let mut faults = Faults::default();
+        let since = filter.since.as_deref().map(str::parse).and_then(|at| faults.take("since", at));
+        let until = filter.until.as_deref().map(str::parse).and_then(|at| faults.take("until", at));
+        let after = filter.cursor.as_deref().map(str::parse::<AuditId>).and_then(|id| faults.take("cursor", id));
+        let most = crate::keys::page_size(filter.limit, &mut faults);
+        faults.into_result()?;
+        let user = match (&filter.user, actor.is_admin()) {
+            (Some(user), true) => Some(self.find_user(user).await?.ok_or(EngineError::NotFound("user"))?.id),
+            (None, true) => None,
+            (_, false) => actor.user(),
+        };
+        let query = AuditQuery {
+            user,
+            target_kind: filter.target_kind.clone(),
+            target_id: filter.target_id.clone(),
+            action: filter.action.clone(),
+            since,
+            until,
+            after,
+            most: most + 1,
+        };
+        let events = self.store.list_audit(&query).await?;
+        let mut emails = std::collections::HashMap::new();
+        let mut views = Vec::with_capacity(events.len());
+        for event in events {
+            let actor_email = match &event.actor {
+                keyward_store::AuditActor::User { user, .. } => match emails.get(user) {
+                    Some(known) => Some(String::clone(known)),
+                    None => {
+                        let email = self.store.find_user(*user).await?.map(|user| user.email.to_string());
+                        emails.extend(email.clone().map(|email| (*user, email)));
+                        email
+                    }
+                },
+                _ => None,
+            };
+            views.push(AuditView { event, actor_email });
+        }
+        Ok(Page::cut(views, most, |view| view.event.id.to_string()))
+    }
+
+    pub(crate) fn audit_event(
+        &self,
+        actor: &Actor,
+        action: &str,
+        (target_kind, target_id): (&str, &str),
+        outcome: AuditOutcome,
+        before: Option<Value>,
+        after: Option<Value>,
+    ) -> Result<AuditEvent, EngineError> {
+        let (millis, random) = self.id_parts()?;
+        Ok(AuditEvent {
+            id: AuditId::v7(millis, &random),
+            at: self.clock.now(),
+            actor: actor.for_audit(),
+            address: actor.address,
+            action: action.to_owned(),
+            target_kind: target_kind.to_owned(),
+            target_id: target_id.to_owned(),
+            outcome,
+            before,
+            after,
+        })
+    }
+
+    /// The event of a change that was made; of `before` and `after` only the fields that differ are kept.
+    pub(crate) fn change_event(
+        &self,
+        actor: &Actor,
+        action: &str,
+        target: (&str, &str),
+        before: Option<Value>,
+        after: Option<Value>,
+    ) -> Result<AuditEvent, EngineError> {
+        let (before, after) = match (before, after) {
+            (Some(Value::Object(before)), Some(Value::Object(after))) => {
+                let (before, after) = differing(before, after);
+                (Some(before), Some(after))
+            }
+            other => other,
+        };
+        self.audit_event(actor, action, target, AuditOutcome::Done, before, after)
+    }
+}
+
+fn differing(mut before: Map<String, Value>, mut after: Map<String, Value>) -> (Value, Value) {
+    let same: Vec<String> =
+        before.iter().filter(|(field, value)| after.get(*field) == Some(value)).map(|(field, _)| field.clone()).collect();
+    for field in same {
+        before.remove(&field);
+        after.remove(&field);
+    }
+    (Value::Object(before), Value::Object(after))
+}
+
+/// A key as the audit log shows it: no secret, no fingerprint.
+pub(crate) fn key_snapshot(key: &Key, sites: &SiteBook) -> Value {
+    let status = match key.status {
+        keyward_domain::KeyStatus::Active => "active",
+        keyward_domain::KeyStatus::Disabled => "disabled",
+        keyward_domain::KeyStatus::Deleted { .. } => "deleted",
+    };
+    json!({
+        "name": key.name.as_str(),
+        "description": key.description.as_str(),
+        "owner": key.owner.to_string(),
+        "use_case": key.use_case.as_str(),
+        "hint": key.hint.as_str(),
+        "status": status,
+        "expires_at": key.expires_at.map(|at| at.to_string()),
+        "sites": site_names(sites, &key.sites),
+        "addresses": key.addresses.nets().map(|nets| nets.iter().map(ToString::to_string).collect::<Vec<_>>()),
+        "limit": key.limit.map(keyward_domain::RateLimit::per_minute),
+    })
+}
+
+/// A user as the audit log shows it.
+pub(crate) fn user_snapshot(user: &User, sites: &SiteBook) -> Value {
+    json!({
+        "email": user.email.as_str(),
+        "name": user.name.as_str(),
+        "role": user.role.as_str(),
+        "status": user.status.as_str(),
+        "sites": site_names(sites, &user.sites),
+    })
+}
+
+/// A site as the audit log shows it.
+pub(crate) fn site_snapshot(site: &Site) -> Value {
+    json!({ "name": site.name.as_str(), "active": site.status == SiteStatus::Active })
+}
+
+fn site_names(sites: &SiteBook, rule: &keyward_domain::SiteRule) -> Option<Vec<String>> {
+    sites.names(rule).map(|names| names.iter().map(ToString::to_string).collect())
+}

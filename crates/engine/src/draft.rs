@@ -1,0 +1,111 @@
+//! What people and programs send, in plain texts and numbers; the use cases turn it into domain values, and name every
+//! field that cannot be.
+
+use crate::{EngineError, FieldFault};
+use keyward_domain::{AddressRule, RateLimit};
+
+/// A key to be made.
+#[derive(Clone, Debug, Default)]
+pub struct KeyDraft {
+    /// The owner's id or e-mail; absent is the actor.
+    pub owner: Option<String>,
+    /// Name: 1 to 64 characters.
+    pub name: String,
+    /// Description: up to 500 characters.
+    pub description: Option<String>,
+    /// Use case; absent is the first configured.
+    pub use_case: Option<String>,
+    /// RFC 3339 instant; absent is never.
+    pub expires_at: Option<String>,
+    /// Site names; absent is every site, empty is none.
+    pub sites: Option<Vec<String>>,
+    /// Addresses and networks; absent is every client, empty is none.
+    pub addresses: Option<Vec<String>>,
+    /// Requests a minute; absent is no limit.
+    pub limit: Option<u64>,
+}
+
+/// A change of a key; absent fields stay as they are.
+#[derive(Clone, Debug, Default)]
+pub struct KeyEdit {
+    /// New name.
+    pub name: Option<String>,
+    /// New description.
+    pub description: Option<String>,
+    /// New sites; `Some(None)` is every site.
+    pub sites: Option<Option<Vec<String>>>,
+    /// New addresses; `Some(None)` is every client.
+    pub addresses: Option<Option<Vec<String>>>,
+    /// New limit; `Some(None)` is no limit.
+    pub limit: Option<Option<u64>>,
+}
+
+/// A user to be made.
+#[derive(Clone, Debug, Default)]
+pub struct UserDraft {
+    /// E-mail address.
+    pub email: String,
+    /// Name: 1 to 64 characters; absent is the e-mail address up to the `@`.
+    pub name: Option<String>,
+    /// `admin` or `member`; absent is `member`.
+    pub role: Option<String>,
+    /// Site names; absent is every site, empty is none.
+    pub sites: Option<Vec<String>>,
+}
+
+/// A change of a user; absent fields stay as they are.
+#[derive(Clone, Debug, Default)]
+pub struct UserEdit {
+    /// New name.
+    pub name: Option<String>,
+    /// New role.
+    pub role: Option<String>,
+    /// New sites; `Some(None)` is every site.
+    pub sites: Option<Option<Vec<String>>>,
+}
+
+/// A change of a site; absent fields stay as they are.
+#[derive(Clone, Debug, Default)]
+pub struct SiteEdit {
+    /// New name.
+    pub name: Option<String>,
+    /// Open (`true`) or disabled.
+    pub active: Option<bool>,
+}
+
+/// Collects the faults of all fields, so that one answer names them all.
+#[derive(Default)]
+pub(crate) struct Faults(Vec<FieldFault>);
+
+impl Faults {
+    pub(crate) fn take<T, E: ToString>(&mut self, field: &'static str, parsed: Result<T, E>) -> Option<T> {
+        match parsed {
+            Ok(value) => Some(value),
+            Err(fault) => {
+                self.add(field, fault.to_string());
+                None
+            }
+        }
+    }
+
+    pub(crate) fn add(&mut self, field: &'static str, message: impl Into<String>) {
+        self.0.push(FieldFault { field, message: message.into() });
+    }
+
+    pub(crate) fn into_result(self) -> Result<(), EngineError> {
+        if self.0.is_empty() { Ok(()) } else { Err(EngineError::Invalid(self.0)) }
+    }
+
+    pub(crate) fn into_faults(self) -> Vec<FieldFault> {
+        self.0
+    }
+}
+
+pub(crate) fn parse_limit(limit: Option<u64>) -> Result<Option<RateLimit>, keyward_domain::RateLimitFault> {
+    let narrow = |number| u32::try_from(number).unwrap_or(u32::MAX);
+    limit.map(|number| RateLimit::new(narrow(number))).transpose()
+}
+
+pub(crate) fn parse_addresses(list: Option<&[String]>) -> Result<AddressRule, keyward_domain::AddressFault> {
+    list.map_or(Ok(AddressRule::ANY), |entries| AddressRule::listed(entries.iter().map(String::as_str)))
+}

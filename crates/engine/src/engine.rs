@@ -1,0 +1,195 @@
+//! The engine and its state.
+
+use crate::replica::Replica;
+use crate::usage::Usage;
+use crate::{Clock, EngineError};
+use keyward_domain::{Fingerprint, Reason, Revision, Secret, SecretFormat, UseCaseCatalogue};
+use keyward_store::{Store, StoreError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// What a node does when its replica has not been confirmed for too long.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum OnStale {
+    /// Goes on deciding from what it has, and says so.
+    Serve,
+    /// Answers 503.
+    Refuse,
+}
+
+/// What an engine is told at its start.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// How secrets are written.
+    pub format: SecretFormat,
+    /// What keys may be for.
+    pub catalogue: UseCaseCatalogue,
+    /// How long the replica may go without being confirmed.
+    pub max_staleness: Duration,
+    /// What happens then.
+    pub on_stale: OnStale,
+}
+
+/// Issues, restricts, verifies and revokes keys.
+pub struct Engine {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) format: SecretFormat,
+    pub(crate) catalogue: Arc<UseCaseCatalogue>,
+    pub(crate) replica: Replica,
+    pub(crate) usage: Usage,
+    pub(crate) tally: Tally,
+    max_staleness: Duration,
+    on_stale: OnStale,
+}
+
+/// How an engine is doing, for metrics and probes.
+#[derive(Clone, Debug)]
+pub struct EngineStatus {
+    /// Whether the replica is loaded.
+    pub loaded: bool,
+    /// The replica's revision.
+    pub revision: Revision,
+    /// How long ago the store confirmed it.
+    pub age: Duration,
+    /// Whether that is longer than allowed.
+    pub stale: bool,
+    /// Keys in memory.
+    pub keys: usize,
+    /// Requests granted since the start.
+    pub granted: u64,
+    /// Requests refused since the start, by reason.
+    pub denied: Vec<(Reason, u64)>,
+    /// Usage counts that wait to be stored.
+    pub usage_pending: usize,
+    /// Requests whose usage was dropped because the store was away for too long.
+    pub usage_lost: u64,
+}
+
+impl Engine {
+    /// An engine over a store. It manages at once; it decides after [`Engine::load`].
+    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, settings: Settings) -> Self {
+        let catalogue = Arc::new(settings.catalogue);
+        Self {
+            store,
+            clock,
+            format: settings.format,
+            replica: Replica::new(Arc::clone(&catalogue)),
+            catalogue,
+            usage: Usage::default(),
+            tally: Tally::default(),
+            max_staleness: settings.max_staleness,
+            on_stale: settings.on_stale,
+        }
+    }
+
+    /// Loads the replica; requests are decided once it is there.
+    ///
+    /// # Errors
+    /// Whatever the store says.
+    pub async fn load(&self) -> Result<Revision, StoreError> {
+        self.replica.load(&*self.store).await
+    }
+
+    /// Asks the store for changes of other nodes, once.
+    ///
+    /// # Errors
+    /// Whatever the store says; the replica then stays as it is.
+    pub async fn follow(&self) -> Result<(), StoreError> {
+        self.replica.follow(&*self.store).await
+    }
+
+    /// What keys may be for.
+    pub fn catalogue(&self) -> &UseCaseCatalogue {
+        &self.catalogue
+    }
+
+    /// The clock.
+    pub fn clock(&self) -> &dyn Clock {
+        &*self.clock
+    }
+
+    /// The store, for copies and checks of it.
+    pub fn store(&self) -> &dyn Store {
+        &*self.store
+    }
+
+    /// Numbers for metrics and probes.
+    pub fn status(&self) -> EngineStatus {
+        EngineStatus {
+            loaded: self.replica.is_loaded(),
+            revision: self.replica.revision(),
+            age: Duration::from_millis(self.replica.age_millis()),
+            stale: self.is_stale(),
+            keys: self.replica.len(),
+            granted: self.tally.granted.load(Ordering::Relaxed),
+            denied: Reason::ALL.into_iter().map(|reason| (reason, self.tally.of(reason))).collect(),
+            usage_pending: self.usage.pending(),
+            usage_lost: self.usage.lost(),
+        }
+    }
+
+    /// Whether this node may decide at all.
+    pub(crate) fn can_tell(&self) -> bool {
+        self.replica.is_loaded() && (self.on_stale == OnStale::Serve || !self.is_stale())
+    }
+
+    fn is_stale(&self) -> bool {
+        Duration::from_millis(self.replica.age_millis()) > self.max_staleness
+    }
+
+    /// Puts a committed change in force on this node, so that the answer may be sent.
+    pub(crate) async fn confirm(&self, revision: Revision) -> Result<(), EngineError> {
+        let mut outcome = self.replica.catch_up(&*self.store, revision).await;
+        for pause_ms in [10, 50, 200] {
+            if outcome.is_ok() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(pause_ms)).await;
+            outcome = self.replica.catch_up(&*self.store, revision).await;
+        }
+        outcome.map_err(EngineError::Unconfirmed)
+    }
+
+    /// A new secret and what is stored of it.
+    pub(crate) fn new_secret(&self, format: &SecretFormat) -> Result<(Secret, Fingerprint), EngineError> {
+        let mut failed = false;
+        let secret = format.generate(&mut |bytes| {
+            if getrandom::fill(bytes).is_err() {
+                failed = true;
+                bytes.fill(0);
+            }
+        });
+        if failed {
+            return Err(EngineError::NoEntropy);
+        }
+        let fingerprint = secret.fingerprint();
+        Ok((secret, fingerprint))
+    }
+
+    /// Ten random bytes and the time, for a new id.
+    pub(crate) fn id_parts(&self) -> Result<(u64, [u8; 10]), EngineError> {
+        let mut random = [0; 10];
+        getrandom::fill(&mut random).map_err(|_| EngineError::NoEntropy)?;
+        Ok((u64::try_from(self.clock.now().millis()).unwrap_or(0), random))
+    }
+}
+
+/// Decisions since the start.
+#[derive(Default)]
+pub(crate) struct Tally {
+    granted: AtomicU64,
+    denied: [AtomicU64; Reason::ALL.len()],
+}
+
+impl Tally {
+    pub(crate) fn count(&self, refused: Option<Reason>) {
+        let counter = refused.map_or(&self.granted, |reason| &self.denied[reason as usize]);
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn of(&self, reason: Reason) -> u64 {
+        self.denied[reason as usize].load(Ordering::Relaxed)
+    }
+}

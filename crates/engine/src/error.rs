@@ -1,0 +1,104 @@
+//! What can go wrong in a use case, in two voices: what the caller may read, and the cause for the log.
+
+use keyward_store::{Duplicate, StoreError};
+
+/// A field that cannot be taken as it was sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldFault {
+    /// The field, as callers name it.
+    pub field: &'static str,
+    /// What is wrong and the way out.
+    pub message: String,
+}
+
+/// A line of an import that cannot be taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LineFault {
+    /// The line of the file, from 1.
+    pub line: u64,
+    /// The field, when it is one.
+    pub field: Option<&'static str>,
+    /// What is wrong and the way out.
+    pub message: String,
+}
+
+/// Why a use case did nothing (but see [`EngineError::Unconfirmed`]).
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// Fields that cannot be taken.
+    #[error("invalid: {}", fields(.0))]
+    Invalid(Vec<FieldFault>),
+    /// Lines of an import that cannot be taken.
+    #[error("nothing was imported: {} of the lines cannot be taken", .0.len())]
+    InvalidLines(Vec<LineFault>),
+    /// No such thing, or none that the actor may know of.
+    #[error("no such {0}")]
+    NotFound(&'static str),
+    /// The actor may not do this.
+    #[error("{0}")]
+    Forbidden(&'static str),
+    /// The state of things does not allow it. `code` is stable.
+    #[error("{message}")]
+    Conflict {
+        /// A stable word for programs.
+        code: &'static str,
+        /// What stands against it and the way out.
+        message: String,
+    },
+    /// The caller has seen an older state (`If-Match`).
+    #[error("it was changed meanwhile: read it again and repeat the edit")]
+    Stale,
+    /// The store cannot answer now.
+    #[error("the store cannot answer now: try again")]
+    Unavailable(#[source] StoreError),
+    /// The store cannot be written to (disk full, read-only).
+    #[error("the store cannot be written to: nothing was changed")]
+    NotWritable(#[source] StoreError),
+    /// The change is stored, but this node could not see it come back: it follows within seconds.
+    #[error("the change is stored but not yet confirmed in force on this node: check before repeating it")]
+    Unconfirmed(#[source] StoreError),
+    /// A defect of ours, or of what is stored.
+    #[error("internal error")]
+    Internal(#[source] StoreError),
+    /// The operating system gives no random numbers.
+    #[error("no random numbers from the operating system")]
+    NoEntropy,
+}
+
+fn fields(faults: &[FieldFault]) -> String {
+    faults.iter().map(|fault| format!("{}: {}", fault.field, fault.message)).collect::<Vec<_>>().join("; ")
+}
+
+impl EngineError {
+    /// One invalid field.
+    pub fn field(field: &'static str, message: impl Into<String>) -> Self {
+        Self::Invalid(vec![FieldFault { field, message: message.into() }])
+    }
+
+    pub(crate) fn conflict(code: &'static str, message: impl Into<String>) -> Self {
+        Self::Conflict { code, message: message.into() }
+    }
+}
+
+impl From<StoreError> for EngineError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Conflict => Self::Stale,
+            StoreError::NotFound => Self::NotFound("entry"),
+            StoreError::Duplicate { what, .. } => Self::from(what),
+            StoreError::NotWritable(_) => Self::NotWritable(error),
+            StoreError::Unavailable(_) => Self::Unavailable(error),
+            StoreError::Corrupt { .. } | StoreError::Open(_) => Self::Internal(error),
+        }
+    }
+}
+
+impl From<Duplicate> for EngineError {
+    fn from(what: Duplicate) -> Self {
+        match what {
+            Duplicate::Fingerprint => Self::conflict("key_exists", "a key with this secret is there already"),
+            Duplicate::Email => Self::conflict("email_taken", "a user with this e-mail address is there already"),
+            Duplicate::SiteName => Self::conflict("site_exists", "a site of this name is there already"),
+        }
+    }
+}

@@ -1,0 +1,346 @@
+//! Import: keys that another system made, from CSV or JSON lines. All or nothing; every fault names its line.
+
+use crate::access::SiteBook;
+use crate::draft::Faults;
+use crate::{Actor, Engine, EngineError, FieldFault, KeyDraft, LineFault};
+use keyward_domain::{Fingerprint, Hint, Key, KeyStatus, Secret, User};
+use keyward_store::StoreError;
+use serde::Deserialize;
+use std::collections::HashMap;
+use std::str::FromStr;
+use zeroize::Zeroizing;
+
+/// At most so many faults are told; the rest shows when these are mended.
+const MOST_FAULTS: usize = 100;
+
+/// The form of an import file.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ImportFormat {
+    /// A header line, then a line a key. Lists (sites, addresses) are separated by `;`; an empty cell is absent.
+    Csv,
+    /// A JSON object a line.
+    JsonLines,
+}
+
+impl FromStr for ImportFormat {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "csv" => Ok(Self::Csv),
+            "jsonl" => Ok(Self::JsonLines),
+            _ => Err("an import is `csv` or `jsonl`"),
+        }
+    }
+}
+
+/// What an import did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Imported {
+    /// Keys that were added.
+    pub keys: usize,
+}
+
+/// One key of a file.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Row {
+    owner: String,
+    name: String,
+    #[serde(default)]
+    secret: Option<Zeroizing<String>>,
+    #[serde(default)]
+    fingerprint: Option<String>,
+    #[serde(default)]
+    hint: Option<String>,
+    #[serde(default)]
+    description: Option<String>,
+    #[serde(default)]
+    use_case: Option<String>,
+    #[serde(default)]
+    expires_at: Option<String>,
+    #[serde(default)]
+    sites: Option<Vec<String>>,
+    #[serde(default)]
+    addresses: Option<Vec<String>>,
+    #[serde(default)]
+    limit: Option<u64>,
+    #[serde(default)]
+    status: Option<String>,
+}
+
+/// The same as CSV has it: every cell a text.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CsvRow {
+    owner: String,
+    name: String,
+    secret: Option<Zeroizing<String>>,
+    fingerprint: Option<String>,
+    hint: Option<String>,
+    description: Option<String>,
+    use_case: Option<String>,
+    expires_at: Option<String>,
+    sites: Option<String>,
+    addresses: Option<String>,
+    limit: Option<u64>,
+    status: Option<String>,
+}
+
+impl From<CsvRow> for Row {
+    fn from(row: CsvRow) -> Self {
+        let list = |cell: Option<String>| {
+            cell.map(|cell| cell.split(';').map(|entry| entry.trim().to_owned()).collect::<Vec<_>>())
+        };
+        Self {
+            owner: row.owner,
+            name: row.name,
+            secret: row.secret,
+            fingerprint: row.fingerprint,
+            hint: row.hint,
+            description: row.description,
+            use_case: row.use_case,
+            expires_at: row.expires_at,
+            sites: list(row.sites),
+            addresses: list(row.addresses),
+            limit: row.limit,
+            status: row.status,
+        }
+    }
+}
+
+impl Engine {
+    /// Adds the keys of a file. Admins only. `progress` is told how many of how many are written.
+    ///
+    /// # Errors
+    /// `InvalidLines` names the lines that cannot be taken; nothing is then imported.
+    pub async fn import_keys(
+        &self,
+        actor: &Actor,
+        format: ImportFormat,
+        file: &str,
+        progress: &(dyn Fn(usize, usize) + Sync),
+    ) -> Result<Imported, EngineError> {
+        self.require_admin(actor, "key.import", ("key", "")).await?;
+        let mut faults = LineFaults::default();
+        let rows = read_rows(format, file, &mut faults);
+        let keys = self.read_keys(rows, &mut faults).await?;
+        let lines: Vec<u64> = keys.iter().map(|(line, _)| *line).collect();
+        faults.into_result()?;
+        let keys: Vec<Key> = keys.into_iter().map(|(_, key)| key).collect();
+        if keys.is_empty() {
+            let message = "the file holds no keys".to_owned();
+            return Err(EngineError::InvalidLines(vec![LineFault { line: 1, field: None, message }]));
+        }
+        let after = serde_json::json!({ "keys": keys.len() });
+        let event = self.change_event(actor, "key.import", ("key", ""), None, Some(after))?;
+        let stored = self.store.import_keys(&keys, &event, &|done| progress(done, keys.len())).await;
+        match stored {
+            Ok(revision) => self.confirm(revision).await?,
+            Err(StoreError::Duplicate { row, .. }) => {
+                let line = lines.get(row).copied().unwrap_or(1);
+                return Err(EngineError::InvalidLines(vec![known_already(line)]));
+            }
+            Err(error) => return Err(error.into()),
+        }
+        Ok(Imported { keys: keys.len() })
+    }
+
+    async fn read_keys(
+        &self,
+        rows: Vec<(u64, Row)>,
+        line_faults: &mut LineFaults,
+    ) -> Result<Vec<(u64, Key)>, EngineError> {
+        let book = self.site_book().await?;
+        let mut owners: HashMap<String, Option<User>> = HashMap::new();
+        let mut first_line: HashMap<Fingerprint, u64> = HashMap::with_capacity(rows.len());
+        let mut keys = Vec::with_capacity(rows.len());
+        for (line, row) in rows {
+            if !owners.contains_key(&row.owner) {
+                let found = self.find_user(&row.owner).await?.filter(User::is_valid);
+                owners.insert(row.owner.clone(), found);
+            }
+            let owner = owners.get(&row.owner).and_then(Option::as_ref);
+            match self.read_row(row, owner, &book)? {
+                Err(faults) => line_faults.add_all(line, faults),
+                Ok(key) => match first_line.insert(key.fingerprint, line) {
+                    Some(first) => line_faults.add(line, None, format!("the same secret as in line {first}")),
+                    None => keys.push((line, key)),
+                },
+            }
+        }
+        Ok(keys)
+    }
+
+    fn read_row(
+        &self,
+        row: Row,
+        owner: Option<&User>,
+        book: &SiteBook,
+    ) -> Result<Result<Key, Vec<FieldFault>>, EngineError> {
+        let mut faults = Faults::default();
+        let secret = faults.take("secret", self.read_secret(&row));
+        let status = faults.take("status", read_status(row.status.as_deref()));
+        let draft = KeyDraft {
+            owner: None,
+            name: row.name,
+            description: row.description,
+            use_case: row.use_case,
+            expires_at: row.expires_at,
+            sites: row.sites,
+            addresses: row.addresses,
+            limit: row.limit,
+        };
+        let Some(owner) = owner else {
+            faults.add("owner", "there is no such active user: create the user first");
+            return Ok(Err(faults.into_faults()));
+        };
+        let key = self.read_key_draft(&draft, owner, book, &mut faults)?;
+        let (Some(mut key), Some((fingerprint, hint)), Some(status)) = (key, secret, status) else {
+            return Ok(Err(faults.into_faults()));
+        };
+        key.fingerprint = fingerprint;
+        key.hint = hint;
+        key.status = status;
+        Ok(Ok(key))
+    }
+
+    fn read_secret(&self, row: &Row) -> Result<(Fingerprint, Hint), String> {
+        match (&row.secret, &row.fingerprint) {
+            (Some(text), None) => {
+                let secret = Secret::foreign(text, &self.format).map_err(|fault| fault.to_string())?;
+                Ok((secret.fingerprint(), Hint::of(&secret, &self.format)))
+            }
+            (None, Some(text)) => {
+                let fingerprint = Fingerprint::from_hex(text).map_err(|fault| fault.to_string())?;
+                Ok((fingerprint, Hint::stored(row.hint.as_deref().unwrap_or("imported"))))
+            }
+            _ => Err("give either `secret` (clear text) or `fingerprint` (SHA-256 in hexadecimal)".into()),
+        }
+    }
+}
+
+fn read_status(word: Option<&str>) -> Result<KeyStatus, &'static str> {
+    match word {
+        None | Some("active") => Ok(KeyStatus::Active),
+        Some("disabled") => Ok(KeyStatus::Disabled),
+        Some(_) => Err("must be `active` or `disabled`"),
+    }
+}
+
+fn read_rows(format: ImportFormat, file: &str, faults: &mut LineFaults) -> Vec<(u64, Row)> {
+    let file = file.strip_prefix('\u{feff}').unwrap_or(file);
+    match format {
+        ImportFormat::JsonLines => read_json_lines(file, faults),
+        ImportFormat::Csv => read_csv(file, faults),
+    }
+}
+
+fn read_json_lines(file: &str, faults: &mut LineFaults) -> Vec<(u64, Row)> {
+    let mut rows = Vec::new();
+    for (line, text) in (1u64..).zip(file.lines()) {
+        if text.trim().is_empty() {
+            continue;
+        }
+        match serde_json::from_str(text) {
+            Ok(row) => rows.push((line, row)),
+            Err(error) => faults.add(line, None, without_values(&error.to_string())),
+        }
+    }
+    rows
+}
+
+fn read_csv(file: &str, faults: &mut LineFaults) -> Vec<(u64, Row)> {
+    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(file.as_bytes());
+    let headers = match reader.headers() {
+        Ok(headers) => headers.clone(),
+        Err(error) => {
+            faults.add(1, None, without_values(&error.to_string()));
+            return Vec::new();
+        }
+    };
+    let mut rows = Vec::new();
+    for record in reader.records() {
+        let read = record.and_then(|record| {
+            let line = record.position().map_or(1, csv::Position::line);
+            record.deserialize::<CsvRow>(Some(&headers)).map(|row| (line, row.into()))
+        });
+        match read {
+            Ok(row) => rows.push(row),
+            Err(error) => {
+                let line = error.position().map_or(1, csv::Position::line);
+                faults.add(line, None, csv_fault(&error));
+            }
+        }
+    }
+    rows
+}
+
+/// A fault of a CSV line, without the line's content: a secret may stand in it.
+fn csv_fault(error: &csv::Error) -> String {
+    match error.kind() {
+        csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
+            format!("the header has {expected_len} columns, this line {len}")
+        }
+        csv::ErrorKind::Deserialize { err, .. } => without_values(&err.to_string()),
+        _ => "not readable as CSV".into(),
+    }
+}
+
+/// Parsers like to quote what they choked on; a secret may be it, so quoted parts are cut out. Names of fields stay.
+fn without_values(message: &str) -> String {
+    let mut out = String::with_capacity(message.len());
+    let mut quoted = false;
+    for c in message.chars() {
+        if c == '"' {
+            if !quoted {
+                out.push('…');
+            }
+            quoted = !quoted;
+        } else if !quoted && !c.is_control() {
+            out.push(c);
+        }
+    }
+    out
+}
+
+fn known_already(line: u64) -> LineFault {
+    LineFault { line, field: None, message: "a key with this secret is there already".into() }
+}
+
+#[derive(Default)]
+struct LineFaults(Vec<LineFault>);
+
+impl LineFaults {
+    fn add(&mut self, line: u64, field: Option<&'static str>, message: String) {
+        if self.0.len() < MOST_FAULTS {
+            self.0.push(LineFault { line, field, message });
+        }
+    }
+
+    fn add_all(&mut self, line: u64, faults: Vec<FieldFault>) {
+        for fault in faults {
+            self.add(line, Some(fault.field), fault.message);
+        }
+    }
+
+    fn into_result(mut self) -> Result<(), EngineError> {
+        self.0.sort_by_key(|fault| fault.line);
+        if self.0.is_empty() { Ok(()) } else { Err(EngineError::InvalidLines(self.0)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_of_a_line_never_quotes_its_values() {
+        let mut faults = LineFaults::default();
+        let file = "{\"owner\": \"a\", \"name\": \"n\", \"secret\": \"abcdef123456\", \"limit\": \"abcdef123456\"}\n{\"x\"";
+        read_rows(ImportFormat::JsonLines, file, &mut faults);
+        read_rows(ImportFormat::Csv, "owner,name,secret,limit\na,n,abcdef123456,abcdef123456\na,b\n", &mut faults);
+        assert_eq!(faults.0.iter().map(|fault| fault.line).collect::<Vec<_>>(), [1, 2, 2, 3]);
+        assert!(!format!("{:?}", faults.0).contains("abcdef"));
+    }
+}

@@ -1,0 +1,66 @@
+//! What a client may learn about its own key.
+
+use crate::{Denied, Engine};
+use keyward_domain::{ClientAddress, CredentialFault, KeyId, Presented, Quota, Reason, SiteName, Timestamp};
+use std::sync::atomic::Ordering;
+
+/// A key, as its holder may see it.
+#[derive(Clone, Debug)]
+pub struct OwnKey {
+    /// Id.
+    pub id: KeyId,
+    /// `active`, `disabled`, `expired` or `owner_inactive`.
+    pub status: &'static str,
+    /// What it is for.
+    pub use_case: String,
+    /// First instant at which it is refused.
+    pub expires_at: Option<Timestamp>,
+    /// Sites that it reaches; `None` is every site.
+    pub sites: Option<Vec<SiteName>>,
+    /// What is left of its limit, when it has one.
+    pub quota: Option<Quota>,
+}
+
+impl Engine {
+    /// Tells the holder of a secret about its key. Counts nothing. `None` when this node cannot tell.
+    ///
+    /// # Errors
+    /// `key_missing`, `key_malformed`, `key_invalid`; `ip_forbidden` to an address that may not use the key.
+    pub fn describe_own_key(
+        &self,
+        credential: Result<Presented<'_>, CredentialFault>,
+        client: ClientAddress,
+    ) -> Option<Result<OwnKey, Denied>> {
+        if !self.can_tell() {
+            return None;
+        }
+        let outcome = self.presented(credential).and_then(|presented| {
+            let now = self.clock.now();
+            self.replica.with_key(&presented.fingerprint(), |entry| {
+                let entry = entry.ok_or(Denied { reason: Reason::KeyInvalid, key: None, quota: None })?;
+                let record = &entry.record;
+                let owner = entry.owner.load();
+                if !record.addresses.allows(client) {
+                    return Err(Denied { reason: Reason::IpForbidden, key: Some(record.id), quota: None });
+                }
+                let expired = entry.seen_expired.load(Ordering::Relaxed)
+                    || record.expires_at.is_some_and(|at| now >= at);
+                let status = match (owner.valid, record.active, expired) {
+                    (false, _, _) => "owner_inactive",
+                    (_, false, _) => "disabled",
+                    (_, _, true) => "expired",
+                    _ => "active",
+                };
+                Ok(OwnKey {
+                    id: record.id,
+                    status,
+                    use_case: self.catalogue.get(record.use_case).map(|u| u.name.to_string()).unwrap_or_default(),
+                    expires_at: record.expires_at,
+                    sites: self.replica.site_names(&record.sites),
+                    quota: record.limit.map(|limit| self.replica.windows.peek(entry.window, now, limit)),
+                })
+            })
+        });
+        Some(outcome)
+    }
+}

@@ -1,0 +1,103 @@
+//! The first administrator: made by whoever holds a one-time set-up token, in the hour after it was printed.
+
+use crate::audit::{key_snapshot, user_snapshot};
+use crate::draft::Faults;
+use crate::{Actor, Engine, EngineError, IssuedKey, KeyDraft, UserDraft, UserView};
+use keyward_domain::{CredentialFault, Hint, MANAGEMENT, Prefix, Presented, Secret, SecretFormat};
+use keyward_store::StoreError;
+use std::net::IpAddr;
+
+/// How long a set-up token can be used, in minutes.
+const TOKEN_MINUTES: i64 = 60;
+
+/// The first administrator, with their management key.
+pub struct Administrator {
+    /// The user.
+    pub user: UserView,
+    /// The key, with its secret.
+    pub key: IssuedKey,
+}
+
+impl Engine {
+    /// Makes a set-up token in place of any other. It works once, for an hour.
+    ///
+    /// # Errors
+    /// `Unavailable` or `NotWritable` when the store cannot take it.
+    pub async fn issue_setup_token(&self) -> Result<Secret, EngineError> {
+        let (token, hash) = self.new_secret(&setup_format()?)?;
+        let expires_at = self.clock.now().plus_millis(TOKEN_MINUTES * 60_000);
+        self.store.put_setup_token(hash.as_bytes(), expires_at).await?;
+        Ok(token)
+    }
+
+    /// Trades a set-up token for an administrator and a management key.
+    ///
+    /// # Errors
+    /// `Forbidden` when the token is wrong, used or expired; `Invalid` names the fields that cannot be taken, and
+    /// leaves the token good.
+    pub async fn redeem_setup_token(
+        &self,
+        token: &str,
+        email: &str,
+        name: Option<&str>,
+        address: Option<IpAddr>,
+    ) -> Result<Administrator, EngineError> {
+        let actor = Actor { who: crate::Who::Operator, address };
+        let book = self.site_book().await?;
+        let draft = UserDraft {
+            email: email.to_owned(),
+            name: name.map(str::to_owned),
+            role: Some("admin".into()),
+            sites: None,
+        };
+        let mut user = self.read_user_draft(&draft, &book)?;
+        let mut faults = Faults::default();
+        let draft = KeyDraft {
+            name: "First administrator".into(),
+            use_case: Some(MANAGEMENT.into()),
+            ..KeyDraft::default()
+        };
+        let key = self.read_key_draft(&draft, &user, &book, &mut faults)?;
+        faults.into_result()?;
+        let Some(mut key) = key else { return Err(EngineError::Invalid(Vec::new())) };
+        let (secret, fingerprint) = self.new_secret(&self.format)?;
+        key.fingerprint = fingerprint;
+        key.hint = Hint::of(&secret, &self.format);
+        let user_target = user.id.to_string();
+        let key_target = key.id.to_string();
+        let audit = [
+            self.change_event(&actor, "setup.redeem", ("user", &user_target), None, Some(user_snapshot(&user, &book)))?,
+            self.change_event(&actor, "key.create", ("key", &key_target), None, Some(key_snapshot(&key, &book)))?,
+        ];
+        let hash = match Presented::parse(token.as_bytes()) {
+            Ok(presented) => presented.fingerprint(),
+            Err(CredentialFault::Missing | CredentialFault::Malformed) => return Err(refused()),
+        };
+        let revision = self
+            .store
+            .redeem_setup_token(hash.as_bytes(), self.clock.now(), &user, &key, &audit)
+            .await
+            .map_err(|error| match error {
+                StoreError::NotFound => refused(),
+                other => other.into(),
+            })?;
+        self.confirm(revision).await?;
+        user.revision = revision;
+        key.revision = revision;
+        let view = self.get_key(&Actor::OPERATOR, &key_target).await?;
+        Ok(Administrator {
+            user: UserView { sites: None, user },
+            key: IssuedKey { view, secret },
+        })
+    }
+}
+
+fn refused() -> EngineError {
+    EngineError::Forbidden("the set-up token is wrong, used or expired: make a new one with `keyward init --new-token`")
+}
+
+fn setup_format() -> Result<SecretFormat, EngineError> {
+    Prefix::new("setup")
+        .map(|prefix| SecretFormat::new(prefix, Vec::new()))
+        .map_err(|fault| EngineError::field("prefix", fault.to_string()))
+}

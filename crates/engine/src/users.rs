@@ -1,0 +1,232 @@
+//! Users: create, list, show, edit, enable, disable, delete.
+
+use crate::access::SiteBook;
+use crate::audit::user_snapshot;
+use crate::draft::Faults;
+use crate::keys::{check_same_request, page_size};
+use crate::{Actor, Created, Engine, EngineError, Once, Page, UserDraft, UserEdit};
+use keyward_domain::{
+    Email, Name, Revision, Role, SiteName, Timestamp, TransitionFault, User, UserId, UserPatch, UserStatus,
+};
+use keyward_store::{Inserted, UserQuery};
+
+/// A user, as people see it.
+#[derive(Clone, Debug)]
+pub struct UserView {
+    /// The user.
+    pub user: User,
+    /// The names of their sites; `None` is every site.
+    pub sites: Option<Vec<SiteName>>,
+}
+
+/// Which users to show. Texts as they were sent; each fault is named.
+#[derive(Clone, Debug, Default)]
+pub struct UserFilter {
+    /// Deleted ones too.
+    pub with_deleted: bool,
+    /// Only with this text in name or e-mail.
+    pub text: Option<String>,
+    /// Where the page before ended.
+    pub cursor: Option<String>,
+    /// How many at most: 1 to 200, else 50.
+    pub limit: Option<u32>,
+}
+
+impl Engine {
+    /// Makes a user. Admins only.
+    ///
+    /// # Errors
+    /// `Invalid` names every field that cannot be taken; `Conflict` (`email_taken`).
+    pub async fn create_user(
+        &self,
+        actor: &Actor,
+        draft: &UserDraft,
+        once: Option<&Once>,
+    ) -> Result<Created<UserView, UserView>, EngineError> {
+        self.require_admin(actor, "user.create", ("user", "")).await?;
+        let book = self.site_book().await?;
+        let mut user = self.read_user_draft(draft, &book)?;
+        let after = user_snapshot(&user, &book);
+        let event = self.change_event(actor, "user.create", ("user", &user.id.to_string()), None, Some(after))?;
+        let claim = once.map(|once| self.claim(actor, once)).transpose()?;
+        match self.store.insert_user(&user, &event, claim.as_ref()).await? {
+            Inserted::New(revision) => {
+                self.confirm(revision).await?;
+                user.revision = revision;
+                Ok(Created::New(user_view(user, &book)))
+            }
+            Inserted::Replay { target, request_hash } => {
+                check_same_request(once, request_hash)?;
+                Ok(Created::Replay(self.get_user(actor, &target).await?))
+            }
+        }
+    }
+
+    /// Shows a user, by id or e-mail. Members see themselves.
+    ///
+    /// # Errors
+    /// `NotFound` for users that the actor may not know of.
+    pub async fn get_user(&self, actor: &Actor, id_or_email: &str) -> Result<UserView, EngineError> {
+        let user = self.find_user(id_or_email).await?;
+        match user {
+            Some(user) if actor.is_admin() || actor.user() == Some(user.id) => {
+                Ok(user_view(user, &self.site_book().await?))
+            }
+            _ => Err(EngineError::NotFound("user")),
+        }
+    }
+
+    /// Lists users, newest first. Admins only.
+    ///
+    /// # Errors
+    /// `Forbidden` to members.
+    pub async fn list_users(&self, actor: &Actor, filter: &UserFilter) -> Result<Page<UserView>, EngineError> {
+        if !actor.is_admin() {
+            return Err(EngineError::Forbidden("only an administrator may list users"));
+        }
+        let mut faults = Faults::default();
+        let query = UserQuery {
+            with_deleted: filter.with_deleted,
+            text: filter.text.clone().filter(|text| !text.is_empty()),
+            after: filter.cursor.as_deref().and_then(|id| faults.take("cursor", id.parse::<UserId>())),
+            most: page_size(filter.limit, &mut faults) + 1,
+        };
+        faults.into_result()?;
+        let book = self.site_book().await?;
+        let views = self.store.list_users(&query).await?.into_iter().map(|user| user_view(user, &book)).collect();
+        Ok(Page::cut(views, query.most - 1, |view: &UserView| view.user.id.to_string()))
+    }
+
+    /// Edits name, role and sites. Admins only.
+    ///
+    /// # Errors
+    /// `Invalid` names every field that cannot be taken; `Stale`; `Conflict` (`last_admin`).
+    pub async fn edit_user(
+        &self,
+        actor: &Actor,
+        id_or_email: &str,
+        edit: &UserEdit,
+        seen: Option<Revision>,
+    ) -> Result<UserView, EngineError> {
+        let book = self.site_book().await?;
+        let mut faults = Faults::default();
+        let patch = UserPatch {
+            name: edit.name.as_deref().and_then(|name| faults.take("name", Name::new(name))),
+            role: edit.role.as_deref().and_then(|role| faults.take("role", role.parse::<Role>())),
+            sites: edit.sites.as_ref().and_then(|names| faults.take("sites", book.rule(names.as_deref()))),
+        };
+        let checked = faults.into_result();
+        self.change_user(actor, id_or_email, "user.edit", seen, |user, _| user.apply(patch.clone()), checked).await
+    }
+
+    /// Makes a user valid again. Admins only.
+    ///
+    /// # Errors
+    /// `Conflict` (`user_deleted`).
+    pub async fn enable_user(&self, actor: &Actor, id: &str, seen: Option<Revision>) -> Result<UserView, EngineError> {
+        self.change_user(actor, id, "user.enable", seen, |user, _| user.enable(), Ok(())).await
+    }
+
+    /// Makes a user invalid: all their keys are refused from the return on. Admins only.
+    ///
+    /// # Errors
+    /// `Conflict`: `user_deleted`, `last_admin`.
+    pub async fn disable_user(&self, actor: &Actor, id: &str, seen: Option<Revision>) -> Result<UserView, EngineError> {
+        self.change_user(actor, id, "user.disable", seen, |user, _| user.disable(), Ok(())).await
+    }
+
+    /// Deletes a user for good: all their keys are refused from the return on. Admins only.
+    ///
+    /// # Errors
+    /// `Conflict`: `user_deleted`, `last_admin`.
+    pub async fn delete_user(&self, actor: &Actor, id: &str, seen: Option<Revision>) -> Result<UserView, EngineError> {
+        self.change_user(actor, id, "user.delete", seen, User::delete, Ok(())).await
+    }
+
+    async fn change_user(
+        &self,
+        actor: &Actor,
+        id_or_email: &str,
+        action: &str,
+        seen: Option<Revision>,
+        change: impl Fn(&mut User, Timestamp) -> Result<(), TransitionFault>,
+        checked: Result<(), EngineError>,
+    ) -> Result<UserView, EngineError> {
+        let named: String = id_or_email.chars().take(254).collect();
+        self.require_admin(actor, action, ("user", &named)).await?;
+        checked?;
+        loop {
+            let before = self.find_user(id_or_email).await?.ok_or(EngineError::NotFound("user"))?;
+            if seen.is_some_and(|seen| seen != before.revision) {
+                return Err(EngineError::Stale);
+            }
+            let book = self.site_book().await?;
+            let mut after = before.clone();
+            change(&mut after, self.clock.now())
+                .map_err(|_| EngineError::conflict("user_deleted", "the user is deleted for good"))?;
+            if after == before {
+                return Ok(user_view(after, &book));
+            }
+            self.keep_an_admin(&before, &after).await?;
+            let snapshots = (user_snapshot(&before, &book), user_snapshot(&after, &book));
+            let target = ("user", &*before.id.to_string());
+            let event = self.change_event(actor, action, target, Some(snapshots.0), Some(snapshots.1))?;
+            match self.store.update_user(&after, before.revision, &event).await {
+                Ok(revision) => {
+                    self.confirm(revision).await?;
+                    after.revision = revision;
+                    return Ok(user_view(after, &book));
+                }
+                Err(keyward_store::StoreError::Conflict) if seen.is_none() => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Somebody must be left who can manage the rest.
+    async fn keep_an_admin(&self, before: &User, after: &User) -> Result<(), EngineError> {
+        let manages = |user: &User| user.is_valid() && user.role == Role::Admin;
+        if !manages(before) || manages(after) {
+            return Ok(());
+        }
+        let mut query = UserQuery { most: 200, ..UserQuery::default() };
+        loop {
+            let users = self.store.list_users(&query).await?;
+            if users.iter().any(|user| user.id != before.id && manages(user)) {
+                return Ok(());
+            }
+            match users.last() {
+                Some(last) => query.after = Some(last.id),
+                None => return Err(EngineError::conflict("last_admin", "this is the last active administrator")),
+            }
+        }
+    }
+
+    pub(crate) fn read_user_draft(&self, draft: &UserDraft, book: &SiteBook) -> Result<User, EngineError> {
+        let mut faults = Faults::default();
+        let email = faults.take("email", Email::new(&draft.email));
+        let local: String = draft.email.split('@').next().unwrap_or_default().chars().take(Name::MAX).collect();
+        let name = faults.take("name", Name::new(draft.name.as_deref().unwrap_or(&local)));
+        let role = faults.take("role", draft.role.as_deref().unwrap_or("member").parse::<Role>());
+        let sites = faults.take("sites", book.rule(draft.sites.as_deref()));
+        faults.into_result()?;
+        let (millis, random) = self.id_parts()?;
+        match (email, name, role, sites) {
+            (Some(email), Some(name), Some(role), Some(sites)) => Ok(User {
+                id: UserId::v7(millis, &random),
+                email,
+                name,
+                role,
+                status: UserStatus::Active,
+                sites,
+                created_at: self.clock.now(),
+                revision: Revision(0),
+            }),
+            _ => Err(EngineError::Invalid(Vec::new())),
+        }
+    }
+}
+
+fn user_view(user: User, book: &SiteBook) -> UserView {
+    UserView { sites: book.names(&user.sites), user }
+}

@@ -1,0 +1,102 @@
+//! Binding and accepting. Out of file descriptors is a state to wait out, not a reason to end.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+
+/// How long nothing is accepted after the system had no descriptor or memory for a connection.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Binds a port, ready to be handed to one or more runtimes. No second process can bind it too.
+///
+/// # Errors
+/// The system's: the port is taken, the address is not this machine's, ….
+pub fn bind(address: SocketAddr) -> io::Result<std::net::TcpListener> {
+    let listener = std::net::TcpListener::bind(address)?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+/// Waits for the next connection, through every passing error.
+pub async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => {
+                // Without it small answers wait for the client's acknowledgement; a failure costs no more than that.
+                let _ = stream.set_nodelay(true);
+                return (stream, peer);
+            }
+            Err(error) if is_of_one_connection(&error) => {}
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept connections now; trying again");
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+}
+
+fn is_of_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}
+
+/// A bounded number of places for connections.
+#[derive(Clone, Debug)]
+pub struct Slots {
+    taken: Arc<AtomicUsize>,
+    most: usize,
+}
+
+/// A place, given back when it is dropped.
+#[derive(Debug)]
+pub struct Slot(Arc<AtomicUsize>);
+
+impl Slots {
+    /// `most` places.
+    pub fn new(most: usize) -> Self {
+        Self { taken: Arc::default(), most }
+    }
+
+    /// Takes a place, if one is left.
+    pub fn take(&self) -> Option<Slot> {
+        let slot = Slot(Arc::clone(&self.taken));
+        // The slot gives its place back when it is dropped, here too.
+        if self.taken.fetch_add(1, Ordering::Relaxed) < self.most { Some(slot) } else { None }
+    }
+
+    /// How many places are taken.
+    pub fn taken(&self) -> usize {
+        self.taken.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_bounded_and_given_back() {
+        let slots = Slots::new(2);
+        let first = slots.take();
+        let second = slots.take();
+        assert!(first.is_some() && second.is_some() && slots.take().is_none());
+        assert_eq!(slots.taken(), 2);
+        drop(first);
+        assert!(slots.take().is_some());
+    }
+
+    #[test]
+    fn a_taken_port_is_an_error() {
+        let first = bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        assert!(bind(first.local_addr().unwrap()).is_err());
+    }
+}

@@ -1,0 +1,8 @@
+//! What every plane's port has in common: binding, accepting under pressure, TLS whose files are read again when they
+//! change. What is spoken on a connection is each plane's own affair.
+
+mod accept;
+mod tls;
+
+pub use accept::{Slot, Slots, accept, bind};
+pub use tls::{Tls, TlsFault, TlsFiles};
