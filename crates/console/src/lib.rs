@@ -1,1 +1,5 @@
-//! The people's plane: management API, OpenAPI, Swagger UI
+//! The people's plane: management API, OpenAPI, Swagger UI.
+
+mod console;
+
+pub use console::{Console, Settings, StartFault};

@@ -7,11 +7,17 @@ use std::collections::HashMap;
 
 impl Engine {
     /// Lets admins and operators pass; denies others, with a line in the audit log when it would have been a change.
-    pub(crate) async fn require_admin(&self, actor: &Actor, action: &str, target: (&str, &str)) -> Result<(), EngineError> {
+    pub(crate) async fn require_admin(
+        &self,
+        actor: &Actor,
+        action: &str,
+        target: (&str, &str),
+    ) -> Result<(), EngineError> {
         if actor.is_admin() {
             return Ok(());
         }
-        self.deny(actor, action, target, "only an administrator may do this").await
+        self.deny(actor, action, target, "only an administrator may do this")
+            .await
     }
 
     /// Writes a denied change into the audit log, and gives the denial.
@@ -39,7 +45,12 @@ impl Engine {
     }
 
     /// The same for a change: a try on somebody else's key is written into the audit log.
-    pub(crate) async fn get_key_to_change(&self, actor: &Actor, action: &str, id: &str) -> Result<Key, EngineError> {
+    pub(crate) async fn get_key_to_change(
+        &self,
+        actor: &Actor,
+        action: &str,
+        id: &str,
+    ) -> Result<Key, EngineError> {
         let found = self.get_key_for(actor, id).await;
         if matches!(found, Err(EngineError::NotFound(_))) && !actor.is_admin() {
             let id: String = id.chars().take(64).collect();
@@ -75,7 +86,10 @@ pub(crate) struct SiteBook {
 impl SiteBook {
     fn new(sites: Vec<Site>) -> Self {
         let ids = sites.iter().map(|site| (site.name.clone(), site.id)).collect();
-        Self { ids, names: sites.into_iter().map(|site| (site.id, site.name)).collect() }
+        Self {
+            ids,
+            names: sites.into_iter().map(|site| (site.id, site.name)).collect(),
+        }
     }
 
     /// The number of a site.
@@ -85,11 +99,16 @@ impl SiteBook {
 
     /// The rule that a list of names stands for; absent is every site.
     pub(crate) fn rule(&self, names: Option<&[String]>) -> Result<SiteRule, String> {
-        let Some(names) = names else { return Ok(SiteRule::ANY) };
+        let Some(names) = names else {
+            return Ok(SiteRule::ANY);
+        };
         let mut ids = Vec::with_capacity(names.len());
         for name in names {
             SiteName::new(name).map_err(|fault| fault.to_string())?;
-            ids.push(self.id(name).ok_or_else(|| format!("no site is named `{name}`: create it first"))?);
+            ids.push(
+                self.id(name)
+                    .ok_or_else(|| format!("no site is named `{name}`: create it first"))?,
+            );
         }
         Ok(SiteRule::listed(ids))
     }

@@ -31,7 +31,10 @@ pub enum Who {
 
 impl Actor {
     /// Somebody with a shell on the node.
-    pub const OPERATOR: Self = Self { who: Who::Operator, address: None };
+    pub const OPERATOR: Self = Self {
+        who: Who::Operator,
+        address: None,
+    };
 
     /// Whether the actor manages users, sites and other people's keys.
     pub fn is_admin(&self) -> bool {

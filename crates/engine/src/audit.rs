@@ -42,15 +42,36 @@ impl Engine {
     ///
     /// # Errors
     /// `Invalid` names the filters that cannot be read; `NotFound` for users that the actor may not know of.
-    pub async fn list_audit(&self, actor: &Actor, filter: &AuditFilter) -> Result<Page<AuditView>, EngineError> {
+    pub async fn list_audit(
+        &self,
+        actor: &Actor,
+        filter: &AuditFilter,
+    ) -> Result<Page<AuditView>, EngineError> {
         let mut faults = Faults::default();
-        let since = filter.since.as_deref().map(str::parse).and_then(|at| faults.take("since", at));
-        let until = filter.until.as_deref().map(str::parse).and_then(|at| faults.take("until", at));
-        let after = filter.cursor.as_deref().map(str::parse::<AuditId>).and_then(|id| faults.take("cursor", id));
+        let since = filter
+            .since
+            .as_deref()
+            .map(str::parse)
+            .and_then(|at| faults.take("since", at));
+        let until = filter
+            .until
+            .as_deref()
+            .map(str::parse)
+            .and_then(|at| faults.take("until", at));
+        let after = filter
+            .cursor
+            .as_deref()
+            .map(str::parse::<AuditId>)
+            .and_then(|id| faults.take("cursor", id));
         let most = crate::keys::page_size(filter.limit, &mut faults);
         faults.into_result()?;
         let user = match (&filter.user, actor.is_admin()) {
-            (Some(user), true) => Some(self.find_user(user).await?.ok_or(EngineError::NotFound("user"))?.id),
+            (Some(user), true) => Some(
+                self.find_user(user)
+                    .await?
+                    .ok_or(EngineError::NotFound("user"))?
+                    .id,
+            ),
             (None, true) => None,
             (_, false) => actor.user(),
         };
@@ -72,7 +93,11 @@ impl Engine {
                 keyward_store::AuditActor::User { user, .. } => match emails.get(user) {
                     Some(known) => Some(String::clone(known)),
                     None => {
-                        let email = self.store.find_user(*user).await?.map(|user| user.email.to_string());
+                        let email = self
+                            .store
+                            .find_user(*user)
+                            .await?
+                            .map(|user| user.email.to_string());
                         emails.extend(email.clone().map(|email| (*user, email)));
                         email
                     }
@@ -129,8 +154,11 @@ impl Engine {
 }
 
 fn differing(mut before: Map<String, Value>, mut after: Map<String, Value>) -> (Value, Value) {
-    let same: Vec<String> =
-        before.iter().filter(|(field, value)| after.get(*field) == Some(value)).map(|(field, _)| field.clone()).collect();
+    let same: Vec<String> = before
+        .iter()
+        .filter(|(field, value)| after.get(*field) == Some(value))
+        .map(|(field, _)| field.clone())
+        .collect();
     for field in same {
         before.remove(&field);
         after.remove(&field);
@@ -176,5 +204,7 @@ pub(crate) fn site_snapshot(site: &Site) -> Value {
 }
 
 fn site_names(sites: &SiteBook, rule: &keyward_domain::SiteRule) -> Option<Vec<String>> {
-    sites.names(rule).map(|names| names.iter().map(ToString::to_string).collect())
+    sites
+        .names(rule)
+        .map(|names| names.iter().map(ToString::to_string).collect())
 }

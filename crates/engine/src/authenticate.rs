@@ -3,8 +3,8 @@
 use crate::Engine;
 use crate::replica::Entry;
 use keyward_domain::{
-    Checksum, ClientAddress, CredentialFault, KeyId, OwnerRecord, Presented, Quota, Reason, RequestFacts, RequestSite,
-    StrictPath, Timestamp, UseCase, UserId, decide, decide_management,
+    Checksum, ClientAddress, CredentialFault, KeyId, OwnerRecord, Presented, Quota, Reason, RequestFacts,
+    RequestSite, StrictPath, Timestamp, UseCase, UserId, decide, decide_management,
 };
 use keyward_limit::Pass;
 use std::sync::atomic::Ordering;
@@ -68,7 +68,11 @@ pub struct Denied {
 
 impl Denied {
     const fn nobody(reason: Reason) -> Self {
-        Self { reason, key: None, quota: None }
+        Self {
+            reason,
+            key: None,
+            quota: None,
+        }
     }
 }
 
@@ -80,8 +84,15 @@ impl Engine {
         asked: &Asked<'_>,
         counting: Counting,
     ) -> Decision<'_> {
-        let site = asked.site.map_or(RequestSite::None, |name| self.replica.request_site(name));
-        let facts = RequestFacts { site, client: asked.client, method: asked.method, path: asked.path };
+        let site = asked
+            .site
+            .map_or(RequestSite::None, |name| self.replica.request_site(name));
+        let facts = RequestFacts {
+            site,
+            client: asked.client,
+            method: asked.method,
+            path: asked.path,
+        };
         self.judge(credential, asked.client, counting, |entry, owner, now| {
             let use_case = self.catalogue.get(entry.record.use_case);
             decide(&entry.record, owner, use_case, &facts, now).map(|()| use_case)
@@ -116,7 +127,12 @@ impl Engine {
                 let entry = entry.ok_or(Denied::nobody(Reason::KeyInvalid))?;
                 let outcome = self.judge_entry(entry, counting, now, decide);
                 if counting == Counting::Count {
-                    self.usage.record(entry.record.id, now, outcome.err().map(|denied| denied.reason), client);
+                    self.usage.record(
+                        entry.record.id,
+                        now,
+                        outcome.err().map(|denied| denied.reason),
+                        client,
+                    );
                 }
                 outcome
             })
@@ -155,8 +171,16 @@ impl Engine {
     ) -> Result<Granted<'e>, Denied> {
         let record = &entry.record;
         let owner = entry.owner.load();
-        let denied = |reason, quota| Denied { reason, key: Some(record.id), quota };
-        let peek = || record.limit.map(|limit| self.replica.windows.peek(entry.window, now, limit));
+        let denied = |reason, quota| Denied {
+            reason,
+            key: Some(record.id),
+            quota,
+        };
+        let peek = || {
+            record
+                .limit
+                .map(|limit| self.replica.windows.peek(entry.window, now, limit))
+        };
         let use_case = decide(entry, &owner, now_or_expiry(entry, now)).and_then(|use_case| {
             // `decide` grants nothing without a use case; a defect there must not open a door here.
             use_case.ok_or(Reason::UseCaseForbidden)
@@ -178,7 +202,12 @@ impl Engine {
                 quota => quota,
             },
         };
-        Ok(Granted { key: record.id, owner: owner.id, use_case, quota })
+        Ok(Granted {
+            key: record.id,
+            owner: owner.id,
+            use_case,
+            quota,
+        })
     }
 }
 

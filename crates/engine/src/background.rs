@@ -31,11 +31,23 @@ impl Background {
     pub fn start(engine: &Arc<Engine>) -> Self {
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
-        let task = |name, every, work: fn(Arc<Engine>) -> Work| repeat(name, every, Arc::clone(engine), work, stopped.clone());
-        tasks.spawn(task("follow the store", FOLLOW_EVERY, |engine| Box::pin(async move { Ok(engine.follow().await?) })));
-        tasks.spawn(task("store usage", FLUSH_EVERY, |engine| Box::pin(async move { Ok(engine.flush_usage().await?) })));
-        tasks.spawn(task("housekeeping", HOUSEKEEP_EVERY, |engine| Box::pin(async move { engine.housekeep().await })));
-        Self { stop, tasks, engine: Arc::clone(engine) }
+        let task = |name, every, work: fn(Arc<Engine>) -> Work| {
+            repeat(name, every, Arc::clone(engine), work, stopped.clone())
+        };
+        tasks.spawn(task("follow the store", FOLLOW_EVERY, |engine| {
+            Box::pin(async move { Ok(engine.follow().await?) })
+        }));
+        tasks.spawn(task("store usage", FLUSH_EVERY, |engine| {
+            Box::pin(async move { Ok(engine.flush_usage().await?) })
+        }));
+        tasks.spawn(task("housekeeping", HOUSEKEEP_EVERY, |engine| {
+            Box::pin(async move { engine.housekeep().await })
+        }));
+        Self {
+            stop,
+            tasks,
+            engine: Arc::clone(engine),
+        }
     }
 
     /// Stops them, and stores what is still unstored.
@@ -73,7 +85,9 @@ async fn repeat(
             Err(_) => Some(format!("no answer within {} s", PATIENCE.as_secs())),
         };
         match (&fault, failing) {
-            (Some(fault), false) => tracing::error!(task = name, %fault, "background task fails; it goes on trying"),
+            (Some(fault), false) => {
+                tracing::error!(task = name, %fault, "background task fails; it goes on trying")
+            }
             (None, true) => tracing::info!(task = name, "background task works again"),
             _ => {}
         }
@@ -111,8 +125,14 @@ impl Engine {
         let book = self.site_book().await?;
         let before = crate::audit::key_snapshot(key, &book);
         let target = key.id.to_string();
-        let mut event =
-            self.audit_event(&Actor::OPERATOR, "key.purge", ("key", &target), AuditOutcome::Done, Some(before), None)?;
+        let mut event = self.audit_event(
+            &Actor::OPERATOR,
+            "key.purge",
+            ("key", &target),
+            AuditOutcome::Done,
+            Some(before),
+            None,
+        )?;
         event.actor = AuditActor::System;
         match self.store.purge_key(key.id, key.revision, &event).await {
             // Restored or purged by another node meanwhile: nothing is left to do.

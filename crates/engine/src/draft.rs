@@ -89,11 +89,18 @@ impl Faults {
     }
 
     pub(crate) fn add(&mut self, field: &'static str, message: impl Into<String>) {
-        self.0.push(FieldFault { field, message: message.into() });
+        self.0.push(FieldFault {
+            field,
+            message: message.into(),
+        });
     }
 
     pub(crate) fn into_result(self) -> Result<(), EngineError> {
-        if self.0.is_empty() { Ok(()) } else { Err(EngineError::Invalid(self.0)) }
+        if self.0.is_empty() {
+            Ok(())
+        } else {
+            Err(EngineError::Invalid(self.0))
+        }
     }
 
     pub(crate) fn into_faults(self) -> Vec<FieldFault> {
@@ -107,5 +114,7 @@ pub(crate) fn parse_limit(limit: Option<u64>) -> Result<Option<RateLimit>, keywa
 }
 
 pub(crate) fn parse_addresses(list: Option<&[String]>) -> Result<AddressRule, keyward_domain::AddressFault> {
-    list.map_or(Ok(AddressRule::ANY), |entries| AddressRule::listed(entries.iter().map(String::as_str)))
+    list.map_or(Ok(AddressRule::ANY), |entries| {
+        AddressRule::listed(entries.iter().map(String::as_str))
+    })
 }

@@ -124,7 +124,10 @@ impl Engine {
             stale: self.is_stale(),
             keys: self.replica.len(),
             granted: self.tally.granted.load(Ordering::Relaxed),
-            denied: Reason::ALL.into_iter().map(|reason| (reason, self.tally.of(reason))).collect(),
+            denied: Reason::ALL
+                .into_iter()
+                .map(|reason| (reason, self.tally.of(reason)))
+                .collect(),
             usage_pending: self.usage.pending(),
             usage_lost: self.usage.lost(),
         }

@@ -66,17 +66,27 @@ pub enum EngineError {
 }
 
 fn fields(faults: &[FieldFault]) -> String {
-    faults.iter().map(|fault| format!("{}: {}", fault.field, fault.message)).collect::<Vec<_>>().join("; ")
+    faults
+        .iter()
+        .map(|fault| format!("{}: {}", fault.field, fault.message))
+        .collect::<Vec<_>>()
+        .join("; ")
 }
 
 impl EngineError {
     /// One invalid field.
     pub fn field(field: &'static str, message: impl Into<String>) -> Self {
-        Self::Invalid(vec![FieldFault { field, message: message.into() }])
+        Self::Invalid(vec![FieldFault {
+            field,
+            message: message.into(),
+        }])
     }
 
     pub(crate) fn conflict(code: &'static str, message: impl Into<String>) -> Self {
-        Self::Conflict { code, message: message.into() }
+        Self::Conflict {
+            code,
+            message: message.into(),
+        }
     }
 }
 
@@ -97,7 +107,9 @@ impl From<Duplicate> for EngineError {
     fn from(what: Duplicate) -> Self {
         match what {
             Duplicate::Fingerprint => Self::conflict("key_exists", "a key with this secret is there already"),
-            Duplicate::Email => Self::conflict("email_taken", "a user with this e-mail address is there already"),
+            Duplicate::Email => {
+                Self::conflict("email_taken", "a user with this e-mail address is there already")
+            }
             Duplicate::SiteName => Self::conflict("site_exists", "a site of this name is there already"),
         }
     }

@@ -20,7 +20,12 @@ impl Engine {
         let book = self.site_book().await.map_err(EngineError::from)?;
         let mut after: Option<KeyId> = None;
         loop {
-            let query = KeyQuery { status: Some(KeyStatusFilter::Any), after, most: 1000, ..KeyQuery::default() };
+            let query = KeyQuery {
+                status: Some(KeyStatusFilter::Any),
+                after,
+                most: 1000,
+                ..KeyQuery::default()
+            };
             let keys = self.store.list_keys(&query).await.map_err(EngineError::from)?;
             let Some(last) = keys.last() else { return Ok(()) };
             after = Some(last.id);

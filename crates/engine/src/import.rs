@@ -90,7 +90,11 @@ struct CsvRow {
 impl From<CsvRow> for Row {
     fn from(row: CsvRow) -> Self {
         let list = |cell: Option<String>| {
-            cell.map(|cell| cell.split(';').map(|entry| entry.trim().to_owned()).collect::<Vec<_>>())
+            cell.map(|cell| {
+                cell.split(';')
+                    .map(|entry| entry.trim().to_owned())
+                    .collect::<Vec<_>>()
+            })
         };
         Self {
             owner: row.owner,
@@ -130,11 +134,18 @@ impl Engine {
         let keys: Vec<Key> = keys.into_iter().map(|(_, key)| key).collect();
         if keys.is_empty() {
             let message = "the file holds no keys".to_owned();
-            return Err(EngineError::InvalidLines(vec![LineFault { line: 1, field: None, message }]));
+            return Err(EngineError::InvalidLines(vec![LineFault {
+                line: 1,
+                field: None,
+                message,
+            }]));
         }
         let after = serde_json::json!({ "keys": keys.len() });
         let event = self.change_event(actor, "key.import", ("key", ""), None, Some(after))?;
-        let stored = self.store.import_keys(&keys, &event, &|done| progress(done, keys.len())).await;
+        let stored = self
+            .store
+            .import_keys(&keys, &event, &|done| progress(done, keys.len()))
+            .await;
         match stored {
             Ok(revision) => self.confirm(revision).await?,
             Err(StoreError::Duplicate { row, .. }) => {
@@ -213,7 +224,10 @@ impl Engine {
             }
             (None, Some(text)) => {
                 let fingerprint = Fingerprint::from_hex(text).map_err(|fault| fault.to_string())?;
-                Ok((fingerprint, Hint::stored(row.hint.as_deref().unwrap_or("imported"))))
+                Ok((
+                    fingerprint,
+                    Hint::stored(row.hint.as_deref().unwrap_or("imported")),
+                ))
             }
             _ => Err("give either `secret` (clear text) or `fingerprint` (SHA-256 in hexadecimal)".into()),
         }
@@ -251,7 +265,9 @@ fn read_json_lines(file: &str, faults: &mut LineFaults) -> Vec<(u64, Row)> {
 }
 
 fn read_csv(file: &str, faults: &mut LineFaults) -> Vec<(u64, Row)> {
-    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(file.as_bytes());
+    let mut reader = csv::ReaderBuilder::new()
+        .trim(csv::Trim::All)
+        .from_reader(file.as_bytes());
     let headers = match reader.headers() {
         Ok(headers) => headers.clone(),
         Err(error) => {
@@ -263,7 +279,9 @@ fn read_csv(file: &str, faults: &mut LineFaults) -> Vec<(u64, Row)> {
     for record in reader.records() {
         let read = record.and_then(|record| {
             let line = record.position().map_or(1, csv::Position::line);
-            record.deserialize::<CsvRow>(Some(&headers)).map(|row| (line, row.into()))
+            record
+                .deserialize::<CsvRow>(Some(&headers))
+                .map(|row| (line, row.into()))
         });
         match read {
             Ok(row) => rows.push(row),
@@ -279,7 +297,9 @@ fn read_csv(file: &str, faults: &mut LineFaults) -> Vec<(u64, Row)> {
 /// A fault of a CSV line, without the line's content: a secret may stand in it.
 fn csv_fault(error: &csv::Error) -> String {
     match error.kind() {
-        csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
+        csv::ErrorKind::UnequalLengths {
+            expected_len, len, ..
+        } => {
             format!("the header has {expected_len} columns, this line {len}")
         }
         csv::ErrorKind::Deserialize { err, .. } => without_values(&err.to_string()),
@@ -305,7 +325,11 @@ fn without_values(message: &str) -> String {
 }
 
 fn known_already(line: u64) -> LineFault {
-    LineFault { line, field: None, message: "a key with this secret is there already".into() }
+    LineFault {
+        line,
+        field: None,
+        message: "a key with this secret is there already".into(),
+    }
 }
 
 #[derive(Default)]
@@ -326,7 +350,11 @@ impl LineFaults {
 
     fn into_result(mut self) -> Result<(), EngineError> {
         self.0.sort_by_key(|fault| fault.line);
-        if self.0.is_empty() { Ok(()) } else { Err(EngineError::InvalidLines(self.0)) }
+        if self.0.is_empty() {
+            Ok(())
+        } else {
+            Err(EngineError::InvalidLines(self.0))
+        }
     }
 }
 
@@ -339,8 +367,15 @@ mod tests {
         let mut faults = LineFaults::default();
         let file = "{\"owner\": \"a\", \"name\": \"n\", \"secret\": \"abcdef123456\", \"limit\": \"abcdef123456\"}\n{\"x\"";
         read_rows(ImportFormat::JsonLines, file, &mut faults);
-        read_rows(ImportFormat::Csv, "owner,name,secret,limit\na,n,abcdef123456,abcdef123456\na,b\n", &mut faults);
-        assert_eq!(faults.0.iter().map(|fault| fault.line).collect::<Vec<_>>(), [1, 2, 2, 3]);
+        read_rows(
+            ImportFormat::Csv,
+            "owner,name,secret,limit\na,n,abcdef123456,abcdef123456\na,b\n",
+            &mut faults,
+        );
+        assert_eq!(
+            faults.0.iter().map(|fault| fault.line).collect::<Vec<_>>(),
+            [1, 2, 2, 3]
+        );
         assert!(!format!("{:?}", faults.0).contains("abcdef"));
     }
 }

@@ -118,20 +118,30 @@ impl Engine {
         let mut faults = Faults::default();
         let key = self.read_key_draft(draft, &owner, &book, &mut faults)?;
         faults.into_result()?;
-        let Some(mut key) = key else { return Err(EngineError::Invalid(Vec::new())) };
+        let Some(mut key) = key else {
+            return Err(EngineError::Invalid(Vec::new()));
+        };
         key.fingerprint = fingerprint;
         key.hint = Hint::of(&secret, &self.format);
         if key.expires_at.is_some_and(|at| at <= self.clock.now()) {
             return Err(EngineError::field("expires_at", "must be in the future"));
         }
-        let event =
-            self.change_event(actor, "key.create", ("key", &key.id.to_string()), None, Some(key_snapshot(&key, &book)))?;
+        let event = self.change_event(
+            actor,
+            "key.create",
+            ("key", &key.id.to_string()),
+            None,
+            Some(key_snapshot(&key, &book)),
+        )?;
         let claim = once.map(|once| self.claim(actor, once)).transpose()?;
         match self.store.insert_key(&key, &event, claim.as_ref()).await? {
             Inserted::New(revision) => {
                 self.confirm(revision).await?;
                 key.revision = revision;
-                Ok(Created::New(IssuedKey { view: self.key_view(key, &owner.email, &book, None), secret }))
+                Ok(Created::New(IssuedKey {
+                    view: self.key_view(key, &owner.email, &book, None),
+                    secret,
+                }))
             }
             Inserted::Replay { target, request_hash } => {
                 check_same_request(once, request_hash)?;
@@ -158,13 +168,25 @@ impl Engine {
         let mut faults = Faults::default();
         let query = KeyQuery {
             owner: self.owner_filter(actor, filter.owner.as_deref()).await?,
-            status: filter.status.as_deref().and_then(|word| faults.take("status", self.status_filter(word))),
+            status: filter
+                .status
+                .as_deref()
+                .and_then(|word| faults.take("status", self.status_filter(word))),
             site: filter.site.as_deref().and_then(|name| {
-                faults.take("site", book.id(name).ok_or_else(|| format!("no site is named `{name}`")))
+                faults.take(
+                    "site",
+                    book.id(name).ok_or_else(|| format!("no site is named `{name}`")),
+                )
             }),
-            use_case: filter.use_case.as_deref().and_then(|n| faults.take("use_case", keyward_domain::UseCaseName::new(n))),
+            use_case: filter
+                .use_case
+                .as_deref()
+                .and_then(|n| faults.take("use_case", keyward_domain::UseCaseName::new(n))),
             text: filter.text.clone().filter(|text| !text.is_empty()),
-            after: filter.cursor.as_deref().and_then(|id| faults.take("cursor", id.parse::<KeyId>())),
+            after: filter
+                .cursor
+                .as_deref()
+                .and_then(|id| faults.take("cursor", id.parse::<KeyId>())),
             most: page_size(filter.limit, &mut faults) + 1,
         };
         faults.into_result()?;
@@ -186,32 +208,54 @@ impl Engine {
     ) -> Result<KeyView, EngineError> {
         let key = self.get_key_to_change(actor, "key.edit", id).await?;
         let book = self.site_book().await?;
-        let owner = self.store.find_user(key.owner).await?.ok_or(EngineError::NotFound("user"))?;
+        let owner = self
+            .store
+            .find_user(key.owner)
+            .await?
+            .ok_or(EngineError::NotFound("user"))?;
         let patch = read_key_edit(edit, &owner, &book)?;
-        self.change_key(actor, id, "key.edit", seen, |key, _| key.apply(patch.clone())).await
+        self.change_key(actor, id, "key.edit", seen, |key, _| key.apply(patch.clone()))
+            .await
     }
 
     /// Switches a key on.
     ///
     /// # Errors
     /// `Conflict` (`key_deleted`) when it is deleted.
-    pub async fn enable_key(&self, actor: &Actor, id: &str, seen: Option<Revision>) -> Result<KeyView, EngineError> {
-        self.change_key(actor, id, "key.enable", seen, |key, _| key.enable()).await
+    pub async fn enable_key(
+        &self,
+        actor: &Actor,
+        id: &str,
+        seen: Option<Revision>,
+    ) -> Result<KeyView, EngineError> {
+        self.change_key(actor, id, "key.enable", seen, |key, _| key.enable())
+            .await
     }
 
     /// Switches a key off: it is refused from the return on.
     ///
     /// # Errors
     /// `Conflict` (`key_deleted`) when it is deleted.
-    pub async fn disable_key(&self, actor: &Actor, id: &str, seen: Option<Revision>) -> Result<KeyView, EngineError> {
-        self.change_key(actor, id, "key.disable", seen, |key, _| key.disable()).await
+    pub async fn disable_key(
+        &self,
+        actor: &Actor,
+        id: &str,
+        seen: Option<Revision>,
+    ) -> Result<KeyView, EngineError> {
+        self.change_key(actor, id, "key.disable", seen, |key, _| key.disable())
+            .await
     }
 
     /// Deletes a key: from the return on it is refused like one that never was.
     ///
     /// # Errors
     /// `Conflict` (`key_deleted`) when it is deleted already.
-    pub async fn delete_key(&self, actor: &Actor, id: &str, seen: Option<Revision>) -> Result<KeyView, EngineError> {
+    pub async fn delete_key(
+        &self,
+        actor: &Actor,
+        id: &str,
+        seen: Option<Revision>,
+    ) -> Result<KeyView, EngineError> {
         self.change_key(actor, id, "key.delete", seen, Key::delete).await
     }
 
@@ -219,8 +263,14 @@ impl Engine {
     ///
     /// # Errors
     /// `Conflict`: `key_not_deleted`, or `restore_too_late`.
-    pub async fn restore_key(&self, actor: &Actor, id: &str, seen: Option<Revision>) -> Result<KeyView, EngineError> {
-        self.change_key(actor, id, "key.restore", seen, Key::restore).await
+    pub async fn restore_key(
+        &self,
+        actor: &Actor,
+        id: &str,
+        seen: Option<Revision>,
+    ) -> Result<KeyView, EngineError> {
+        self.change_key(actor, id, "key.restore", seen, Key::restore)
+            .await
     }
 
     /// Reads, changes and writes a key; when somebody else was faster and the caller did not say what it has seen, again.
@@ -245,7 +295,8 @@ impl Engine {
             after.updated_at = self.clock.now();
             let book = self.site_book().await?;
             let snapshots = (key_snapshot(&before, &book), key_snapshot(&after, &book));
-            let event = self.change_event(actor, action, ("key", id), Some(snapshots.0), Some(snapshots.1))?;
+            let event =
+                self.change_event(actor, action, ("key", id), Some(snapshots.0), Some(snapshots.1))?;
             match self.store.update_key(&after, before.revision, &event).await {
                 Ok(revision) => {
                     self.confirm(revision).await?;
@@ -261,17 +312,32 @@ impl Engine {
     async fn owner_of_new_key(&self, actor: &Actor, named: Option<&str>) -> Result<User, EngineError> {
         let own = actor.user();
         let owner = match (named, own) {
-            (None, None) => return Err(EngineError::field("owner", "name the owner by id or e-mail address")),
+            (None, None) => {
+                return Err(EngineError::field(
+                    "owner",
+                    "name the owner by id or e-mail address",
+                ));
+            }
             (None, Some(own)) => self.store.find_user(own).await?,
             (Some(named), _) => self.find_user(named).await?,
         };
         let is_own = owner.as_ref().is_some_and(|owner| Some(owner.id) == own);
         if !actor.is_admin() && !is_own {
-            return self.deny(actor, "key.create", ("key", ""), "a member can make keys for themselves only").await;
+            return self
+                .deny(
+                    actor,
+                    "key.create",
+                    ("key", ""),
+                    "a member can make keys for themselves only",
+                )
+                .await;
         }
         match owner {
             Some(owner) if owner.is_valid() => Ok(owner),
-            Some(owner) => Err(EngineError::field("owner", format!("the user {} is not active", owner.email))),
+            Some(owner) => Err(EngineError::field(
+                "owner",
+                format!("the user {} is not active", owner.email),
+            )),
             None => Err(EngineError::field("owner", "there is no such user")),
         }
     }
@@ -285,17 +351,24 @@ impl Engine {
         faults: &mut Faults,
     ) -> Result<Option<Key>, EngineError> {
         let name = faults.take("name", Name::new(&draft.name));
-        let description =
-            faults.take("description", Description::new(draft.description.as_deref().unwrap_or_default()));
+        let description = faults.take(
+            "description",
+            Description::new(draft.description.as_deref().unwrap_or_default()),
+        );
         let use_case = faults.take("use_case", self.use_case_for(draft.use_case.as_deref()));
-        let expires_at = draft.expires_at.as_deref().and_then(|text| faults.take("expires_at", text.parse::<Timestamp>()));
+        let expires_at = draft
+            .expires_at
+            .as_deref()
+            .and_then(|text| faults.take("expires_at", text.parse::<Timestamp>()));
         let sites = faults.take("sites", sites_within(owner, book, draft.sites.as_deref()));
         let addresses = faults.take("addresses", parse_addresses(draft.addresses.as_deref()));
         let limit = faults.take("limit", parse_limit(draft.limit));
         let (millis, random) = self.id_parts()?;
         let now = self.clock.now();
         let parts = (name, description, use_case, sites, addresses, limit);
-        let (Some(name), Some(description), Some(use_case), Some(sites), Some(addresses), Some(limit)) = parts else {
+        let (Some(name), Some(description), Some(use_case), Some(sites), Some(addresses), Some(limit)) =
+            parts
+        else {
             return Ok(None);
         };
         Ok(Some(Key {
@@ -318,12 +391,23 @@ impl Engine {
     }
 
     fn use_case_for(&self, name: Option<&str>) -> Result<keyward_domain::UseCaseName, String> {
-        let names = || self.catalogue.iter().map(|u| u.name.as_str()).collect::<Vec<_>>().join(", ");
+        let names = || {
+            self.catalogue
+                .iter()
+                .map(|u| u.name.as_str())
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
         let found = match name {
             Some(name) => self.catalogue.find(name),
-            None => self.catalogue.iter().find(|use_case| !use_case.name.is_management()),
+            None => self
+                .catalogue
+                .iter()
+                .find(|use_case| !use_case.name.is_management()),
         };
-        found.map(|use_case| use_case.name.clone()).ok_or_else(|| format!("there is no such use case; choose of: {}", names()))
+        found
+            .map(|use_case| use_case.name.clone())
+            .ok_or_else(|| format!("there is no such use case; choose of: {}", names()))
     }
 
     async fn owner_filter(&self, actor: &Actor, named: Option<&str>) -> Result<Option<UserId>, EngineError> {
@@ -349,17 +433,30 @@ impl Engine {
         }
     }
 
-    pub(crate) async fn key_views(&self, keys: Vec<Key>, book: &SiteBook) -> Result<Vec<KeyView>, EngineError> {
+    pub(crate) async fn key_views(
+        &self,
+        keys: Vec<Key>,
+        book: &SiteBook,
+    ) -> Result<Vec<KeyView>, EngineError> {
         let ids: Vec<KeyId> = keys.iter().map(|key| key.id).collect();
-        let mut used: HashMap<KeyId, LastUsed> =
-            self.store.last_used(&ids).await?.into_iter().map(|used| (used.key, used)).collect();
+        let mut used: HashMap<KeyId, LastUsed> = self
+            .store
+            .last_used(&ids)
+            .await?
+            .into_iter()
+            .map(|used| (used.key, used))
+            .collect();
         let mut emails: HashMap<UserId, Email> = HashMap::new();
         let mut views = Vec::with_capacity(keys.len());
         for key in keys {
             let email = match emails.get(&key.owner) {
                 Some(email) => email.clone(),
                 None => {
-                    let owner = self.store.find_user(key.owner).await?.ok_or(EngineError::NotFound("user"))?;
+                    let owner = self
+                        .store
+                        .find_user(key.owner)
+                        .await?
+                        .ok_or(EngineError::NotFound("user"))?;
                     emails.insert(key.owner, owner.email.clone());
                     owner.email
                 }
@@ -376,16 +473,31 @@ impl Engine {
         views.pop().ok_or(EngineError::NotFound("key"))
     }
 
-    fn key_view(&self, key: Key, owner_email: &Email, book: &SiteBook, last_used: Option<LastUsed>) -> KeyView {
+    fn key_view(
+        &self,
+        key: Key,
+        owner_email: &Email,
+        book: &SiteBook,
+        last_used: Option<LastUsed>,
+    ) -> KeyView {
         let sites = book.names(&key.sites);
         let state = key.state(self.clock.now());
-        KeyView { sites, state, owner_email: owner_email.clone(), last_used, key }
+        KeyView {
+            sites,
+            state,
+            owner_email: owner_email.clone(),
+            last_used,
+            key,
+        }
     }
 
     pub(crate) fn claim(&self, actor: &Actor, once: &Once) -> Result<IdempotencyClaim, EngineError> {
         let fits = (1..=255).contains(&once.token.len()) && once.token.bytes().all(|b| b.is_ascii_graphic());
         if !fits {
-            return Err(EngineError::field("Idempotency-Key", "must be 1 to 255 visible ASCII characters"));
+            return Err(EngineError::field(
+                "Idempotency-Key",
+                "must be 1 to 255 visible ASCII characters",
+            ));
         }
         Ok(IdempotencyClaim {
             actor: actor.claimant(),
@@ -406,16 +518,25 @@ pub(crate) fn check_same_request(once: Option<&Once>, earlier: [u8; 32]) -> Resu
 
 fn key_conflict(fault: TransitionFault) -> EngineError {
     match fault {
-        TransitionFault::Deleted => EngineError::conflict("key_deleted", "the key is deleted: restore it first"),
+        TransitionFault::Deleted => {
+            EngineError::conflict("key_deleted", "the key is deleted: restore it first")
+        }
         TransitionFault::NotDeleted => EngineError::conflict("key_not_deleted", "the key is not deleted"),
         TransitionFault::TooLate => EngineError::conflict("restore_too_late", format!("the key: {fault}")),
     }
 }
 
-fn sites_within(owner: &User, book: &SiteBook, names: Option<&[String]>) -> Result<keyward_domain::SiteRule, String> {
+fn sites_within(
+    owner: &User,
+    book: &SiteBook,
+    names: Option<&[String]>,
+) -> Result<keyward_domain::SiteRule, String> {
     let rule = book.rule(names)?;
     if rule.ids().is_some() && !rule.is_within(&owner.sites) {
-        return Err(format!("the owner {} may not use all of these sites", owner.email));
+        return Err(format!(
+            "the owner {} may not use all of these sites",
+            owner.email
+        ));
     }
     Ok(rule)
 }
@@ -423,11 +544,25 @@ fn sites_within(owner: &User, book: &SiteBook, names: Option<&[String]>) -> Resu
 fn read_key_edit(edit: &KeyEdit, owner: &User, book: &SiteBook) -> Result<KeyPatch, EngineError> {
     let mut faults = Faults::default();
     let patch = KeyPatch {
-        name: edit.name.as_deref().and_then(|name| faults.take("name", Name::new(name))),
-        description: edit.description.as_deref().and_then(|text| faults.take("description", Description::new(text))),
-        sites: edit.sites.as_ref().and_then(|names| faults.take("sites", sites_within(owner, book, names.as_deref()))),
-        addresses: edit.addresses.as_ref().and_then(|list| faults.take("addresses", parse_addresses(list.as_deref()))),
-        limit: edit.limit.and_then(|limit| faults.take("limit", parse_limit(limit))),
+        name: edit
+            .name
+            .as_deref()
+            .and_then(|name| faults.take("name", Name::new(name))),
+        description: edit
+            .description
+            .as_deref()
+            .and_then(|text| faults.take("description", Description::new(text))),
+        sites: edit
+            .sites
+            .as_ref()
+            .and_then(|names| faults.take("sites", sites_within(owner, book, names.as_deref()))),
+        addresses: edit
+            .addresses
+            .as_ref()
+            .and_then(|list| faults.take("addresses", parse_addresses(list.as_deref()))),
+        limit: edit
+            .limit
+            .and_then(|limit| faults.take("limit", parse_limit(limit))),
     };
     faults.into_result()?;
     Ok(patch)

@@ -37,11 +37,19 @@ impl Engine {
         let outcome = self.presented(credential).and_then(|presented| {
             let now = self.clock.now();
             self.replica.with_key(&presented.fingerprint(), |entry| {
-                let entry = entry.ok_or(Denied { reason: Reason::KeyInvalid, key: None, quota: None })?;
+                let entry = entry.ok_or(Denied {
+                    reason: Reason::KeyInvalid,
+                    key: None,
+                    quota: None,
+                })?;
                 let record = &entry.record;
                 let owner = entry.owner.load();
                 if !record.addresses.allows(client) {
-                    return Err(Denied { reason: Reason::IpForbidden, key: Some(record.id), quota: None });
+                    return Err(Denied {
+                        reason: Reason::IpForbidden,
+                        key: Some(record.id),
+                        quota: None,
+                    });
                 }
                 let expired = entry.seen_expired.load(Ordering::Relaxed)
                     || record.expires_at.is_some_and(|at| now >= at);
@@ -54,10 +62,16 @@ impl Engine {
                 Ok(OwnKey {
                     id: record.id,
                     status,
-                    use_case: self.catalogue.get(record.use_case).map(|u| u.name.to_string()).unwrap_or_default(),
+                    use_case: self
+                        .catalogue
+                        .get(record.use_case)
+                        .map(|u| u.name.to_string())
+                        .unwrap_or_default(),
                     expires_at: record.expires_at,
                     sites: self.replica.site_names(&record.sites),
-                    quota: record.limit.map(|limit| self.replica.windows.peek(entry.window, now, limit)),
+                    quota: record
+                        .limit
+                        .map(|limit| self.replica.windows.peek(entry.window, now, limit)),
                 })
             })
         });

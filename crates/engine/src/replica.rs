@@ -6,8 +6,8 @@
 use arc_swap::ArcSwap;
 use foldhash::fast::FixedState;
 use keyward_domain::{
-    Fingerprint, KeyRecord, KeyStatus, OwnerRecord, RequestSite, Revision, SiteId, SiteName, SiteRule, SiteStatus,
-    UseCaseCatalogue, User, UserId,
+    Fingerprint, KeyRecord, KeyStatus, OwnerRecord, RequestSite, Revision, SiteId, SiteName, SiteRule,
+    SiteStatus, UseCaseCatalogue, User, UserId,
 };
 use keyward_limit::{WindowId, Windows};
 use keyward_store::{Change, KeyState, Store, StoreError};
@@ -111,7 +111,8 @@ impl Replica {
 
     pub(crate) fn site_names(&self, rule: &SiteRule) -> Option<Vec<SiteName>> {
         let table = self.sites.load();
-        rule.ids().map(|ids| ids.iter().filter_map(|id| table.by_id.get(id).cloned()).collect())
+        rule.ids()
+            .map(|ids| ids.iter().filter_map(|id| table.by_id.get(id).cloned()).collect())
     }
 
     pub(crate) fn is_loaded(&self) -> bool {
@@ -128,7 +129,8 @@ impl Replica {
 
     /// Milliseconds since the store last confirmed the revision.
     pub(crate) fn age_millis(&self) -> u64 {
-        self.elapsed_millis().saturating_sub(self.confirmed.load(Ordering::Relaxed))
+        self.elapsed_millis()
+            .saturating_sub(self.confirmed.load(Ordering::Relaxed))
     }
 
     fn elapsed_millis(&self) -> u64 {
@@ -203,7 +205,11 @@ impl Replica {
             }
             return;
         }
-        let owner = Arc::clone(owners.entry(key.owner).or_insert_with(|| Owner::unknown(key.owner)));
+        let owner = Arc::clone(
+            owners
+                .entry(key.owner)
+                .or_insert_with(|| Owner::unknown(key.owner)),
+        );
         let window = known.map_or_else(|| self.windows.allocate(), |entry| entry.window);
         let seen_expired = known.is_some_and(|entry| entry.seen_expired.load(Ordering::Relaxed));
         let record = KeyRecord {
@@ -215,7 +221,12 @@ impl Replica {
             addresses: key.addresses,
             limit: key.limit,
         };
-        let entry = Entry { record, owner, window, seen_expired: AtomicBool::new(seen_expired) };
+        let entry = Entry {
+            record,
+            owner,
+            window,
+            seen_expired: AtomicBool::new(seen_expired),
+        };
         self.keys.insert(key.fingerprint, entry, &guard);
     }
 }
@@ -223,19 +234,34 @@ impl Replica {
 impl Owner {
     /// A user that the store has not shown yet: not valid.
     fn unknown(id: UserId) -> Arc<Self> {
-        let record = OwnerRecord { id, valid: false, sites: SiteRule::ANY };
+        let record = OwnerRecord {
+            id,
+            valid: false,
+            sites: SiteRule::ANY,
+        };
         Arc::new(Self(ArcSwap::from_pointee(record)))
     }
 }
 
 fn put_owner(owners: &mut Owners, user: &User) {
-    let record = OwnerRecord { id: user.id, valid: user.is_valid(), sites: user.sites.clone() };
-    owners.entry(user.id).or_insert_with(|| Owner::unknown(user.id)).0.store(Arc::new(record));
+    let record = OwnerRecord {
+        id: user.id,
+        valid: user.is_valid(),
+        sites: user.sites.clone(),
+    };
+    owners
+        .entry(user.id)
+        .or_insert_with(|| Owner::unknown(user.id))
+        .0
+        .store(Arc::new(record));
 }
 
 impl SiteTable {
     fn copy(&self) -> Self {
-        Self { by_name: self.by_name.clone(), by_id: self.by_id.clone() }
+        Self {
+            by_name: self.by_name.clone(),
+            by_id: self.by_id.clone(),
+        }
     }
 
     fn put(&mut self, site: keyward_domain::Site) {

@@ -42,7 +42,10 @@ impl Engine {
         name: Option<&str>,
         address: Option<IpAddr>,
     ) -> Result<Administrator, EngineError> {
-        let actor = Actor { who: crate::Who::Operator, address };
+        let actor = Actor {
+            who: crate::Who::Operator,
+            address,
+        };
         let book = self.site_book().await?;
         let draft = UserDraft {
             email: email.to_owned(),
@@ -59,15 +62,29 @@ impl Engine {
         };
         let key = self.read_key_draft(&draft, &user, &book, &mut faults)?;
         faults.into_result()?;
-        let Some(mut key) = key else { return Err(EngineError::Invalid(Vec::new())) };
+        let Some(mut key) = key else {
+            return Err(EngineError::Invalid(Vec::new()));
+        };
         let (secret, fingerprint) = self.new_secret(&self.format)?;
         key.fingerprint = fingerprint;
         key.hint = Hint::of(&secret, &self.format);
         let user_target = user.id.to_string();
         let key_target = key.id.to_string();
         let audit = [
-            self.change_event(&actor, "setup.redeem", ("user", &user_target), None, Some(user_snapshot(&user, &book)))?,
-            self.change_event(&actor, "key.create", ("key", &key_target), None, Some(key_snapshot(&key, &book)))?,
+            self.change_event(
+                &actor,
+                "setup.redeem",
+                ("user", &user_target),
+                None,
+                Some(user_snapshot(&user, &book)),
+            )?,
+            self.change_event(
+                &actor,
+                "key.create",
+                ("key", &key_target),
+                None,
+                Some(key_snapshot(&key, &book)),
+            )?,
         ];
         let hash = match Presented::parse(token.as_bytes()) {
             Ok(presented) => presented.fingerprint(),
@@ -93,7 +110,9 @@ impl Engine {
 }
 
 fn refused() -> EngineError {
-    EngineError::Forbidden("the set-up token is wrong, used or expired: make a new one with `keyward init --new-token`")
+    EngineError::Forbidden(
+        "the set-up token is wrong, used or expired: make a new one with `keyward init --new-token`",
+    )
 }
 
 fn setup_format() -> Result<SecretFormat, EngineError> {

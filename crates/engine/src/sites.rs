@@ -30,8 +30,13 @@ impl Engine {
             created_at: self.clock.now(),
             revision: Revision(0),
         };
-        let event =
-            self.change_event(actor, "site.create", ("site", name.as_str()), None, Some(site_snapshot(&site)))?;
+        let event = self.change_event(
+            actor,
+            "site.create",
+            ("site", name.as_str()),
+            None,
+            Some(site_snapshot(&site)),
+        )?;
         let claim = once.map(|once| self.claim(actor, once)).transpose()?;
         match self.store.insert_site(&site, &event, claim.as_ref()).await? {
             Inserted::New(revision) => {
@@ -51,7 +56,13 @@ impl Engine {
     /// `Unavailable` when the store cannot answer.
     pub async fn list_sites(&self, actor: &Actor) -> Result<Vec<SiteView>, EngineError> {
         let visible = self.visible_sites(actor).await?;
-        Ok(self.store.list_sites().await?.into_iter().filter(|site| visible.allows(site.id)).collect())
+        Ok(self
+            .store
+            .list_sites()
+            .await?
+            .into_iter()
+            .filter(|site| visible.allows(site.id))
+            .collect())
     }
 
     /// Shows a site.
@@ -60,7 +71,9 @@ impl Engine {
     /// `NotFound` for sites that the actor may not know of.
     pub async fn get_site(&self, actor: &Actor, name: &str) -> Result<SiteView, EngineError> {
         let not_found = EngineError::NotFound("site");
-        let Ok(name) = SiteName::new(name) else { return Err(not_found) };
+        let Ok(name) = SiteName::new(name) else {
+            return Err(not_found);
+        };
         match self.store.find_site(&name).await? {
             Some(site) if self.visible_sites(actor).await?.allows(site.id) => Ok(site),
             _ => Err(not_found),
@@ -86,7 +99,10 @@ impl Engine {
         let named: String = name.chars().take(64).collect();
         self.require_admin(actor, action, ("site", &named)).await?;
         let mut faults = Faults::default();
-        let new_name = edit.name.as_deref().and_then(|name| faults.take("name", SiteName::new(name)));
+        let new_name = edit
+            .name
+            .as_deref()
+            .and_then(|name| faults.take("name", SiteName::new(name)));
         faults.into_result()?;
         loop {
             let before = self.get_site(actor, name).await?;
@@ -120,9 +136,11 @@ impl Engine {
 
     async fn visible_sites(&self, actor: &Actor) -> Result<SiteRule, EngineError> {
         match actor.user() {
-            Some(id) if !actor.is_admin() => {
-                Ok(self.store.find_user(id).await?.map_or_else(|| SiteRule::listed([]), |user| user.sites))
-            }
+            Some(id) if !actor.is_admin() => Ok(self
+                .store
+                .find_user(id)
+                .await?
+                .map_or_else(|| SiteRule::listed([]), |user| user.sites)),
             _ => Ok(SiteRule::ANY),
         }
     }

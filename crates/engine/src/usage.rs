@@ -37,7 +37,11 @@ impl Event {
             ClientAddress::Known(address) => Some(address),
             ClientAddress::Unknown => None,
         };
-        LastUsed { key: self.key, at: self.at, address }
+        LastUsed {
+            key: self.key,
+            at: self.at,
+            address,
+        }
     }
 }
 
@@ -59,7 +63,9 @@ impl Default for Usage {
 
 impl Usage {
     pub(crate) fn record(&self, key: KeyId, at: Timestamp, refused: Option<Reason>, client: ClientAddress) {
-        let mut events = self.buffers[buffer_of_thread()].lock().unwrap_or_else(PoisonError::into_inner);
+        let mut events = self.buffers[buffer_of_thread()]
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if events.len() == events.capacity() {
             sum_up(&mut events);
             if events.len() > events.capacity() / 2 {
@@ -67,7 +73,13 @@ impl Usage {
                 events.reserve(more);
             }
         }
-        events.push(Event { key, at, refused, client, count: 1 });
+        events.push(Event {
+            key,
+            at,
+            refused,
+            client,
+            count: 1,
+        });
     }
 
     pub(crate) fn pending(&self) -> usize {
@@ -127,7 +139,14 @@ impl Pending {
     fn batch(&self) -> UsageBatch {
         let counts = self.counts.iter();
         UsageBatch {
-            counts: counts.map(|((key, minute, refused), count)| UsageCount { key: *key, minute: *minute, refused: *refused, count: *count }).collect(),
+            counts: counts
+                .map(|((key, minute, refused), count)| UsageCount {
+                    key: *key,
+                    minute: *minute,
+                    refused: *refused,
+                    count: *count,
+                })
+                .collect(),
             last_used: self.last_used.values().copied().collect(),
         }
     }
@@ -200,7 +219,12 @@ impl Engine {
     ///
     /// # Errors
     /// `NotFound` for keys that the actor may not see; `Invalid` for a window over 1500 buckets or turned round.
-    pub async fn key_usage(&self, actor: &Actor, id: &str, window: UsageWindow) -> Result<UsageSeries, EngineError> {
+    pub async fn key_usage(
+        &self,
+        actor: &Actor,
+        id: &str,
+        window: UsageWindow,
+    ) -> Result<UsageSeries, EngineError> {
         let key = self.get_key_for(actor, id).await?;
         let until = window.until.unwrap_or_else(|| self.clock.now().plus_millis(1));
         let usual = match window.period {
@@ -208,16 +232,30 @@ impl Engine {
             Period::Hour => 24,
             Period::Day => 30,
         };
-        let from = window.from.unwrap_or_else(|| until.plus_millis(-usual * window.period.millis()));
+        let from = window
+            .from
+            .unwrap_or_else(|| until.plus_millis(-usual * window.period.millis()));
         if from > until {
             return Err(EngineError::field("from", "must not be after `until`"));
         }
         if (until.millis() - from.millis()) / window.period.millis() > 1500 {
-            return Err(EngineError::field("from", "at most 1500 buckets: choose a wider `period` or a later `from`"));
+            return Err(EngineError::field(
+                "from",
+                "at most 1500 buckets: choose a wider `period` or a later `from`",
+            ));
         }
-        let buckets = self.store.usage(key.id, window.period, window.period.start_of(from), until).await?;
+        let buckets = self
+            .store
+            .usage(key.id, window.period, window.period.start_of(from), until)
+            .await?;
         let last_used = self.store.last_used(&[key.id]).await?.into_iter().next();
-        Ok(UsageSeries { period: window.period, from, until, buckets, last_used })
+        Ok(UsageSeries {
+            period: window.period,
+            from,
+            until,
+            buckets,
+            last_used,
+        })
     }
 }
 
@@ -229,6 +267,9 @@ impl Usage {
             let lost = pending.add_count(key, minute, refused, count);
             self.lost.fetch_add(lost, Ordering::Relaxed);
         }
-        older.last_used.into_values().for_each(|used| pending.add_last_used(used));
+        older
+            .last_used
+            .into_values()
+            .for_each(|used| pending.add_last_used(used));
     }
 }

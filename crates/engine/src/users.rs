@@ -47,7 +47,13 @@ impl Engine {
         let book = self.site_book().await?;
         let mut user = self.read_user_draft(draft, &book)?;
         let after = user_snapshot(&user, &book);
-        let event = self.change_event(actor, "user.create", ("user", &user.id.to_string()), None, Some(after))?;
+        let event = self.change_event(
+            actor,
+            "user.create",
+            ("user", &user.id.to_string()),
+            None,
+            Some(after),
+        )?;
         let claim = once.map(|once| self.claim(actor, once)).transpose()?;
         match self.store.insert_user(&user, &event, claim.as_ref()).await? {
             Inserted::New(revision) => {
@@ -80,7 +86,11 @@ impl Engine {
     ///
     /// # Errors
     /// `Forbidden` to members.
-    pub async fn list_users(&self, actor: &Actor, filter: &UserFilter) -> Result<Page<UserView>, EngineError> {
+    pub async fn list_users(
+        &self,
+        actor: &Actor,
+        filter: &UserFilter,
+    ) -> Result<Page<UserView>, EngineError> {
         if !actor.is_admin() {
             return Err(EngineError::Forbidden("only an administrator may list users"));
         }
@@ -88,13 +98,24 @@ impl Engine {
         let query = UserQuery {
             with_deleted: filter.with_deleted,
             text: filter.text.clone().filter(|text| !text.is_empty()),
-            after: filter.cursor.as_deref().and_then(|id| faults.take("cursor", id.parse::<UserId>())),
+            after: filter
+                .cursor
+                .as_deref()
+                .and_then(|id| faults.take("cursor", id.parse::<UserId>())),
             most: page_size(filter.limit, &mut faults) + 1,
         };
         faults.into_result()?;
         let book = self.site_book().await?;
-        let views = self.store.list_users(&query).await?.into_iter().map(|user| user_view(user, &book)).collect();
-        Ok(Page::cut(views, query.most - 1, |view: &UserView| view.user.id.to_string()))
+        let views = self
+            .store
+            .list_users(&query)
+            .await?
+            .into_iter()
+            .map(|user| user_view(user, &book))
+            .collect();
+        Ok(Page::cut(views, query.most - 1, |view: &UserView| {
+            view.user.id.to_string()
+        }))
     }
 
     /// Edits name, role and sites. Admins only.
@@ -111,36 +132,71 @@ impl Engine {
         let book = self.site_book().await?;
         let mut faults = Faults::default();
         let patch = UserPatch {
-            name: edit.name.as_deref().and_then(|name| faults.take("name", Name::new(name))),
-            role: edit.role.as_deref().and_then(|role| faults.take("role", role.parse::<Role>())),
-            sites: edit.sites.as_ref().and_then(|names| faults.take("sites", book.rule(names.as_deref()))),
+            name: edit
+                .name
+                .as_deref()
+                .and_then(|name| faults.take("name", Name::new(name))),
+            role: edit
+                .role
+                .as_deref()
+                .and_then(|role| faults.take("role", role.parse::<Role>())),
+            sites: edit
+                .sites
+                .as_ref()
+                .and_then(|names| faults.take("sites", book.rule(names.as_deref()))),
         };
         let checked = faults.into_result();
-        self.change_user(actor, id_or_email, "user.edit", seen, |user, _| user.apply(patch.clone()), checked).await
+        self.change_user(
+            actor,
+            id_or_email,
+            "user.edit",
+            seen,
+            |user, _| user.apply(patch.clone()),
+            checked,
+        )
+        .await
     }
 
     /// Makes a user valid again. Admins only.
     ///
     /// # Errors
     /// `Conflict` (`user_deleted`).
-    pub async fn enable_user(&self, actor: &Actor, id: &str, seen: Option<Revision>) -> Result<UserView, EngineError> {
-        self.change_user(actor, id, "user.enable", seen, |user, _| user.enable(), Ok(())).await
+    pub async fn enable_user(
+        &self,
+        actor: &Actor,
+        id: &str,
+        seen: Option<Revision>,
+    ) -> Result<UserView, EngineError> {
+        self.change_user(actor, id, "user.enable", seen, |user, _| user.enable(), Ok(()))
+            .await
     }
 
     /// Makes a user invalid: all their keys are refused from the return on. Admins only.
     ///
     /// # Errors
     /// `Conflict`: `user_deleted`, `last_admin`.
-    pub async fn disable_user(&self, actor: &Actor, id: &str, seen: Option<Revision>) -> Result<UserView, EngineError> {
-        self.change_user(actor, id, "user.disable", seen, |user, _| user.disable(), Ok(())).await
+    pub async fn disable_user(
+        &self,
+        actor: &Actor,
+        id: &str,
+        seen: Option<Revision>,
+    ) -> Result<UserView, EngineError> {
+        self.change_user(actor, id, "user.disable", seen, |user, _| user.disable(), Ok(()))
+            .await
     }
 
     /// Deletes a user for good: all their keys are refused from the return on. Admins only.
     ///
     /// # Errors
     /// `Conflict`: `user_deleted`, `last_admin`.
-    pub async fn delete_user(&self, actor: &Actor, id: &str, seen: Option<Revision>) -> Result<UserView, EngineError> {
-        self.change_user(actor, id, "user.delete", seen, User::delete, Ok(())).await
+    pub async fn delete_user(
+        &self,
+        actor: &Actor,
+        id: &str,
+        seen: Option<Revision>,
+    ) -> Result<UserView, EngineError> {
+        self.change_user(actor, id, "user.delete", seen, User::delete, Ok(()))
+            .await
     }
 
     async fn change_user(
@@ -156,7 +212,10 @@ impl Engine {
         self.require_admin(actor, action, ("user", &named)).await?;
         checked?;
         loop {
-            let before = self.find_user(id_or_email).await?.ok_or(EngineError::NotFound("user"))?;
+            let before = self
+                .find_user(id_or_email)
+                .await?
+                .ok_or(EngineError::NotFound("user"))?;
             if seen.is_some_and(|seen| seen != before.revision) {
                 return Err(EngineError::Stale);
             }
@@ -189,7 +248,10 @@ impl Engine {
         if !manages(before) || manages(after) {
             return Ok(());
         }
-        let mut query = UserQuery { most: 200, ..UserQuery::default() };
+        let mut query = UserQuery {
+            most: 200,
+            ..UserQuery::default()
+        };
         loop {
             let users = self.store.list_users(&query).await?;
             if users.iter().any(|user| user.id != before.id && manages(user)) {
@@ -197,7 +259,12 @@ impl Engine {
             }
             match users.last() {
                 Some(last) => query.after = Some(last.id),
-                None => return Err(EngineError::conflict("last_admin", "this is the last active administrator")),
+                None => {
+                    return Err(EngineError::conflict(
+                        "last_admin",
+                        "this is the last active administrator",
+                    ));
+                }
             }
         }
     }
@@ -205,7 +272,14 @@ impl Engine {
     pub(crate) fn read_user_draft(&self, draft: &UserDraft, book: &SiteBook) -> Result<User, EngineError> {
         let mut faults = Faults::default();
         let email = faults.take("email", Email::new(&draft.email));
-        let local: String = draft.email.split('@').next().unwrap_or_default().chars().take(Name::MAX).collect();
+        let local: String = draft
+            .email
+            .split('@')
+            .next()
+            .unwrap_or_default()
+            .chars()
+            .take(Name::MAX)
+            .collect();
         let name = faults.take("name", Name::new(draft.name.as_deref().unwrap_or(&local)));
         let role = faults.take("role", draft.role.as_deref().unwrap_or("member").parse::<Role>());
         let sites = faults.take("sites", book.rule(draft.sites.as_deref()));
@@ -228,5 +302,8 @@ impl Engine {
 }
 
 fn user_view(user: User, book: &SiteBook) -> UserView {
-    UserView { sites: book.names(&user.sites), user }
+    UserView {
+        sites: book.names(&user.sites),
+        user,
+    }
 }

@@ -37,7 +37,13 @@ pub enum Pass {
 impl Default for Windows {
     fn default() -> Self {
         let chunks = std::iter::repeat_with(OnceLock::new).take(CHUNKS).collect();
-        Self { chunks, places: Mutex::new(Places { next: 0, free: Vec::new() }) }
+        Self {
+            chunks,
+            places: Mutex::new(Places {
+                next: 0,
+                free: Vec::new(),
+            }),
+        }
     }
 }
 
@@ -56,7 +62,11 @@ impl Windows {
 
     /// Takes a window back, to be given to another key.
     pub fn release(&self, window: WindowId) {
-        self.places.lock().unwrap_or_else(PoisonError::into_inner).free.push(window.0);
+        self.places
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .free
+            .push(window.0);
     }
 
     /// Counts one request, if the limit leaves room for it.
@@ -66,7 +76,9 @@ impl Windows {
         let mut seen = word.load(Ordering::Relaxed);
         loop {
             let taken = take(seen, minute, limit);
-            let Some(next) = taken.word else { return Pass::No(taken.quota) };
+            let Some(next) = taken.word else {
+                return Pass::No(taken.quota);
+            };
             match word.compare_exchange_weak(seen, next, Ordering::Relaxed, Ordering::Relaxed) {
                 Ok(_) => return Pass::Yes(taken.quota),
                 Err(now_there) => seen = now_there,
@@ -105,7 +117,9 @@ mod tests {
             let start = Barrier::new(20);
             let pass_of_thread = || {
                 start.wait();
-                (0..10).filter(|_| matches!(windows.take(window, at(round * 60), limit), Pass::Yes(_))).count()
+                (0..10)
+                    .filter(|_| matches!(windows.take(window, at(round * 60), limit), Pass::Yes(_)))
+                    .count()
             };
             let passed: usize = std::thread::scope(|scope| {
                 let threads: Vec<_> = (0..20).map(|_| scope.spawn(pass_of_thread)).collect();
@@ -120,7 +134,9 @@ mod tests {
         let windows = Windows::default();
         let window = windows.allocate();
         let limit = RateLimit::new(10).unwrap();
-        let passed = (0..1000).filter(|i| matches!(windows.take(window, at(59 + i % 2), limit), Pass::Yes(_))).count();
+        let passed = (0..1000)
+            .filter(|i| matches!(windows.take(window, at(59 + i % 2), limit), Pass::Yes(_)))
+            .count();
         assert!(passed <= 20, "{passed}");
     }
 
@@ -142,6 +158,9 @@ mod tests {
         let windows = Windows::default();
         let limit = RateLimit::new(1).unwrap();
         let all: Vec<_> = (0..CHUNK + 10).map(|_| windows.allocate()).collect();
-        assert!(all.iter().all(|window| matches!(windows.take(*window, at(0), limit), Pass::Yes(_))));
+        assert!(
+            all.iter()
+                .all(|window| matches!(windows.take(*window, at(0), limit), Pass::Yes(_)))
+        );
     }
 }

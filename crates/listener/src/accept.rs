@@ -40,7 +40,10 @@ pub async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
 
 fn is_of_one_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
-    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+    matches!(
+        error.kind(),
+        ConnectionAborted | ConnectionRefused | ConnectionReset
+    )
 }
 
 /// A bounded number of places for connections.
@@ -57,14 +60,21 @@ pub struct Slot(Arc<AtomicUsize>);
 impl Slots {
     /// `most` places.
     pub fn new(most: usize) -> Self {
-        Self { taken: Arc::default(), most }
+        Self {
+            taken: Arc::default(),
+            most,
+        }
     }
 
     /// Takes a place, if one is left.
     pub fn take(&self) -> Option<Slot> {
         let slot = Slot(Arc::clone(&self.taken));
         // The slot gives its place back when it is dropped, here too.
-        if self.taken.fetch_add(1, Ordering::Relaxed) < self.most { Some(slot) } else { None }
+        if self.taken.fetch_add(1, Ordering::Relaxed) < self.most {
+            Some(slot)
+        } else {
+            None
+        }
     }
 
     /// How many places are taken.

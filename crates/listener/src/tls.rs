@@ -53,12 +53,19 @@ impl Tls {
         let protocols: Vec<Vec<u8>> = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
         let seen = Mutex::new(stamp(&files));
         let current = RwLock::new(Arc::new(read(&files, &protocols)?));
-        Ok(Self { files, protocols, current, seen })
+        Ok(Self {
+            files,
+            protocols,
+            current,
+            seen,
+        })
     }
 
     /// What the next connection is to be accepted with.
     pub fn acceptor(&self) -> TlsAcceptor {
-        TlsAcceptor::from(Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner)))
+        TlsAcceptor::from(Arc::clone(
+            &self.current.read().unwrap_or_else(PoisonError::into_inner),
+        ))
     }
 
     /// Reads the files again if they have changed; connections that are open stay as they are.
@@ -87,14 +94,21 @@ fn stamp(files: &TlsFiles) -> Stamp {
 }
 
 fn read(files: &TlsFiles, protocols: &[Vec<u8>]) -> Result<ServerConfig, TlsFault> {
-    let fault = |path: &Path, fault: String| TlsFault::File { path: path.to_owned(), fault };
+    let fault = |path: &Path, fault: String| TlsFault::File {
+        path: path.to_owned(),
+        fault,
+    };
     let chain = CertificateDer::pem_file_iter(&files.certificate)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .map_err(|error| fault(&files.certificate, describe(&error)))?;
     if chain.is_empty() {
-        return Err(fault(&files.certificate, "holds no certificate in PEM form".into()));
+        return Err(fault(
+            &files.certificate,
+            "holds no certificate in PEM form".into(),
+        ));
     }
-    let key = PrivateKeyDer::from_pem_file(&files.key).map_err(|error| fault(&files.key, describe(&error)))?;
+    let key =
+        PrivateKeyDer::from_pem_file(&files.key).map_err(|error| fault(&files.key, describe(&error)))?;
     let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(|error| TlsFault::Mismatch(error.to_string()))?
@@ -120,7 +134,10 @@ mod tests {
 
     fn write_pair(dir: &Path, name: &str) -> TlsFiles {
         let made = rcgen::generate_simple_self_signed(vec![name.to_owned()]).unwrap();
-        let files = TlsFiles { certificate: dir.join("cert.pem"), key: dir.join("key.pem") };
+        let files = TlsFiles {
+            certificate: dir.join("cert.pem"),
+            key: dir.join("key.pem"),
+        };
         std::fs::write(&files.certificate, made.cert.pem()).unwrap();
         std::fs::write(&files.key, made.signing_key.serialize_pem()).unwrap();
         files
@@ -146,7 +163,13 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let files = write_pair(dir.path(), "one.example");
         std::fs::remove_file(&files.key).unwrap();
-        let fault = Tls::load(files, &[]).err().map(|fault| fault.to_string()).unwrap();
-        assert!(fault.contains("key.pem") && fault.contains("cannot be read"), "{fault}");
+        let fault = Tls::load(files, &[])
+            .err()
+            .map(|fault| fault.to_string())
+            .unwrap();
+        assert!(
+            fault.contains("key.pem") && fault.contains("cannot be read"),
+            "{fault}"
+        );
     }
 }
