@@ -1,14 +1,33 @@
-//! The gateway's life: start, reload, drain.
+//! The gateway's life: start, reload, drain. Each worker is a thread with a runtime of its own; they share the port.
 
+use crate::connection;
+use crate::drain::Drain;
+use crate::guard::Limits;
+use crate::metrics::Metrics;
+use crate::rules::Compiled;
 use crate::{Rules, Settings};
+use arc_swap::ArcSwap;
 use keyward_engine::Engine;
+use keyward_listener::{Slots, Tls, accept, bind};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::thread::JoinHandle;
 use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, timeout_at};
+
+/// How long connections that are idle at the end are still served, so that their clients see `Connection: close`.
+const GRACE: Duration = Duration::from_secs(5);
+/// How often certificate files are looked at.
+const TLS_RELOAD_EVERY: Duration = Duration::from_secs(5);
 
 /// A running gateway.
 pub struct Gateway {
     address: SocketAddr,
+    shared: Arc<Shared>,
+    workers: Vec<JoinHandle<()>>,
 }
 
 /// Why a gateway does not start, or rules are not taken; says which setting and the way out.
@@ -16,19 +35,90 @@ pub struct Gateway {
 #[error("{0}")]
 pub struct StartFault(pub String);
 
+/// What all workers share.
+pub(crate) struct Shared {
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) settings: Settings,
+    pub(crate) rules: ArcSwap<Compiled>,
+    pub(crate) tls: Option<Tls>,
+    pub(crate) metrics: Metrics,
+    pub(crate) drain: Drain,
+    pub(crate) served: AtomicU64,
+    slots: Slots,
+    deadline: ArcSwap<Option<Instant>>,
+}
+
+impl Shared {
+    pub(crate) fn limits(&self) -> Limits {
+        let timeouts = &self.settings.timeouts;
+        Limits {
+            head_bytes: self.settings.head_bytes,
+            headers: self.settings.headers,
+            head_time: timeouts.request_head,
+            idle: timeouts.idle,
+            write_stall: timeouts.write_stall,
+        }
+    }
+}
+
 impl Gateway {
     /// Binds the port and starts the workers.
     ///
     /// # Errors
     /// The setting that is at fault.
     pub fn start(
-        _engine: &Arc<Engine>,
+        engine: &Arc<Engine>,
         settings: Settings,
-        _rules: Rules,
-        _registry: &prometheus::Registry,
+        rules: Rules,
+        registry: &prometheus::Registry,
     ) -> Result<Self, StartFault> {
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let count = if settings.workers == 0 {
+            cores
+        } else {
+            settings.workers
+        };
+        let tls = settings
+            .tls
+            .clone()
+            .map(|files| Tls::load(files, &["h2", "http/1.1"]))
+            .transpose();
+        let listener = bind(settings.listen).map_err(|error| {
+            StartFault(format!(
+                "gateway.listen: {} cannot be bound: {error}",
+                settings.listen
+            ))
+        })?;
+        let address = listener
+            .local_addr()
+            .map_err(|error| StartFault(format!("gateway.listen: {error}")))?;
+        let shared = Arc::new(Shared {
+            engine: Arc::clone(engine),
+            rules: ArcSwap::from_pointee(Compiled::new(rules, count, None)?),
+            tls: tls.map_err(|fault| StartFault(format!("gateway.tls: {fault}")))?,
+            metrics: Metrics::register(registry)?,
+            drain: Drain::default(),
+            served: AtomicU64::new(0),
+            slots: Slots::new(settings.max_connections),
+            deadline: ArcSwap::default(),
+            settings,
+        });
+        let mut workers = Vec::with_capacity(count);
+        for worker in 0..count {
+            let listener = listener
+                .try_clone()
+                .map_err(|error| StartFault(format!("gateway.listen: {error}")))?;
+            let shared = Arc::clone(&shared);
+            let thread = std::thread::Builder::new().name(format!("gateway-{worker}"));
+            let thread = thread.spawn(move || run_worker(&shared, worker, listener));
+            workers.push(
+                thread.map_err(|error| StartFault(format!("gateway.workers: no more threads: {error}")))?,
+            );
+        }
         Ok(Self {
-            address: settings.listen,
+            address,
+            shared,
+            workers,
         })
     }
 
@@ -41,10 +131,97 @@ impl Gateway {
     ///
     /// # Errors
     /// The setting that is at fault; the old rules then stay.
-    pub fn reload(&self, _rules: Rules) -> Result<(), StartFault> {
+    pub fn reload(&self, rules: Rules) -> Result<(), StartFault> {
+        let count = self.workers.len();
+        let compiled = Compiled::new(rules, count, Some(&self.shared.rules.load()))?;
+        self.shared.rules.store(Arc::new(compiled));
         Ok(())
     }
 
-    /// Stops accepting, lets requests that are under way end within a time, and ends.
-    pub async fn drain(self, _within: Duration) {}
+    /// Stops accepting, lets requests that are under way end within a time, and ends. Upgraded connections that are
+    /// still open then are closed.
+    pub async fn drain(self, within: Duration) {
+        self.shared
+            .deadline
+            .store(Arc::new(Some(Instant::now() + within)));
+        self.shared.drain.begin();
+        let grace = GRACE.min(within / 2);
+        let shared = Arc::clone(&self.shared);
+        let timer = tokio::spawn(async move {
+            sleep(grace).await;
+            shared.drain.finish();
+        });
+        let workers = self.workers;
+        let joined =
+            tokio::task::spawn_blocking(move || workers.into_iter().for_each(|worker| drop(worker.join())));
+        if joined.await.is_err() {
+            tracing::error!("a worker of the gateway did not end in order");
+        }
+        timer.abort();
+    }
+}
+
+fn run_worker(shared: &Arc<Shared>, worker: usize, listener: std::net::TcpListener) {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return tracing::error!(%error, worker, "a worker of the gateway cannot start"),
+    };
+    runtime.block_on(async {
+        match TcpListener::from_std(listener) {
+            Ok(listener) => work(shared, worker, listener).await,
+            Err(error) => tracing::error!(%error, worker, "a worker of the gateway cannot listen"),
+        }
+    });
+    // What is still running then (an upgraded connection) ends with the runtime.
+    runtime.shutdown_background();
+}
+
+async fn work(shared: &Arc<Shared>, worker: usize, listener: TcpListener) {
+    let mut connections = JoinSet::new();
+    let reload = tokio::spawn(reload_tls(Arc::clone(shared), worker));
+    loop {
+        tokio::select! {
+            (stream, peer) = accept(&listener) => match shared.slots.take() {
+                Some(slot) => drop(connections.spawn(connection::serve(Arc::clone(shared), worker, stream, peer, slot))),
+                None => shared.metrics.connections_shed.inc(),
+            },
+            Some(_) = connections.join_next() => {}
+            () = shared.drain.first_call() => break,
+        }
+    }
+    reload.abort();
+    // What the system has accepted for us already is served too.
+    while let Ok(Ok((stream, peer))) =
+        tokio::time::timeout(Duration::from_millis(20), listener.accept()).await
+    {
+        if let Some(slot) = shared.slots.take() {
+            connections.spawn(connection::serve(Arc::clone(shared), worker, stream, peer, slot));
+        }
+    }
+    drop(listener);
+    let deadline = shared.deadline.load().unwrap_or_else(Instant::now);
+    let all = async { while connections.join_next().await.is_some() {} };
+    if timeout_at(deadline, all).await.is_err() {
+        tracing::warn!(
+            worker,
+            "connections were still open at the end of the drain, and are closed"
+        );
+    }
+}
+
+/// One worker keeps an eye on the certificate files for all.
+async fn reload_tls(shared: Arc<Shared>, worker: usize) {
+    let (Some(tls), 0) = (&shared.tls, worker) else {
+        return;
+    };
+    loop {
+        sleep(TLS_RELOAD_EVERY).await;
+        match tls.reload_if_changed() {
+            Ok(true) => tracing::info!("gateway: certificate and key were read again"),
+            Ok(false) => {}
+            Err(fault) => {
+                tracing::error!(%fault, "gateway: the changed certificate cannot be used; the old one stays")
+            }
+        }
+    }
 }

@@ -1,7 +1,34 @@
 //! The data plane: path and header rules, reverse proxy.
+//!
+//! The way of a request: `connection` (TLS, HTTP) → `guard` (bytes that form a request beyond doubt) → `judge` (rules and
+//! decision) → `proxy` (upstream) → answer. A request that was not judged is of a type that cannot be forwarded. Who adds a
+//! rule adds it to `judge`, and its setting to `settings`.
 
+mod access_log;
+mod answer;
+mod client_address;
+mod client_body;
+mod connection;
+mod cors;
+mod deadline;
+mod drain;
+mod framing;
 mod gateway;
+mod guard;
+mod h2c;
+mod judge;
+mod judged;
+mod metrics;
+mod own_key;
+mod pool;
+mod proxy;
+mod request_id;
+mod rules;
 mod settings;
+mod swagger;
+mod tunnel;
+mod upstream_body;
+mod upstream_connection;
 
 pub use gateway::{Gateway, StartFault};
 pub use settings::{Cors, Protocol, Route, Rules, Settings, SiteSource, Swagger, Timeouts, Upstream};

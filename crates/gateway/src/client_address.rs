@@ -1,0 +1,124 @@
+//! Where a request comes from: the socket's peer, or what listed proxies say.
+
+use http::HeaderMap;
+use ipnet::IpNet;
+use keyward_domain::ClientAddress;
+use std::net::{IpAddr, SocketAddr};
+
+/// The client's address. Only behind a trusted peer is `X-Forwarded-For` read: from the right, past trusted proxies, to
+/// the first address that is not one. An entry that cannot be read makes the client unknown.
+pub(crate) fn client_address(headers: &HeaderMap, peer: IpAddr, trusted: &[IpNet]) -> ClientAddress {
+    let peer = peer.to_canonical();
+    if !is_trusted(peer, trusted) {
+        return ClientAddress::from(peer);
+    }
+    let mut client = ClientAddress::from(peer);
+    let lines: Vec<_> = headers.get_all("x-forwarded-for").iter().collect();
+    for line in lines.into_iter().rev() {
+        let Ok(line) = line.to_str() else {
+            return ClientAddress::Unknown;
+        };
+        for entry in line.rsplit(',').map(str::trim).filter(|entry| !entry.is_empty()) {
+            let Some(address) = parse_entry(entry) else {
+                return ClientAddress::Unknown;
+            };
+            client = ClientAddress::from(address);
+            if !is_trusted(address, trusted) {
+                return client;
+            }
+        }
+    }
+    client
+}
+
+/// Whether an address is one of the listed proxies'.
+pub(crate) fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {
+    trusted.iter().any(|net| net.contains(&address))
+}
+
+/// An address, with or without a port; IPv6 in brackets when there is one.
+fn parse_entry(entry: &str) -> Option<IpAddr> {
+    let bracketed = |text: &str| {
+        text.strip_prefix('[')?
+            .strip_suffix(']')?
+            .parse()
+            .ok()
+            .map(IpAddr::V6)
+    };
+    let address = entry
+        .parse::<IpAddr>()
+        .ok()
+        .or_else(|| bracketed(entry))
+        .or_else(|| {
+            entry
+                .parse::<SocketAddr>()
+                .ok()
+                .filter(|_| !entry.contains('%'))
+                .map(|socket| socket.ip())
+        });
+    address.map(|address| address.to_canonical())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+
+    fn client(peer: &str, fields: &[&'static str]) -> ClientAddress {
+        let mut headers = HeaderMap::new();
+        for field in fields {
+            headers.append("x-forwarded-for", HeaderValue::from_static(field));
+        }
+        let trusted = ["10.0.0.1/32".parse().unwrap(), "10.1.0.0/16".parse().unwrap()];
+        client_address(&headers, peer.parse().unwrap(), &trusted)
+    }
+
+    fn known(address: &str) -> ClientAddress {
+        ClientAddress::Known(address.parse().unwrap())
+    }
+
+    #[test]
+    fn i1_nobody_but_a_trusted_peer_is_believed() {
+        assert_eq!(client("192.0.2.7", &["198.51.100.1"]), known("192.0.2.7"));
+        assert_eq!(client("::ffff:192.0.2.7", &["198.51.100.1"]), known("192.0.2.7"));
+    }
+
+    #[test]
+    fn i2_the_rightmost_address_that_is_no_trusted_proxy_is_the_client() {
+        let real = known("192.0.2.7");
+        for fields in [
+            &["198.51.100.1, 192.0.2.7"][..],
+            &["198.51.100.1", "192.0.2.7"],
+            &[",,192.0.2.7"],
+            &["192.0.2.7:443"],
+            &[" 192.0.2.7 , 10.1.2.3"],
+            &["192.0.2.7", "10.1.2.3, 10.0.0.1"],
+            &["unknown, 192.0.2.7"],
+            &["::ffff:192.0.2.7"],
+        ] {
+            assert_eq!(client("10.0.0.1", fields), real, "{fields:?}");
+        }
+        assert_eq!(client("10.0.0.1", &["[2001:db8::1]:443"]), known("2001:db8::1"));
+        assert_eq!(client("10.0.0.1", &["[2001:db8::1]"]), known("2001:db8::1"));
+        assert_eq!(client("10.0.0.1", &["2001:db8::1"]), known("2001:db8::1"));
+        assert_eq!(client("10.0.0.1", &[]), known("10.0.0.1"));
+        assert_eq!(client("10.0.0.1", &["10.1.9.9"]), known("10.1.9.9"));
+    }
+
+    #[test]
+    fn i2_i5_what_cannot_be_read_is_unknown() {
+        for entry in [
+            "unknown",
+            "192.0.2.7, nonsense",
+            "127.1",
+            "0x7f.1",
+            "192.0.2.09",
+            "fe80::1%1",
+            "[fe80::1%1]:80",
+            "[::1",
+            "_x",
+        ] {
+            assert_eq!(client("10.0.0.1", &[entry]), ClientAddress::Unknown, "{entry}");
+        }
+    }
+}

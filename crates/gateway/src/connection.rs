@@ -1,0 +1,288 @@
+//! One client's connection: TLS, HTTP/1.1 or HTTP/2, and the service that answers its requests.
+
+use crate::access_log::Access;
+use crate::answer::{self, Answer, UnderWay};
+use crate::cors;
+use crate::gateway::Shared;
+use crate::guard::{Guard, Limits, Link};
+use crate::judge::{Judge, Outcome, Verdict};
+use crate::proxy::Proxy;
+use crate::request_id::RequestId;
+use bytes::BytesMut;
+use http::header::{CONNECTION, ORIGIN};
+use http::{HeaderValue, Request, Version};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use keyward_listener::Slot;
+use std::convert::Infallible;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout};
+
+/// The other end of a connection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peer {
+    pub(crate) address: IpAddr,
+    pub(crate) tls: bool,
+}
+
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// Serves a connection to its end.
+pub(crate) async fn serve(
+    shared: Arc<Shared>,
+    worker: usize,
+    stream: TcpStream,
+    peer: SocketAddr,
+    slot: Slot,
+) {
+    let patience = shared.settings.timeouts.request_head;
+    match &shared.tls {
+        None => {
+            let mut stream = stream;
+            let mut read = BytesMut::new();
+            let preface = timeout(
+                shared.settings.timeouts.idle,
+                speaks_http2(&mut stream, &mut read),
+            )
+            .await;
+            let Ok(Ok(http2)) = preface else { return };
+            let peer = Peer {
+                address: peer.ip(),
+                tls: false,
+            };
+            serve_stream(shared, worker, stream, read, http2, peer).await;
+        }
+        Some(tls) => {
+            let Ok(Ok(stream)) = timeout(patience, tls.acceptor().accept(stream)).await else {
+                return;
+            };
+            let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+            let peer = Peer {
+                address: peer.ip(),
+                tls: true,
+            };
+            serve_stream(shared, worker, stream, BytesMut::new(), http2, peer).await;
+        }
+    }
+    drop(slot);
+}
+
+/// Reads until it is clear whether the client speaks HTTP/2 by prior knowledge.
+async fn speaks_http2(stream: &mut TcpStream, read: &mut BytesMut) -> std::io::Result<bool> {
+    loop {
+        let seen = read.len().min(PREFACE.len());
+        if read[..seen] != PREFACE[..seen] {
+            return Ok(false);
+        }
+        if seen == PREFACE.len() {
+            return Ok(true);
+        }
+        if stream.read_buf(read).await? == 0 {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
+    }
+}
+
+async fn serve_stream<S>(
+    shared: Arc<Shared>,
+    worker: usize,
+    stream: S,
+    read: BytesMut,
+    http2: bool,
+    peer: Peer,
+) where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let link = Arc::new(Link::default());
+    let limits = shared.limits();
+    let service = {
+        let (shared, link) = (Arc::clone(&shared), Arc::clone(&link));
+        service_fn(move |request| {
+            let (shared, link) = (Arc::clone(&shared), Arc::clone(&link));
+            async move { Ok::<_, Infallible>(respond(&shared, worker, peer, &link, request).await) }
+        })
+    };
+    shared.metrics.connections.inc();
+    if http2 {
+        serve_http2(
+            &shared,
+            Guard::open(stream, read, limits, Arc::clone(&link)),
+            &link,
+            &limits,
+            service,
+        )
+        .await;
+    } else {
+        serve_http1(&shared, Guard::http1(stream, read, limits, link), service).await;
+    }
+    shared.metrics.connections.dec();
+}
+
+async fn serve_http1<S, V>(shared: &Shared, guard: Guard<S>, service: V)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    V: hyper::service::HttpService<Incoming, ResBody = answer::AnswerBody, Error = Infallible>,
+{
+    let mut http1 = hyper::server::conn::http1::Builder::new();
+    // The guard has its own deadline for heads.
+    http1
+        .timer(TokioTimer::new())
+        .header_read_timeout(None)
+        .pipeline_flush(true);
+    let mut connection = pin!(http1.serve_connection(guard, service).with_upgrades());
+    tokio::select! {
+        ended = &mut connection => return note_end(ended),
+        () = shared.drain.last_call() => {}
+    }
+    // Answers have said `Connection: close` for a while; what is idle still, goes now.
+    connection.as_mut().graceful_shutdown();
+    note_end(connection.await);
+}
+
+async fn serve_http2<S, V>(shared: &Shared, guard: Guard<S>, link: &Link, limits: &Limits, service: V)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    V: hyper::service::HttpService<Incoming, ResBody = answer::AnswerBody, Error = Infallible>,
+    V::Future: Send + 'static,
+{
+    let mut http2 = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+    http2
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(128)
+        .max_header_list_size(u32::try_from(limits.head_bytes).unwrap_or(u32::MAX))
+        .keep_alive_interval(Some(Duration::from_secs(20)))
+        .keep_alive_timeout(Duration::from_secs(20));
+    let mut connection = pin!(http2.serve_connection(guard, service));
+    tokio::select! {
+        ended = &mut connection => return note_end(ended),
+        () = shared.drain.first_call() => {}
+        () = until_idle(link, limits.idle) => {}
+    }
+    connection.as_mut().graceful_shutdown();
+    note_end(connection.await);
+}
+
+/// Ends when nothing was under way for as long as a connection may stand idle.
+async fn until_idle(link: &Link, idle: Duration) {
+    let mut quiet_since = Instant::now();
+    loop {
+        tokio::time::sleep((idle / 4).max(Duration::from_millis(10))).await;
+        if link.in_flight() > 0 {
+            quiet_since = Instant::now();
+        } else if quiet_since.elapsed() >= idle {
+            return;
+        }
+    }
+}
+
+fn note_end(ended: Result<(), hyper::Error>) {
+    if let Err(error) = ended {
+        tracing::debug!(%error, "connection of a client ended");
+    }
+}
+
+/// Answers one request.
+async fn respond(
+    shared: &Arc<Shared>,
+    worker: usize,
+    peer: Peer,
+    link: &Arc<Link>,
+    request: Request<Incoming>,
+) -> Answer {
+    let began = Instant::now();
+    let (in_flight, fault) = link.serve();
+    let id = RequestId::next();
+    let rules = shared.rules.load_full();
+    let (parts, body) = request.into_parts();
+    let version = parts.version;
+    let origin = rules
+        .cors
+        .as_ref()
+        .and_then(|_| parts.headers.get(ORIGIN).cloned());
+    let access = shared
+        .settings
+        .access_log
+        .then(|| Box::new((parts.method.to_string(), parts.uri.path().to_owned())));
+    let mut client = None;
+    let outcome = match fault {
+        Some(fault) => Outcome {
+            answer: answer::guarded(fault, id),
+            code: "malformed",
+            key: None,
+        },
+        None => {
+            let judge = Judge {
+                engine: &shared.engine,
+                rules: &rules,
+                metrics: &shared.metrics,
+                peer,
+                id,
+            };
+            match judge.judge(parts, body) {
+                Verdict::Answer(outcome) => outcome,
+                Verdict::Swagger(page) => {
+                    let answer = page.serve(&rules, &shared.settings.timeouts, worker, id).await;
+                    Outcome {
+                        answer,
+                        code: "swagger",
+                        key: None,
+                    }
+                }
+                Verdict::Forward(judged) => {
+                    client = judged.client_ip();
+                    let proxy = Proxy {
+                        engine: &shared.engine,
+                        rules: &rules,
+                        metrics: &shared.metrics,
+                        timeouts: &shared.settings.timeouts,
+                        worker,
+                    };
+                    proxy.run(*judged, &in_flight, id).await
+                }
+            }
+        }
+    };
+    let Outcome {
+        mut answer,
+        code,
+        key,
+    } = outcome;
+    cors::allow(&rules, origin.as_ref(), answer.headers_mut());
+    shared.metrics.count_answer(answer.status());
+    if shared.drain.has_begun()
+        && version != Version::HTTP_2
+        && answer.status() != http::StatusCode::SWITCHING_PROTOCOLS
+    {
+        answer
+            .headers_mut()
+            .insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    let status = answer.status().as_u16();
+    let access = access.map(|asked| {
+        let (method, path) = *asked;
+        let client = client.or(Some(peer.address));
+        Box::new(Access {
+            id,
+            method,
+            path,
+            client,
+            key,
+            code,
+            status,
+            began,
+        })
+    });
+    answer.body_mut().note(UnderWay {
+        _in_flight: in_flight,
+        _access: access,
+    });
+    shared.served.fetch_add(1, Ordering::Relaxed);
+    answer
+}

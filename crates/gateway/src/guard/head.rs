@@ -1,0 +1,195 @@
+//! One request head, read strictly (RFC 9112, sections 2 to 6).
+
+use crate::framing::{FramingFault, Length, body_length, is_token};
+use bytes::{Buf, BytesMut};
+use memchr::memchr;
+use std::mem::MaybeUninit;
+use std::time::Duration;
+
+/// What a connection may cost.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// The longest head.
+    pub(crate) head_bytes: usize,
+    /// The most header fields.
+    pub(crate) headers: usize,
+    /// From the first byte of a head to its last.
+    pub(crate) head_time: Duration,
+    /// Between requests.
+    pub(crate) idle: Duration,
+    /// The longest time that a client takes nothing of an answer.
+    pub(crate) write_stall: Duration,
+}
+
+/// The most header fields that are ever read.
+pub(crate) const MOST_HEADERS: usize = 256;
+const MOST_TARGET_BYTES: usize = 16 * 1024;
+const MOST_METHOD_BYTES: usize = 32;
+
+/// Why a request is refused before it is one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Fault {
+    /// 400, with what is wrong.
+    Malformed(&'static str),
+    /// 501: a transfer coding that is not supported.
+    UnknownCoding,
+    /// 414: the target is too long.
+    TargetTooLong,
+    /// 431: the head is too long, or has too many fields.
+    HeadTooLarge,
+    /// 408: the head did not come in time.
+    HeadTimeout,
+    /// 505: neither HTTP/1.0 nor HTTP/1.1.
+    Version,
+}
+
+/// A head that is beyond doubt.
+pub(super) struct Head {
+    pub(super) bytes: usize,
+    pub(super) length: Length,
+    /// Asks to become a WebSocket.
+    pub(super) upgrade: bool,
+}
+
+impl Head {
+    /// Reads the head at the beginning of the buffer; `None` while it is incomplete. `searched` remembers how far its
+    /// end was looked for, so that a slow sender costs no more than a quick one.
+    pub(super) fn read(
+        buffer: &mut BytesMut,
+        searched: &mut usize,
+        limits: &Limits,
+    ) -> Result<Option<Self>, Fault> {
+        if *searched == 0 {
+            skip_empty_lines(buffer);
+        }
+        match find_end(buffer, searched)? {
+            Some(end) if end <= limits.head_bytes => parse(&buffer[..end], limits).map(Some),
+            None if buffer.len() <= limits.head_bytes => Ok(None),
+            _ => Err(too_large(buffer)),
+        }
+    }
+}
+
+/// A client may send an empty line before a request (RFC 9112, section 2.2).
+fn skip_empty_lines(buffer: &mut BytesMut) {
+    while buffer.starts_with(b"\r\n") {
+        buffer.advance(2);
+    }
+}
+
+/// The end of the head: the first empty line. Every line feed must follow a carriage return.
+fn find_end(buffer: &[u8], searched: &mut usize) -> Result<Option<usize>, Fault> {
+    while let Some(found) = memchr(b'\n', &buffer[*searched..]) {
+        let at = *searched + found;
+        if at == 0 || buffer[at - 1] != b'\r' {
+            return Err(Fault::Malformed("a line that ends with LF alone"));
+        }
+        let line_was_empty = at >= 3 && buffer[at - 2] == b'\n';
+        *searched = at + 1;
+        if line_was_empty {
+            return Ok(Some(at + 1));
+        }
+    }
+    *searched = buffer.len();
+    Ok(None)
+}
+
+fn too_large(buffer: &[u8]) -> Fault {
+    let in_request_line = memchr(b'\n', buffer).is_none_or(|end| end > MOST_TARGET_BYTES);
+    let has_method = memchr(b' ', &buffer[..buffer.len().min(MOST_METHOD_BYTES + 1)]).is_some();
+    if in_request_line && has_method {
+        Fault::TargetTooLong
+    } else {
+        Fault::HeadTooLarge
+    }
+}
+
+fn parse(bytes: &[u8], limits: &Limits) -> Result<Head, Fault> {
+    let mut storage = [const { MaybeUninit::uninit() }; MOST_HEADERS];
+    let mut request = httparse::Request::new(&mut []);
+    let fields = &mut storage[..limits.headers.min(MOST_HEADERS)];
+    match request.parse_with_uninit_headers(bytes, fields) {
+        Ok(httparse::Status::Complete(read)) if read == bytes.len() => {}
+        Ok(_) => return Err(Fault::Malformed("a malformed request")),
+        Err(httparse::Error::TooManyHeaders) => return Err(Fault::HeadTooLarge),
+        Err(httparse::Error::Version) => return Err(Fault::Version),
+        Err(httparse::Error::HeaderName) => return Err(Fault::Malformed("a malformed header name")),
+        Err(httparse::Error::HeaderValue) => return Err(Fault::Malformed("a malformed header value")),
+        Err(_) => return Err(Fault::Malformed("a malformed request line")),
+    }
+    let http11 = request.version == Some(1);
+    let method = request.method.unwrap_or_default();
+    check_method(method)?;
+    check_target(method, request.path.unwrap_or_default())?;
+    check_host(request.headers)?;
+    let length = body_length(request.headers, http11).map_err(|fault| match fault {
+        FramingFault::Malformed(what) => Fault::Malformed(what),
+        FramingFault::UnknownCoding => Fault::UnknownCoding,
+    })?;
+    let upgrade = http11 && method == "GET" && wants_websocket(request.headers);
+    if upgrade && !matches!(length, Length::Unsaid | Length::Bytes(0)) {
+        return Err(Fault::Malformed("a body in a request to upgrade"));
+    }
+    Ok(Head {
+        bytes: bytes.len(),
+        length,
+        upgrade,
+    })
+}
+
+fn check_method(method: &str) -> Result<(), Fault> {
+    if method.len() <= MOST_METHOD_BYTES && method.bytes().all(is_token) {
+        Ok(())
+    } else {
+        Err(Fault::Malformed("a malformed method"))
+    }
+}
+
+fn check_target(method: &str, target: &str) -> Result<(), Fault> {
+    if target.len() > MOST_TARGET_BYTES {
+        return Err(Fault::TargetTooLong);
+    }
+    if !target.bytes().all(|b| b.is_ascii_graphic()) {
+        return Err(Fault::Malformed("a byte in the target that is not visible ASCII"));
+    }
+    if target.contains('#') {
+        return Err(Fault::Malformed("a fragment in the target"));
+    }
+    let absolute = target.starts_with("http://") || target.starts_with("https://");
+    if target.starts_with('/') || absolute || target == "*" || method == "CONNECT" {
+        Ok(())
+    } else {
+        Err(Fault::Malformed(
+            "a target that is neither a path nor an http URL",
+        ))
+    }
+}
+
+fn check_host(headers: &[httparse::Header<'_>]) -> Result<(), Fault> {
+    let mut hosts = headers
+        .iter()
+        .filter(|header| header.name.eq_ignore_ascii_case("host"));
+    match (hosts.next(), hosts.next()) {
+        (Some(_), None) => Ok(()),
+        (None, _) => Err(Fault::Malformed("no Host")),
+        (Some(_), Some(_)) => Err(Fault::Malformed("more than one Host")),
+    }
+}
+
+fn wants_websocket(headers: &[httparse::Header<'_>]) -> bool {
+    let mut protocols = headers
+        .iter()
+        .filter(|header| header.name.eq_ignore_ascii_case("upgrade"));
+    let only_websocket = matches!(
+        (protocols.next(), protocols.next()),
+        (Some(only), None) if only.value.eq_ignore_ascii_case(b"websocket")
+    );
+    let asks = |header: &httparse::Header<'_>| {
+        header.name.eq_ignore_ascii_case("connection")
+            && header
+                .value
+                .split(|b| *b == b',')
+                .any(|token| token.trim_ascii().eq_ignore_ascii_case(b"upgrade"))
+    };
+    only_websocket && headers.iter().any(asks)
+}

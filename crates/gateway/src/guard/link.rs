@@ -1,0 +1,117 @@
+//! What a connection's guard and its service tell each other.
+
+use super::Fault;
+use futures_util::task::AtomicWaker;
+use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll};
+
+/// Shared by the guard and the service of one connection.
+#[derive(Default)]
+pub(crate) struct Link {
+    passed: AtomicU64,
+    served: AtomicU64,
+    /// The fault, and the number of the request that stands in for the faulty one.
+    fault: OnceLock<(u64, Fault)>,
+    busy: AtomicUsize,
+    upgrade: AtomicU8,
+    /// The number of the request that asked to upgrade.
+    held: AtomicU64,
+    waker: AtomicWaker,
+}
+
+/// The default, 0, is that nobody asked.
+const HELD: u8 = 1;
+const DECLINED: u8 = 2;
+const UPGRADED: u8 = 3;
+
+/// An answer that is under way; dropped when its last byte is handed over.
+pub(crate) struct InFlight {
+    link: Arc<Link>,
+    number: u64,
+}
+
+impl Link {
+    pub(super) fn head_passed(&self) {
+        self.passed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn shut(&self, fault: Fault) {
+        // Only the first fault counts; the guard shuts once.
+        let _ = self.fault.set((self.passed.load(Ordering::Relaxed), fault));
+    }
+
+    /// The head that passed last asks to upgrade.
+    pub(super) fn hold(&self) {
+        self.held
+            .store(self.passed.load(Ordering::Relaxed) - 1, Ordering::Relaxed);
+        self.upgrade.store(HELD, Ordering::Release);
+    }
+
+    pub(super) fn verdict(&self) -> Option<bool> {
+        match self.upgrade.load(Ordering::Acquire) {
+            HELD => None,
+            UPGRADED => Some(true),
+            _ => Some(false),
+        }
+    }
+
+    pub(super) fn poll_verdict(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.waker.register(cx.waker());
+        if self.verdict().is_some() {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    }
+
+    pub(super) fn is_busy(&self) -> bool {
+        self.busy.load(Ordering::Relaxed) > 0
+    }
+
+    /// How many answers are under way.
+    pub(crate) fn in_flight(&self) -> usize {
+        self.busy.load(Ordering::Relaxed)
+    }
+
+    /// Called by the service at each request: the fault that it stands for, if it is the last one.
+    pub(crate) fn serve(self: &Arc<Self>) -> (InFlight, Option<Fault>) {
+        self.busy.fetch_add(1, Ordering::Relaxed);
+        let number = self.served.fetch_add(1, Ordering::Relaxed);
+        let fault = self
+            .fault
+            .get()
+            .filter(|(at, _)| *at == number)
+            .map(|(_, fault)| *fault);
+        (
+            InFlight {
+                link: Arc::clone(self),
+                number,
+            },
+            fault,
+        )
+    }
+}
+
+impl InFlight {
+    /// Called when this request is answered with 101: everything passes from now on.
+    pub(crate) fn upgraded(&self) {
+        self.answer_upgrade(UPGRADED);
+    }
+
+    fn answer_upgrade(&self, verdict: u8) {
+        let link = &self.link;
+        if link.upgrade.load(Ordering::Acquire) == HELD && link.held.load(Ordering::Relaxed) == self.number {
+            link.upgrade.store(verdict, Ordering::Release);
+            link.waker.wake();
+        }
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        // An upgrade that was not answered with 101 is declined: the next request may come.
+        self.answer_upgrade(DECLINED);
+        self.link.busy.fetch_sub(1, Ordering::Relaxed);
+    }
+}

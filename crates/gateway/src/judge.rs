@@ -1,0 +1,368 @@
+//! The rules of the data plane, in their order: a request becomes [`Judged`], or an answer.
+
+use crate::answer::{self, Answer};
+use crate::client_address::client_address;
+use crate::connection::Peer;
+use crate::judged::{Identity, Judged, Pass, is_keyward_field, is_protected};
+use crate::metrics::{Metrics, SAMPLE};
+use crate::own_key;
+use crate::request_id::RequestId;
+use crate::rules::{Compiled, Found};
+use crate::settings::SiteSource;
+use crate::swagger;
+use crate::upstream_connection::is_hop_by_hop;
+use http::header::{CONNECTION, HOST};
+use http::request::Parts;
+use http::uri::Authority;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
+use hyper::body::{Body, Incoming};
+use hyper::upgrade::OnUpgrade;
+use keyward_domain::{ClientAddress, PathFault, SiteName, StrictPath};
+use keyward_engine::{Asked, Counting, Decision, Engine};
+use keyward_tower::{Refusal, credential};
+use std::cell::Cell;
+use std::time::Instant;
+
+/// What is needed to judge.
+pub(crate) struct Judge<'a> {
+    pub(crate) engine: &'a Engine,
+    pub(crate) rules: &'a Compiled,
+    pub(crate) metrics: &'a Metrics,
+    pub(crate) peer: Peer,
+    pub(crate) id: RequestId,
+}
+
+/// What becomes of a request.
+pub(crate) enum Verdict {
+    /// It goes to an upstream.
+    Forward(Box<Judged>),
+    /// The API's documentation is asked for.
+    Swagger(swagger::Page),
+    /// It is answered here.
+    Answer(Outcome),
+}
+
+/// An answer of the gateway's own, with what the log is told.
+pub(crate) struct Outcome {
+    pub(crate) answer: Answer,
+    pub(crate) code: &'static str,
+    pub(crate) key: Option<keyward_domain::KeyId>,
+}
+
+impl Outcome {
+    fn new(code: &'static str, answer: Answer) -> Self {
+        Self {
+            answer,
+            code,
+            key: None,
+        }
+    }
+}
+
+type Refused = Box<Outcome>;
+
+fn refuse<T>(code: &'static str, answer: Answer) -> Result<T, Refused> {
+    Err(Box::new(Outcome::new(code, answer)))
+}
+
+impl Judge<'_> {
+    /// Judges a request. Nothing is read of its body.
+    pub(crate) fn judge(&self, parts: Parts, body: Incoming) -> Verdict {
+        match self.try_judge(parts, body) {
+            Ok(verdict) => verdict,
+            Err(outcome) => Verdict::Answer(*outcome),
+        }
+    }
+
+    fn try_judge(&self, mut parts: Parts, body: Incoming) -> Result<Verdict, Refused> {
+        let id = self.id;
+        if matches!(parts.method, Method::TRACE | Method::CONNECT) {
+            return refuse("method_not_allowed", answer::method_refused(id));
+        }
+        let host = self.host(&parts)?;
+        let listed = self.listed(&parts.headers)?;
+        let uri = parts.uri.clone();
+        let path =
+            StrictPath::parse_with_encoded_slashes(uri.path().as_bytes()).or_else(|f| self.bad_path(f))?;
+        let client = client_address(&parts.headers, self.peer.address, &self.rules.trusted_proxies);
+        let reads = matches!(parts.method, Method::GET | Method::HEAD);
+        if reads && path.as_str() == own_key::PATH {
+            return Ok(Verdict::Answer(own_key::answer(
+                self.engine,
+                self.rules,
+                &parts.headers,
+                client,
+                id,
+            )));
+        }
+        if reads && self.rules.is_public(&path) {
+            if let Some(page) = self
+                .rules
+                .swagger
+                .as_ref()
+                .and_then(|_| swagger::Page::of(path.as_str()))
+            {
+                return Ok(Verdict::Swagger(page));
+            }
+            let found = self.rules.find(&path).ok().flatten();
+            let pool = found.map_or(&self.rules.pools[0], |found| found.pool).clone();
+            return Ok(self.forward(parts, body, host, client, listed, pool, Pass::Public, None));
+        }
+        let found = self.rules.find(&path).or_else(|fault| self.bad_path(fault))?;
+        if parts.method == Method::OPTIONS {
+            if let Some(answer) = crate::cors::preflight(self.rules, &parts.headers, id) {
+                return refuse("preflight", answer);
+            }
+            let pool = found.ok_or_else(|| self.no_route())?.pool.clone();
+            return Ok(self.forward(parts, body, host, client, listed, pool, Pass::Preflight, None));
+        }
+        let found = found.ok_or_else(|| self.no_route())?;
+        let site = self.site(&found, &parts.headers, &host)?;
+        let identity = self.authenticate(&parts, path, site.as_deref(), client, &body)?;
+        let upgrade = self.upgrade(&mut parts);
+        let pool = found.pool.clone();
+        Ok(self.forward(
+            parts,
+            body,
+            host,
+            client,
+            listed,
+            pool,
+            Pass::Key(identity),
+            upgrade,
+        ))
+    }
+
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "this is the one place where a judged request is put together"
+    )]
+    fn forward(
+        &self,
+        parts: Parts,
+        body: Incoming,
+        host: HeaderValue,
+        client: ClientAddress,
+        listed: Vec<HeaderName>,
+        pool: std::sync::Arc<crate::pool::Pool>,
+        pass: Pass,
+        upgrade: Option<OnUpgrade>,
+    ) -> Verdict {
+        // Preflights and public requests have nothing to say in a body.
+        let body = Some(body).filter(|body| matches!(pass, Pass::Key(_)) && !body.is_end_stream());
+        let Peer { address: peer, tls } = self.peer;
+        Verdict::Forward(Box::new(Judged {
+            parts,
+            pass,
+            body,
+            upgrade,
+            host,
+            client,
+            peer,
+            tls,
+            pool,
+            id: self.id,
+            listed,
+        }))
+    }
+
+    fn bad_path<T>(&self, fault: PathFault) -> Result<T, Refused> {
+        refuse("bad_path", answer::bad_path(fault, self.id))
+    }
+
+    fn bad_request<T>(&self, detail: &str) -> Result<T, Refused> {
+        refuse("bad_request", answer::bad_request(detail, self.id))
+    }
+
+    fn no_route(&self) -> Refused {
+        Box::new(Outcome::new("no_route", answer::no_route(self.id)))
+    }
+
+    /// The one host of a request: `Host`, `:authority`, or both when they agree.
+    fn host(&self, parts: &Parts) -> Result<HeaderValue, Refused> {
+        let mut fields = parts.headers.get_all(HOST).iter();
+        let field = fields.next();
+        if fields.next().is_some() {
+            return self.bad_request("it has more than one Host");
+        }
+        let authority = parts.uri.authority().map(Authority::as_str);
+        let host = match (field, authority) {
+            (Some(field), None) => field.clone(),
+            (Some(field), Some(authority)) if field.as_bytes().eq_ignore_ascii_case(authority.as_bytes()) => {
+                field.clone()
+            }
+            (Some(_), Some(_)) => return self.bad_request("its Host is not that of its target"),
+            (None, Some(authority)) if parts.version == Version::HTTP_2 => {
+                HeaderValue::from_str(authority).or_else(|_| self.bad_request("its Host is malformed"))?
+            }
+            (None, _) => return self.bad_request("it has no Host"),
+        };
+        let sign = |byte: &u8| byte.is_ascii_alphanumeric() || b".-_:[]".contains(byte);
+        let plain = (1..=255).contains(&host.len()) && host.as_bytes().iter().all(sign);
+        if plain && host.to_str().is_ok_and(|text| text.parse::<Authority>().is_ok()) {
+            Ok(host)
+        } else {
+            self.bad_request("its Host is malformed")
+        }
+    }
+
+    /// The fields that `Connection` lists, to be removed with it.
+    fn listed(&self, headers: &HeaderMap) -> Result<Vec<HeaderName>, Refused> {
+        let mut listed = Vec::new();
+        for line in headers.get_all(CONNECTION) {
+            for token in line
+                .as_bytes()
+                .split(|b| *b == b',')
+                .map(<[u8]>::trim_ascii)
+                .filter(|t| !t.is_empty())
+            {
+                if token.eq_ignore_ascii_case(b"close") {
+                    continue;
+                }
+                let Ok(name) = HeaderName::from_bytes(token) else {
+                    return self.bad_request("its Connection field is malformed");
+                };
+                if is_protected(name.as_str(), self.rules) {
+                    return self.bad_request("its Connection field lists a field that decides");
+                }
+                if !is_hop_by_hop(&name) {
+                    listed.push(name);
+                }
+            }
+        }
+        for list in ["te", "trailer", "keep-alive", "proxy-connection"]
+            .iter()
+            .flat_map(|name| headers.get_all(*name))
+        {
+            let names_ours = list
+                .as_bytes()
+                .split(|b| *b == b',')
+                .map(<[u8]>::trim_ascii)
+                .any(|token| {
+                    HeaderName::from_bytes(token)
+                        .is_ok_and(|name| name == "x-api-key" || is_keyward_field(name.as_str()))
+                });
+            if names_ours {
+                return self.bad_request("a hop-by-hop field lists a field that decides");
+            }
+        }
+        Ok(listed)
+    }
+
+    /// The site of a request, from where its route says.
+    fn site(
+        &self,
+        found: &Found<'_, '_>,
+        headers: &HeaderMap,
+        host: &HeaderValue,
+    ) -> Result<Option<String>, Refused> {
+        let site = match found.site_source {
+            SiteSource::Path => return Ok(found.path_site.map(str::to_owned)),
+            SiteSource::Header(name) => {
+                let mut values = headers.get_all(name).iter();
+                match (values.next(), values.next()) {
+                    (Some(value), None) => value.to_str().ok(),
+                    _ => None,
+                }
+            }
+            SiteSource::HostLabel(place) => {
+                let name = host
+                    .to_str()
+                    .unwrap_or_default()
+                    .split(':')
+                    .next()
+                    .unwrap_or_default();
+                name.split('.').nth(*place)
+            }
+        };
+        match site.filter(|site| SiteName::is_valid(site)) {
+            Some(site) => Ok(Some(site.to_owned())),
+            None => self.bad_request("it names no site where its route looks for one"),
+        }
+    }
+
+    fn authenticate(
+        &self,
+        parts: &Parts,
+        path: StrictPath<'_>,
+        site: Option<&str>,
+        client: ClientAddress,
+        body: &Incoming,
+    ) -> Result<Identity, Refused> {
+        let asked = Asked {
+            site,
+            client,
+            method: parts.method.as_str(),
+            path,
+        };
+        let decision = self.timed(|| {
+            self.engine
+                .authenticate(credential(&parts.headers), &asked, Counting::Count)
+        });
+        match decision {
+            Decision::Granted(granted) => Ok(Identity {
+                key: granted.key,
+                owner: granted.owner,
+                site: site.map(str::to_owned),
+                use_case: granted.use_case.name.to_string(),
+                quota: granted.quota,
+                strip_overrides: granted.use_case.routes.is_some(),
+            }),
+            Decision::Denied(denied) => {
+                let refusal = Refusal(denied);
+                let mut answer = answer::problem(refusal.problem(), self.id);
+                let now = self.engine.clock().now();
+                refusal.headers(&self.rules.challenge, now, answer.headers_mut());
+                if let Some(quota) = denied.quota.filter(|_| self.rules.ietf_rate_limit_headers) {
+                    keyward_tower::rate_limit_headers_ietf(quota, now, answer.headers_mut());
+                }
+                if !body.is_end_stream() && parts.version != Version::HTTP_2 {
+                    answer = answer::closing(answer);
+                }
+                Err(Box::new(Outcome {
+                    answer,
+                    code: denied.reason.code(),
+                    key: denied.key,
+                }))
+            }
+            Decision::Unavailable => refuse("unavailable", answer::cannot_decide(self.id)),
+        }
+    }
+
+    /// Measures one decision in [`SAMPLE`].
+    fn timed<T>(&self, decide: impl FnOnce() -> T) -> T {
+        thread_local!(static COUNT: Cell<u64> = const { Cell::new(0) });
+        let count = COUNT.replace(COUNT.get().wrapping_add(1));
+        if count % SAMPLE != 0 {
+            return decide();
+        }
+        let began = Instant::now();
+        let decision = decide();
+        self.metrics.decide.observe(began.elapsed().as_secs_f64());
+        decision
+    }
+
+    /// The way to take a connection over, when the request asks to become a WebSocket. The guard holds back what
+    /// follows such a request; others that ask to upgrade go on as if they had not.
+    fn upgrade(&self, parts: &mut Parts) -> Option<OnUpgrade> {
+        let mut protocols = parts.headers.get_all(http::header::UPGRADE).iter();
+        let websocket = match (protocols.next(), protocols.next()) {
+            (Some(only), None) => only.as_bytes().eq_ignore_ascii_case(b"websocket"),
+            _ => false,
+        };
+        let connection = |line: &HeaderValue| {
+            line.as_bytes()
+                .split(|b| *b == b',')
+                .any(|token| token.trim_ascii().eq_ignore_ascii_case(b"upgrade"))
+        };
+        let asked = websocket
+            && parts.version == Version::HTTP_11
+            && parts.method == Method::GET
+            && parts.headers.get_all(CONNECTION).iter().any(connection);
+        if asked {
+            parts.extensions.remove::<OnUpgrade>()
+        } else {
+            None
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! A request that was judged: the only kind that can be forwarded.
+
+use crate::client_address::is_trusted;
+use crate::pool::Pool;
+use crate::request_id::RequestId;
+use crate::rules::Compiled;
+use crate::upstream_connection::is_hop_by_hop;
+use bytes::{BufMut, BytesMut};
+use http::header::{CONTENT_LENGTH, EXPECT, HOST};
+use http::request::Parts;
+use http::{HeaderName, HeaderValue};
+use hyper::body::Incoming;
+use hyper::upgrade::OnUpgrade;
+use keyward_domain::{ClientAddress, KeyId, Quota, UserId};
+use std::io::Write;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// A request that may go to an upstream. Only [`crate::judge`] makes one.
+pub(crate) struct Judged {
+    pub(crate) parts: Parts,
+    /// The site, as the decision saw it; the path is `parts.uri`.
+    pub(crate) pass: Pass,
+    pub(crate) body: Option<Incoming>,
+    pub(crate) upgrade: Option<OnUpgrade>,
+    pub(crate) host: HeaderValue,
+    pub(crate) client: ClientAddress,
+    pub(crate) peer: IpAddr,
+    pub(crate) tls: bool,
+    pub(crate) pool: Arc<Pool>,
+    pub(crate) id: RequestId,
+    /// Names that `Connection` lists besides the usual.
+    pub(crate) listed: Vec<HeaderName>,
+}
+
+/// Why a request may pass.
+pub(crate) enum Pass {
+    /// A key was granted.
+    Key(Identity),
+    /// The path is public.
+    Public,
+    /// It is a preflight, and the upstream answers those.
+    Preflight,
+}
+
+/// Who is calling, for the upstream.
+pub(crate) struct Identity {
+    pub(crate) key: KeyId,
+    pub(crate) owner: UserId,
+    pub(crate) site: Option<String>,
+    pub(crate) use_case: String,
+    pub(crate) quota: Option<Quota>,
+    /// Whether the use case names methods, which an override header would get round.
+    pub(crate) strip_overrides: bool,
+}
+
+/// Fields by which some frameworks let a request change its method.
+const OVERRIDES: [&str; 3] = ["x-http-method-override", "x-http-method", "x-method-override"];
+/// Fields that tell where a request comes from; only a trusted proxy's go on.
+const ORIGINS: [&str; 12] = [
+    "forwarded",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-proto",
+    "x-forwarded-port",
+    "x-forwarded-method",
+    "x-forwarded-uri",
+    "x-real-ip",
+    "x-client-ip",
+    "true-client-ip",
+    "cf-connecting-ip",
+    "x-original-forwarded-for",
+];
+
+impl Judged {
+    /// The head as it goes to an HTTP/1.1 upstream.
+    pub(crate) fn write_head(&self, rules: &Compiled) -> BytesMut {
+        let mut out = BytesMut::with_capacity(1024);
+        out.put_slice(self.parts.method.as_str().as_bytes());
+        out.put_u8(b' ');
+        out.put_slice(self.target().as_bytes());
+        out.put_slice(b" HTTP/1.1\r\n");
+        self.each_field(rules, |name, value| {
+            out.put_slice(name.as_bytes());
+            out.put_slice(b": ");
+            out.put_slice(value);
+            out.put_slice(b"\r\n");
+        });
+        if self.upgrade.is_some() {
+            out.put_slice(b"connection: upgrade\r\nupgrade: websocket\r\n");
+        }
+        if self.body.is_some() && !self.parts.headers.contains_key(CONTENT_LENGTH) {
+            out.put_slice(b"transfer-encoding: chunked\r\n");
+        }
+        out.put_slice(b"\r\n");
+        out
+    }
+
+    /// The path and query, byte for byte as they were judged.
+    pub(crate) fn target(&self) -> &str {
+        self.parts
+            .uri
+            .path_and_query()
+            .map_or("/", http::uri::PathAndQuery::as_str)
+    }
+
+    /// Every field that goes to the upstream: what the client may say, then what we say.
+    pub(crate) fn each_field(&self, rules: &Compiled, mut put: impl FnMut(&str, &[u8])) {
+        let from_proxy = is_trusted(self.peer, &rules.trusted_proxies);
+        put(HOST.as_str(), self.host.as_bytes());
+        for (name, value) in &self.parts.headers {
+            if self.goes_on(name, rules, from_proxy) {
+                put(name.as_str(), value.as_bytes());
+            }
+        }
+        self.put_origin(from_proxy, &mut put);
+        put("x-keyward-request-id", self.id.as_str().as_bytes());
+        if let Pass::Key(identity) = &self.pass {
+            let mut text = String::with_capacity(40);
+            put("x-keyward-key-id", rendered(&mut text, &identity.key));
+            put("x-keyward-user-id", rendered(&mut text, &identity.owner));
+            put("x-keyward-use-case", identity.use_case.as_bytes());
+            if let Some(site) = &identity.site {
+                put("x-keyward-site", site.as_bytes());
+            }
+        }
+    }
+
+    fn goes_on(&self, name: &HeaderName, rules: &Compiled, from_proxy: bool) -> bool {
+        let text = name.as_str();
+        if *name == HOST || *name == EXPECT || is_hop_by_hop(name) || self.listed.contains(name) {
+            return false;
+        }
+        if *name == CONTENT_LENGTH {
+            return matches!(self.pass, Pass::Key(_));
+        }
+        match text.as_bytes()[0] {
+            b'x' | b'f' | b't' | b'c' => {}
+            _ => return true,
+        }
+        if folds_to(text, "x-api-key") {
+            return rules.forward_key && text == "x-api-key" && matches!(self.pass, Pass::Key(_));
+        }
+        if is_keyward_field(text) {
+            return false;
+        }
+        if ORIGINS.iter().any(|origin| folds_to(text, origin)) {
+            let replaced = matches!(text, "x-forwarded-for" | "x-forwarded-proto");
+            return from_proxy && !replaced;
+        }
+        let overrides = OVERRIDES.iter().any(|field| folds_to(text, field));
+        !overrides || matches!(&self.pass, Pass::Key(identity) if !identity.strip_overrides)
+    }
+
+    fn put_origin(&self, from_proxy: bool, put: &mut impl FnMut(&str, &[u8])) {
+        let mut chain = Vec::with_capacity(48);
+        if from_proxy {
+            for line in self.parts.headers.get_all("x-forwarded-for") {
+                chain.extend_from_slice(line.as_bytes());
+                chain.extend_from_slice(b", ");
+            }
+        }
+        // Writing to a vector cannot fail.
+        let _ = write!(chain, "{}", self.peer.to_canonical());
+        put("x-forwarded-for", &chain);
+        let said = self.parts.headers.get("x-forwarded-proto").filter(|_| from_proxy);
+        let proto = said.map_or(
+            if self.tls { &b"https"[..] } else { b"http" },
+            HeaderValue::as_bytes,
+        );
+        put("x-forwarded-proto", proto);
+    }
+
+    /// The client's address, for the log.
+    pub(crate) fn client_ip(&self) -> Option<IpAddr> {
+        match self.client {
+            ClientAddress::Known(address) => Some(address),
+            ClientAddress::Unknown => None,
+        }
+    }
+}
+
+fn rendered<'t>(text: &'t mut String, value: &impl std::fmt::Display) -> &'t [u8] {
+    use std::fmt::Write;
+    text.clear();
+    // Writing to a string cannot fail.
+    let _ = write!(text, "{value}");
+    text.as_bytes()
+}
+
+/// Whether a name is `wanted` to a reader that takes every other sign for a hyphen, as CGI and its heirs do.
+fn folds_to(name: &str, wanted: &str) -> bool {
+    name.len() == wanted.len()
+        && name
+            .bytes()
+            .zip(wanted.bytes())
+            .all(|(byte, want)| fold(byte) == want)
+}
+
+/// Whether a name begins like the fields by which Keyward tells who is calling, in any spelling that folds to them.
+pub(crate) fn is_keyward_field(name: &str) -> bool {
+    name.len() > 10 && folds_to(&name[..10], "x-keyward-")
+}
+
+fn fold(byte: u8) -> u8 {
+    if byte.is_ascii_alphanumeric() {
+        byte.to_ascii_lowercase()
+    } else {
+        b'-'
+    }
+}
+
+/// Whether a field is one that this gateway reads or sets, so that no `Connection` may list it (it would vanish after it
+/// was judged).
+pub(crate) fn is_protected(name: &str, rules: &Compiled) -> bool {
+    let read = [
+        "host",
+        "content-length",
+        "content-type",
+        "origin",
+        "expect",
+        "authorization",
+        "cookie",
+    ];
+    folds_to(name, "x-api-key")
+        || is_keyward_field(name)
+        || read.contains(&name)
+        || ORIGINS
+            .iter()
+            .chain(&OVERRIDES)
+            .any(|field| folds_to(name, field))
+        || name.starts_with("access-control-")
+        || rules.site_headers.iter().any(|header| header.as_str() == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn h3_h4_every_spelling_that_folds_to_ours_is_known() {
+        for name in ["x-api-key", "x_api_key", "x-api_key", "x.api.key"] {
+            assert!(folds_to(name, "x-api-key"), "{name}");
+        }
+        assert!(!folds_to("x-api-keys", "x-api-key") && !folds_to("xapikey", "x-api-key"));
+        for name in [
+            "x-keyward-key-id",
+            "x_keyward_key_id",
+            "x-keyward_site",
+            "x.keyward.anything",
+        ] {
+            assert!(is_keyward_field(name), "{name}");
+        }
+        assert!(!is_keyward_field("x-keyward") && !is_keyward_field("x-keywarden-id"));
+    }
+}

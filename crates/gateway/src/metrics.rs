@@ -1,0 +1,88 @@
+//! What the gateway counts. All handles are made at the start: a request only adds to them.
+
+use crate::StartFault;
+use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
+
+/// The gateway's metrics.
+#[derive(Clone)]
+pub(crate) struct Metrics {
+    /// Connections that are open.
+    pub(crate) connections: IntGauge,
+    /// Connections closed at once, for want of a place.
+    pub(crate) connections_shed: IntCounter,
+    /// Answers by status class.
+    pub(crate) answers: [IntCounter; 5],
+    /// How long decisions take; one in [`SAMPLE`] is measured.
+    pub(crate) decide: Histogram,
+    /// From the forwarded request to the head of the upstream's answer.
+    pub(crate) upstream: Histogram,
+    /// Failed exchanges with upstreams, by fault.
+    pub(crate) upstream_faults: IntCounterVec,
+    /// Connections that were upgraded and are still open.
+    pub(crate) tunnels: IntGauge,
+}
+
+/// One decision in so many is timed, so that reading the clock costs nothing to speak of.
+pub(crate) const SAMPLE: u64 = 64;
+
+impl Metrics {
+    pub(crate) fn register(registry: &Registry) -> Result<Self, StartFault> {
+        let answers = IntCounterVec::new(
+            Opts::new(
+                "keyward_gateway_answers_total",
+                "Answers of the gateway, by class of status",
+            ),
+            &["class"],
+        );
+        let faults = IntCounterVec::new(
+            Opts::new("keyward_upstream_faults_total", "Failed exchanges with upstreams"),
+            &["fault"],
+        );
+        let decide = HistogramOpts::new(
+            "keyward_decide_seconds",
+            "Time of a decision (one in 64 is measured)",
+        )
+        .buckets(
+            [0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0, 5.0, 10.0, 50.0, 1000.0]
+                .map(|micros| micros * 1e-6)
+                .to_vec(),
+        );
+        let upstream = HistogramOpts::new(
+            "keyward_upstream_seconds",
+            "Time to the head of an upstream's answer",
+        )
+        .buckets(vec![
+            0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0,
+        ]);
+        let gauge = |name: &str, help: &str| IntGauge::new(name, help);
+        let made = (|| {
+            let answers = answers?;
+            registry.register(Box::new(answers.clone()))?;
+            let metrics = Self {
+                connections: gauge("keyward_connections", "Open connections of clients")?,
+                connections_shed: IntCounter::new(
+                    "keyward_connections_shed_total",
+                    "Connections closed at once because all places were taken",
+                )?,
+                answers: ["1xx", "2xx", "3xx", "4xx", "5xx"].map(|class| answers.with_label_values(&[class])),
+                decide: Histogram::with_opts(decide)?,
+                upstream: Histogram::with_opts(upstream)?,
+                upstream_faults: faults?,
+                tunnels: gauge("keyward_tunnels", "Open upgraded connections")?,
+            };
+            registry.register(Box::new(metrics.connections.clone()))?;
+            registry.register(Box::new(metrics.connections_shed.clone()))?;
+            registry.register(Box::new(metrics.decide.clone()))?;
+            registry.register(Box::new(metrics.upstream.clone()))?;
+            registry.register(Box::new(metrics.upstream_faults.clone()))?;
+            registry.register(Box::new(metrics.tunnels.clone()))?;
+            Ok(metrics)
+        })();
+        made.map_err(|error: prometheus::Error| StartFault(format!("metrics: {error}")))
+    }
+
+    pub(crate) fn count_answer(&self, status: http::StatusCode) {
+        let class = usize::from(status.as_u16() / 100).clamp(1, 5) - 1;
+        self.answers[class].inc();
+    }
+}

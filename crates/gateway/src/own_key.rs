@@ -1,0 +1,71 @@
+//! `GET /keyward/self`: what a client may learn about its own key.
+
+use crate::answer::{self, AnswerBody};
+use crate::judge::Outcome;
+use crate::request_id::RequestId;
+use crate::rules::Compiled;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, VARY};
+use http::{HeaderMap, HeaderValue, Response};
+use keyward_domain::ClientAddress;
+use keyward_engine::{Engine, OwnKey};
+use keyward_tower::{Refusal, credential, rate_limit_headers};
+use serde_json::json;
+
+/// Where it is asked.
+pub(crate) const PATH: &str = "/keyward/self";
+
+/// Tells the holder of a key about it; costs nothing of its limit.
+pub(crate) fn answer(
+    engine: &Engine,
+    rules: &Compiled,
+    headers: &HeaderMap,
+    client: ClientAddress,
+    id: RequestId,
+) -> Outcome {
+    match engine.describe_own_key(credential(headers), client) {
+        None => Outcome {
+            answer: answer::cannot_decide(id),
+            code: "unavailable",
+            key: None,
+        },
+        Some(Err(denied)) => {
+            let refusal = Refusal(denied);
+            let mut answer = answer::problem(refusal.problem(), id);
+            refusal.headers(&rules.challenge, engine.clock().now(), answer.headers_mut());
+            Outcome {
+                answer,
+                code: denied.reason.code(),
+                key: denied.key,
+            }
+        }
+        Some(Ok(own)) => {
+            let mut answer = Response::new(AnswerBody::own(describe(&own).to_string()));
+            let fields = answer.headers_mut();
+            fields.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            fields.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            fields.insert(VARY, HeaderValue::from_static("X-API-KEY"));
+            fields.insert("x-request-id", id.header());
+            if let Some(quota) = own.quota {
+                rate_limit_headers(quota, fields);
+            }
+            Outcome {
+                answer,
+                code: "own_key",
+                key: Some(own.id),
+            }
+        }
+    }
+}
+
+fn describe(own: &OwnKey) -> serde_json::Value {
+    json!({
+        "id": own.id.to_string(),
+        "status": own.status,
+        "use_case": own.use_case,
+        "expires_at": own.expires_at.map(|at| at.to_string()),
+        "sites": own.sites.as_ref().map(|names| names.iter().map(ToString::to_string).collect::<Vec<_>>()),
+        "limit": own.quota.map(|quota| quota.limit),
+        "remaining": own.quota.map(|quota| quota.remaining),
+        "reset": own.quota.map(|quota| quota.reset),
+    })
+}

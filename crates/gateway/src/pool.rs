@@ -1,0 +1,111 @@
+//! Connections to an upstream, kept for the next request. Each worker has its own, so none waits for another.
+
+use crate::StartFault;
+use crate::answer::UpstreamFault;
+use crate::h2c::H2c;
+use crate::settings::{Protocol, Upstream};
+use crate::upstream_connection::Connection;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout};
+
+/// How long a connection may stand idle and be used again. Shorter than most servers keep theirs, so that a request
+/// seldom meets a connection that is being closed.
+const IDLE: Duration = Duration::from_secs(30);
+const MOST_IDLE: usize = 256;
+
+/// The connections to one upstream.
+pub(crate) struct Pool {
+    upstream: Upstream,
+    /// `host:port`.
+    address: String,
+    idle: Box<[Mutex<Vec<(Connection, Instant)>>]>,
+    pub(crate) h2c: Box<[H2c]>,
+}
+
+impl Pool {
+    pub(crate) fn new(upstream: Upstream, workers: usize) -> Result<Self, StartFault> {
+        let fault = |what: &str| {
+            StartFault(format!(
+                "the upstream `{}` has the URL {}: {what}",
+                upstream.name, upstream.url
+            ))
+        };
+        if upstream.url.scheme_str() != Some("http") {
+            return Err(fault("only http:// is spoken to upstreams"));
+        }
+        if upstream
+            .url
+            .path_and_query()
+            .is_some_and(|path| path.as_str() != "/")
+        {
+            return Err(fault("give the address alone, without a path"));
+        }
+        let host = upstream
+            .url
+            .host()
+            .filter(|host| !host.is_empty())
+            .ok_or_else(|| fault("there is no host"))?;
+        let address = format!("{host}:{}", upstream.url.port_u16().unwrap_or(80));
+        let each = 0..workers.max(1);
+        Ok(Self {
+            address,
+            idle: each.clone().map(|_| Mutex::default()).collect(),
+            h2c: each.map(|_| H2c::default()).collect(),
+            upstream,
+        })
+    }
+
+    pub(crate) fn upstream(&self) -> &Upstream {
+        &self.upstream
+    }
+
+    pub(crate) fn speaks_h2c(&self) -> bool {
+        self.upstream.protocol == Protocol::H2c
+    }
+
+    /// A connection that was used before and is still good.
+    pub(crate) fn reuse(&self, worker: usize) -> Option<Connection> {
+        let mut idle = self.idle(worker);
+        while let Some((connection, since)) = idle.pop() {
+            if since.elapsed() > IDLE {
+                // The one used last is too old, so all are.
+                idle.clear();
+            } else if connection.is_quiet() {
+                return Some(connection);
+            }
+        }
+        None
+    }
+
+    /// A new connection.
+    pub(crate) async fn connect(&self, patience: Duration) -> Result<TcpStream, UpstreamFault> {
+        match timeout(patience, TcpStream::connect(&self.address)).await {
+            Ok(Ok(stream)) => {
+                // Without it small requests wait for the upstream's acknowledgement; a failure costs no more than that.
+                let _ = stream.set_nodelay(true);
+                Ok(stream)
+            }
+            Ok(Err(error)) => {
+                tracing::debug!(upstream = %self.upstream.name, %error, "cannot connect");
+                Err(UpstreamFault::Unreachable)
+            }
+            Err(_) => Err(UpstreamFault::Timeout),
+        }
+    }
+
+    /// Keeps a connection for the next request.
+    pub(crate) fn keep(&self, worker: usize, connection: Connection) {
+        let mut idle = self.idle(worker);
+        if idle.len() < MOST_IDLE {
+            idle.push((connection, Instant::now()));
+        }
+    }
+
+    fn idle(&self, worker: usize) -> MutexGuard<'_, Vec<(Connection, Instant)>> {
+        self.idle[worker % self.idle.len()]
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}

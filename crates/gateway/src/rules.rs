@@ -1,0 +1,184 @@
+//! The rules, compiled: checked once, so that a request is only compared with them.
+
+use crate::pool::Pool;
+use crate::settings::{Rules, SiteSource, Swagger};
+use crate::{Cors, StartFault};
+use http::{HeaderName, HeaderValue};
+use ipnet::IpNet;
+use keyward_domain::{PathFault, StrictPath, Template};
+use std::sync::Arc;
+
+/// Rules in force.
+pub(crate) struct Compiled {
+    /// The value of `WWW-Authenticate`.
+    pub(crate) challenge: HeaderValue,
+    pub(crate) trusted_proxies: Vec<IpNet>,
+    public_paths: Vec<String>,
+    pub(crate) forward_key: bool,
+    pub(crate) ietf_rate_limit_headers: bool,
+    pub(crate) cors: Option<CompiledCors>,
+    pub(crate) swagger: Option<Swagger>,
+    routes: Vec<CompiledRoute>,
+    pub(crate) pools: Vec<Arc<Pool>>,
+    /// Header fields that a route reads a site from.
+    pub(crate) site_headers: Vec<HeaderName>,
+}
+
+struct CompiledRoute {
+    path: Template,
+    site: SiteSource,
+    pool: usize,
+}
+
+/// Cross-origin rules, as header values.
+pub(crate) struct CompiledCors {
+    any_origin: bool,
+    origins: Vec<HeaderValue>,
+    pub(crate) methods: HeaderValue,
+    pub(crate) headers: HeaderValue,
+    pub(crate) max_age: HeaderValue,
+}
+
+/// The route of a request.
+pub(crate) struct Found<'r, 'p> {
+    pub(crate) pool: &'r Arc<Pool>,
+    pub(crate) site_source: &'r SiteSource,
+    /// The site, when the path names it.
+    pub(crate) path_site: Option<&'p str>,
+}
+
+impl Compiled {
+    /// Checks rules. Pools of `old` rules whose upstreams are the same go on being used.
+    pub(crate) fn new(rules: Rules, workers: usize, old: Option<&Self>) -> Result<Self, StartFault> {
+        let pools = make_pools(&rules, workers, old)?;
+        let mut routes = Vec::with_capacity(rules.routes.len());
+        for route in rules.routes {
+            let pool = pools
+                .iter()
+                .position(|pool| pool.upstream().name == route.upstream);
+            let pool = pool.ok_or_else(|| {
+                StartFault(format!(
+                    "the route {} names the upstream `{}`, which there is not",
+                    route.path, route.upstream
+                ))
+            })?;
+            routes.push(CompiledRoute {
+                path: route.path,
+                site: route.site,
+                pool,
+            });
+        }
+        if routes.is_empty() {
+            return Err(StartFault(
+                "there is no route: add one under gateway.routes".into(),
+            ));
+        }
+        let realm: String = rules.realm.chars().filter(|c| !matches!(c, '"' | '\\')).collect();
+        let challenge = HeaderValue::try_from(format!("ApiKey realm=\"{realm}\", header=\"X-API-KEY\""))
+            .map_err(|_| StartFault("gateway.realm may hold visible ASCII characters only".into()))?;
+        Ok(Self {
+            challenge,
+            trusted_proxies: rules.trusted_proxies,
+            public_paths: check_public_paths(rules.public_paths)?,
+            forward_key: rules.forward_key,
+            ietf_rate_limit_headers: rules.ietf_rate_limit_headers,
+            cors: rules.cors.map(CompiledCors::new).transpose()?,
+            swagger: rules.swagger,
+            site_headers: routes
+                .iter()
+                .filter_map(|route| match &route.site {
+                    SiteSource::Header(name) => Some(name.clone()),
+                    SiteSource::Path | SiteSource::HostLabel(_) => None,
+                })
+                .collect(),
+            routes,
+            pools,
+        })
+    }
+
+    /// Whether a path needs no key (for GET and HEAD).
+    pub(crate) fn is_public(&self, path: &StrictPath<'_>) -> bool {
+        self.public_paths
+            .iter()
+            .any(|prefix| path.is_plainly_under(prefix))
+    }
+
+    /// The first route that names a path.
+    pub(crate) fn find<'p>(&self, path: &StrictPath<'p>) -> Result<Option<Found<'_, 'p>>, PathFault> {
+        for route in &self.routes {
+            if let Some(found) = route.path.find(path)? {
+                let pool = &self.pools[route.pool];
+                return Ok(Some(Found {
+                    pool,
+                    site_source: &route.site,
+                    path_site: found.site,
+                }));
+            }
+        }
+        Ok(None)
+    }
+}
+
+fn make_pools(rules: &Rules, workers: usize, old: Option<&Compiled>) -> Result<Vec<Arc<Pool>>, StartFault> {
+    let mut pools: Vec<Arc<Pool>> = Vec::with_capacity(rules.upstreams.len());
+    for upstream in &rules.upstreams {
+        if pools.iter().any(|pool| pool.upstream().name == upstream.name) {
+            return Err(StartFault(format!(
+                "the upstream `{}` is given twice",
+                upstream.name
+            )));
+        }
+        let known = old.and_then(|old| old.pools.iter().find(|pool| pool.upstream() == upstream));
+        pools.push(match known {
+            Some(pool) => Arc::clone(pool),
+            None => Arc::new(Pool::new(upstream.clone(), workers)?),
+        });
+    }
+    if pools.is_empty() {
+        return Err(StartFault(
+            "there is no upstream: add one under gateway.upstreams".into(),
+        ));
+    }
+    Ok(pools)
+}
+
+fn check_public_paths(paths: Vec<String>) -> Result<Vec<String>, StartFault> {
+    for path in &paths {
+        let plain = StrictPath::parse(path.as_bytes()).is_ok_and(|strict| strict.is_plainly_under(path));
+        if !plain || path == "/" {
+            return Err(StartFault(format!(
+                "gateway.public_paths: `{path}` is no plain path such as /swagger"
+            )));
+        }
+    }
+    Ok(paths)
+}
+
+impl CompiledCors {
+    fn new(cors: Cors) -> Result<Self, StartFault> {
+        let value = |field: &str, text: String| {
+            HeaderValue::try_from(text)
+                .map_err(|_| StartFault(format!("gateway.cors.{field} cannot be sent in a header")))
+        };
+        let mut headers = cors.headers;
+        if !headers.iter().any(|name| name.eq_ignore_ascii_case("x-api-key")) {
+            headers.push("x-api-key".into());
+        }
+        Ok(Self {
+            any_origin: cors.origins.iter().any(|origin| origin == "*"),
+            origins: cors
+                .origins
+                .into_iter()
+                .map(|origin| value("origins", origin))
+                .collect::<Result<_, _>>()?,
+            methods: value("methods", cors.methods.join(", "))?,
+            headers: value("headers", headers.join(", "))?,
+            max_age: HeaderValue::from(cors.max_age.as_secs()),
+        })
+    }
+
+    /// Whether an origin is listed.
+    pub(crate) fn allows(&self, origin: &HeaderValue) -> bool {
+        self.any_origin || self.origins.contains(origin)
+    }
+}
