@@ -1,0 +1,65 @@
+//! A self-signed certificate in a folder of its own, and the TLS client that trusts it.
+
+use rustls::pki_types::CertificateDer;
+use rustls::{ClientConfig, RootCertStore};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A self-signed certificate with its key.
+#[derive(Clone, Debug)]
+pub struct Certificate {
+    certificate: PathBuf,
+    key: PathBuf,
+    der: CertificateDer<'static>,
+}
+
+impl Certificate {
+    /// Makes a certificate for `localhost` and `127.0.0.1`, as `cert.pem` and `key.pem` in `folder`.
+    pub fn create(folder: &Path) -> Self {
+        Self::create_for(folder, &["localhost", "127.0.0.1"])
+    }
+
+    /// Makes a certificate for these names, as `cert.pem` and `key.pem` in `folder`; overwrites older ones.
+    pub fn create_for(folder: &Path, names: &[&str]) -> Self {
+        let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+        let made = rcgen::generate_simple_self_signed(names).expect("make a certificate");
+        let (certificate, key) = (folder.join("cert.pem"), folder.join("key.pem"));
+        fs::write(&key, made.signing_key.serialize_pem()).expect("write the key file");
+        fs::write(&certificate, made.cert.pem()).expect("write the certificate file");
+        Self {
+            certificate,
+            key,
+            der: made.cert.der().clone(),
+        }
+    }
+
+    /// The certificate's PEM file.
+    pub fn certificate_path(&self) -> &Path {
+        &self.certificate
+    }
+
+    /// The key's PEM file.
+    pub fn key_path(&self) -> &Path {
+        &self.key
+    }
+
+    /// The certificate's bytes.
+    pub fn der(&self) -> &CertificateDer<'static> {
+        &self.der
+    }
+
+    /// A client that trusts this certificate only and offers these protocols.
+    pub fn client_config(&self, alpn: &[&str]) -> Arc<ClientConfig> {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.der.clone()).expect("trust the certificate");
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let mut config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("TLS versions")
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
+        Arc::new(config)
+    }
+}
