@@ -6,6 +6,11 @@
 //! (behind the feature of that name) against it.
 
 #[cfg(feature = "conformance")]
+#[expect(
+    clippy::unwrap_used,
+    missing_docs,
+    reason = "a suite of tests: what fails must panic, and the names of the cases are what there is to say"
+)]
 pub mod conformance;
 mod error;
 mod port;
