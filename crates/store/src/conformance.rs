@@ -104,7 +104,6 @@ macro_rules! store_conformance {
                 p12_wildcards_and_quotes_in_a_text_are_literal
                 all_filters_hold_together
                 pages_visit_every_key_once_while_keys_are_added
-                users_are_listed_newest_first_by_text_and_page
             }
             once {
                 a9_ten_parallel_creates_under_one_claim_make_one_key
@@ -144,6 +143,7 @@ macro_rules! store_conformance {
                 an_update_of_a_user_leaves_email_and_creation
                 an_update_of_a_user_needs_the_row_at_its_revision
                 an_email_is_unique_among_users_that_are_not_deleted
+                users_are_listed_newest_first_by_text_and_page
             }
             values {
                 l6_limits_at_their_edges_are_kept

@@ -1,7 +1,7 @@
 //! Users.
 
 use super::samples::{START, event, footprint, new, owner, user};
-use crate::{Duplicate, Store, StoreError};
+use crate::{Duplicate, Store, StoreError, UserQuery};
 use keyward_domain::{Email, Name, Revision, Role, SiteId, SiteRule, UserStatus};
 use std::sync::Arc;
 
@@ -90,4 +90,57 @@ pub async fn an_email_is_unique_among_users_that_are_not_deleted(store: Arc<dyn 
         Some(second)
     );
     assert_eq!(store.find_user(first.id).await.unwrap(), Some(first));
+}
+
+pub async fn users_are_listed_newest_first_by_text_and_page(store: Arc<dyn Store>) {
+    let mut users = Vec::new();
+    for name in ["Ada", "Grace", "100%_Alan"] {
+        let mut user = user();
+        user.name = Name::new(name).unwrap();
+        user.revision = new(store
+            .insert_user(&user, &event("user.create"), None)
+            .await
+            .unwrap());
+        users.push(user);
+    }
+    users[1].status = UserStatus::Deleted { at: START };
+    users[1].revision = store
+        .update_user(&users[1], users[1].revision, &event("user.delete"))
+        .await
+        .unwrap();
+    let [ada, grace, alan] = <[_; 3]>::try_from(users).unwrap();
+    let list = async |query: UserQuery| store.list_users(&query).await.unwrap();
+    let query = || UserQuery {
+        most: 9,
+        ..UserQuery::default()
+    };
+    let by_text = |text: &str| UserQuery {
+        text: Some(text.into()),
+        ..query()
+    };
+    assert_eq!(list(query()).await, [alan.clone(), ada.clone()]);
+    let all = UserQuery {
+        with_deleted: true,
+        ..query()
+    };
+    assert_eq!(
+        list(all.clone()).await,
+        [alan.clone(), grace.clone(), ada.clone()]
+    );
+    assert_eq!(list(by_text("aDA")).await, std::slice::from_ref(&ada));
+    assert_eq!(
+        list(by_text(alan.email.as_str())).await,
+        std::slice::from_ref(&alan)
+    );
+    assert_eq!(list(by_text("%_")).await, std::slice::from_ref(&alan));
+    assert_eq!(list(by_text("_%")).await, []);
+    assert_eq!(
+        list(UserQuery {
+            after: Some(alan.id),
+            most: 1,
+            ..all
+        })
+        .await,
+        [grace]
+    );
 }

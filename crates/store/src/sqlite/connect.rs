@@ -1,19 +1,16 @@
 //! Opening: what is looked at before a file is served from, and the sentences with which it is refused.
 
 use super::fault::{opening, refused};
+use super::inspect::{check_pages, check_writable, look_at};
 use super::migrate::{self, Migration};
 use super::write::Writer;
 use super::{SqliteStore, create};
 use crate::StoreError;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row, SqliteConnection};
-use std::io::ErrorKind;
+use sqlx::{ConnectOptions, Connection, SqliteConnection};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Files up to this size are checked page by page at start (about a quarter of a second); of larger ones the schema
-/// and both ends of every table and index.
-const WHOLE_CHECK_BYTES: u64 = 64 * 1024 * 1024;
 const READERS: u32 = 4;
 const BUSY: Duration = Duration::from_secs(5);
 
@@ -174,67 +171,11 @@ fn missing(path: &Path) -> StoreError {
     )
 }
 
-/// The size of the file, or `None` when nothing is there; refuses what cannot be a database.
-fn look_at(path: &Path) -> Result<Option<u64>, StoreError> {
-    let wal = with_suffix(path, "-wal");
-    let metadata = match std::fs::metadata(path) {
-        Ok(metadata) => metadata,
-        Err(error) if error.kind() == ErrorKind::NotFound && is_filled(&wal) => {
-            return Err(refused(
-                path,
-                format_args!(
-                    "there is no such file, but {} holds changes to it; put the file back, or restore a backup and \
-                     move the other one away",
-                    wal.display()
-                ),
-            ));
-        }
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => {
-            return Err(refused(
-                path,
-                format_args!(
-                    "the file cannot be looked at ({error}); give the account that runs keyward access to it"
-                ),
-            ));
-        }
-    };
-    if !metadata.is_file() {
-        return Err(refused(
-            path,
-            "this is not a file; give the path of the database file",
-        ));
-    }
-    if metadata.len() == 0 && !is_filled(&wal) {
-        return Err(refused(
-            path,
-            "the file is empty; restore a backup, or remove it and run `keyward init`",
-        ));
-    }
-    warn_when_open_to_others(path, &metadata);
-    Ok(Some(metadata.len()))
-}
-
 pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()
 }
-
-fn is_filled(path: &Path) -> bool {
-    std::fs::metadata(path).is_ok_and(|metadata| metadata.len() > 0)
-}
-
-#[cfg(unix)]
-fn warn_when_open_to_others(path: &Path, metadata: &std::fs::Metadata) {
-    use std::os::unix::fs::PermissionsExt;
-    if metadata.permissions().mode() & 0o077 != 0 {
-        tracing::warn!(path = %path.display(), "other accounts may open the database; run `chmod 600` on it");
-    }
-}
-
-#[cfg(not(unix))]
-fn warn_when_open_to_others(_: &Path, _: &std::fs::Metadata) {}
 
 async fn prepare(
     connection: &mut SqliteConnection,
@@ -270,56 +211,4 @@ fn older(path: &Path, pending: &[&Migration]) -> StoreError {
             names.join(", ")
         ),
     )
-}
-
-/// SQLite opens what it may not write to for reading, silently; only a transaction tells.
-async fn check_writable(connection: &mut SqliteConnection, path: &Path) -> Result<(), StoreError> {
-    sqlx::raw_sql("BEGIN IMMEDIATE; ROLLBACK")
-        .execute(connection)
-        .await
-        .map_err(|error| opening(path, error))?;
-    Ok(())
-}
-
-async fn check_pages(connection: &mut SqliteConnection, path: &Path, size: u64) -> Result<(), StoreError> {
-    if size > WHOLE_CHECK_BYTES {
-        return check_ends(connection, path).await;
-    }
-    let row = sqlx::query("PRAGMA quick_check(1)")
-        .fetch_one(connection)
-        .await
-        .map_err(|error| opening(path, error))?;
-    let found: String = row.try_get(0).map_err(|error| opening(path, error))?;
-    if found == "ok" {
-        Ok(())
-    } else {
-        Err(refused(
-            path,
-            format_args!("the database is damaged; restore a backup to this path ({found})"),
-        ))
-    }
-}
-
-/// Walks down both edges of the large trees.
-async fn check_ends(connection: &mut SqliteConnection, path: &Path) -> Result<(), StoreError> {
-    for (table, column) in [
-        ("meta", "one"),
-        ("users", "rowid"),
-        ("users", "id"),
-        ("sites", "rowid"),
-        ("keys", "rowid"),
-        ("keys", "id"),
-        ("keys", "fingerprint"),
-        ("keys", "revision"),
-        ("keys", "owner"),
-    ] {
-        for direction in ["ASC", "DESC"] {
-            let sql = format!("SELECT {column} FROM {table} ORDER BY {column} {direction} LIMIT 1");
-            sqlx::query(AssertSqlSafe(sql))
-                .fetch_optional(&mut *connection)
-                .await
-                .map_err(|error| opening(path, error))?;
-        }
-    }
-    Ok(())
 }

@@ -1,6 +1,7 @@
 //! What replicas read: everything as of one instant, and what changed since another.
 
 use super::fault::{damaged, reading};
+use super::packed;
 use super::rows::{KeyRow, SiteRow, UserRow, key_state_columns, site_columns, user_columns};
 use crate::{Change, Feed, KeyState, StoreError};
 use futures_util::TryStreamExt;
@@ -30,14 +31,30 @@ pub(super) async fn load(
     each(&mut snapshot, users, user, visit).await?;
     let sites = sqlx::query(concat!("SELECT ", site_columns!(), " FROM sites"));
     each(&mut snapshot, sites, site, visit).await?;
-    let keys = sqlx::query(concat!(
-        "SELECT ",
-        key_state_columns!(),
-        " FROM keys WHERE status <> 'deleted'"
-    ));
-    each(&mut snapshot, keys, key, visit).await?;
+    load_keys(&mut snapshot, visit).await?;
     snapshot.commit().await.map_err(reading)?;
     Ok(revision)
+}
+
+async fn load_keys(
+    connection: &mut SqliteConnection,
+    visit: &mut (dyn FnMut(Change) + Send),
+) -> Result<(), StoreError> {
+    let mut after = i64::MIN;
+    while let Some(chunk) = packed::chunk(connection, after).await? {
+        if let Some(keys) = chunk.unpack() {
+            keys.into_iter().for_each(|key| visit(Change::Key(key)));
+        } else {
+            let rows = sqlx::query(concat!(
+                "SELECT ",
+                key_state_columns!(),
+                " FROM keys WHERE rowid > ? AND rowid <= ? AND status <> 'deleted'"
+            ));
+            each(connection, rows.bind(chunk.after).bind(chunk.last), key, visit).await?;
+        }
+        after = chunk.last;
+    }
+    Ok(())
 }
 
 pub(super) async fn changes_since(readers: &SqlitePool, after: Revision) -> Result<Feed, StoreError> {

@@ -2,11 +2,14 @@
 //!
 //! Cells are read by place: each list of columns here and the reader below it go together.
 
-use crate::{AuditActor, AuditEvent, AuditOutcome, KeyState, LastUsed, StoreError, UsageBucket};
+mod log;
+
+pub(super) use log::{AuditRow, GRANTED, LastUsedRow, UsageRow};
+
+use crate::{KeyState, StoreError};
 use keyward_domain::{
-    AddressRule, AuditId, Description, Email, Fingerprint, Hint, Key, KeyId, KeyStatus, Name, RateLimit,
-    Reason, Revision, Site, SiteId, SiteName, SiteRule, SiteStatus, Timestamp, UseCaseName, User, UserId,
-    UserStatus,
+    AddressRule, Description, Email, Fingerprint, Hint, Key, KeyId, KeyStatus, Name, RateLimit, Revision,
+    Site, SiteId, SiteName, SiteRule, SiteStatus, Timestamp, UseCaseName, User, UserId, UserStatus,
 };
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Decode, Row, Sqlite, Type};
@@ -43,9 +46,6 @@ macro_rules! audit_columns {
     };
 }
 pub(super) use {audit_columns, key_columns, key_state_columns, site_columns, user_columns};
-
-/// The outcome of a use that was not refused, in the table `usage`.
-pub(super) const GRANTED: &str = "granted";
 
 /// A row of a known table.
 struct Cells<'r> {
@@ -269,83 +269,6 @@ impl TryFrom<SiteRow<'_>> for Site {
             },
             created_at: cells.instant(3, "created_at")?,
             revision: cells.revision(4)?,
-        })
-    }
-}
-
-/// A row of [`audit_columns`].
-pub(super) struct AuditRow<'r>(pub(super) &'r SqliteRow);
-
-impl TryFrom<AuditRow<'_>> for AuditEvent {
-    type Error = StoreError;
-
-    fn try_from(AuditRow(row): AuditRow<'_>) -> Result<Self, StoreError> {
-        let cells = Cells { table: "audit", row };
-        let actor = match cells.get(2, "actor")? {
-            "operator" => AuditActor::Operator,
-            "system" => AuditActor::System,
-            "user" => AuditActor::User {
-                user: UserId::from_bytes(cells.id(3, "actor_user")?),
-                key: match cells.get::<Option<&[u8]>>(4, "actor_key")? {
-                    None => None,
-                    Some(_) => Some(KeyId::from_bytes(cells.id(4, "actor_key")?)),
-                },
-            },
-            other => return Err(cells.fault("actor", format_args!("`{other}` is no actor"))),
-        };
-        let denied: Option<String> = cells.get(9, "denied")?;
-        Ok(Self {
-            id: AuditId::from_bytes(cells.id(0, "id")?),
-            at: cells.instant(1, "at")?,
-            actor,
-            address: cells.address(5)?,
-            action: cells.get(6, "action")?,
-            target_kind: cells.get(7, "target_kind")?,
-            target_id: cells.get(8, "target_id")?,
-            outcome: denied.map_or(AuditOutcome::Done, AuditOutcome::Denied),
-            before: cells.json(10, "before")?,
-            after: cells.json(11, "after")?,
-        })
-    }
-}
-
-/// A row of `key_id, start, outcome, count` of the table `usage`.
-pub(super) struct UsageRow<'r>(pub(super) &'r SqliteRow);
-
-impl TryFrom<UsageRow<'_>> for UsageBucket {
-    type Error = StoreError;
-
-    fn try_from(UsageRow(row): UsageRow<'_>) -> Result<Self, StoreError> {
-        let cells = Cells { table: "usage", row };
-        let count: i64 = cells.get(3, "count")?;
-        Ok(Self {
-            start: cells.instant(1, "start")?,
-            refused: match cells.get(2, "outcome")? {
-                GRANTED => None,
-                code => Some(Reason::from_code(code).ok_or_else(|| {
-                    cells.fault("outcome", format_args!("`{code}` is no reason of a refusal"))
-                })?),
-            },
-            count: u64::try_from(count).map_err(|fault| cells.fault("count", fault))?,
-        })
-    }
-}
-
-/// A row of `key_id, at, address` of the table `last_used`.
-pub(super) struct LastUsedRow<'r>(pub(super) &'r SqliteRow);
-
-impl TryFrom<LastUsedRow<'_>> for LastUsed {
-    type Error = StoreError;
-
-    fn try_from(LastUsedRow(row): LastUsedRow<'_>) -> Result<Self, StoreError> {
-        let cells = Cells {
-            table: "last_used",
-            row,
-        };
-        Ok(Self {
-            key: KeyId::from_bytes(cells.id(0, "key_id")?),
-            at: cells.instant(1, "at")?,
-            address: cells.address(2)?,
         })
     }
 }
