@@ -45,26 +45,17 @@ impl SqliteStore {
             size = look_at(&path)?;
         }
         let size = size.ok_or_else(|| missing(&path))?;
-        let settings = settings(&path, options.read_only);
-        let mut connection = connect(&path, &settings).await?;
-        match prepare(&mut connection, &path, options, size).await {
-            Ok(()) => {}
-            Err(fault) => {
-                close(connection).await;
-                return Err(fault);
-            }
-        }
+        inspect(&path, options, size).await?;
         let writer = if options.read_only {
-            close(connection).await;
             None
         } else {
-            Some(Writer::new(connection, settings))
+            Some(open_writer(&path, options).await?)
         };
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
             .acquire_timeout(BUSY)
             .test_before_acquire(false)
-            .connect_with(self::settings(&path, true))
+            .connect_with(settings(&path, true))
             .await
             .map_err(|error| opening(&path, error))?;
         Ok(Self {
@@ -177,28 +168,33 @@ pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
-async fn prepare(
-    connection: &mut SqliteConnection,
-    path: &Path,
-    options: &SqliteOptions,
-    size: u64,
-) -> Result<(), StoreError> {
-    let pending = migrate::pending(connection, path).await?;
-    check_pages(connection, path, size).await?;
-    if !options.read_only {
-        check_writable(connection, path).await?;
+/// Looks at a file without a chance of writing to it: even the journal mode of what is not ours stays as it is.
+async fn inspect(path: &Path, options: &SqliteOptions, size: u64) -> Result<(), StoreError> {
+    let mut connection = connect(path, &settings(path, true)).await?;
+    let done = match migrate::pending(&mut connection, path).await {
+        Ok(pending) if pending.is_empty() || (options.migrate && !options.read_only) => {
+            check_pages(&mut connection, path, size).await
+        }
+        Ok(pending) => Err(older(path, &pending)),
+        Err(fault) => Err(fault),
+    };
+    close(connection).await;
+    done
+}
+
+async fn open_writer(path: &Path, options: &SqliteOptions) -> Result<Writer, StoreError> {
+    let settings = settings(path, false);
+    let mut connection = connect(path, &settings).await?;
+    let mut done = check_writable(&mut connection, path).await;
+    if done.is_ok() && options.migrate {
+        done = migrate::apply(&mut connection, path, migrate::ALL.len()).await;
     }
-    match (pending.as_slice(), options) {
-        ([], _) => Ok(()),
-        (
-            _,
-            SqliteOptions {
-                migrate: true,
-                read_only: false,
-                ..
-            },
-        ) => migrate::apply(connection, path, migrate::ALL.len()).await,
-        (pending, _) => Err(older(path, pending)),
+    match done {
+        Ok(()) => Ok(Writer::new(connection, settings)),
+        Err(fault) => {
+            close(connection).await;
+            Err(fault)
+        }
     }
 }
 

@@ -82,6 +82,7 @@ pub(super) async fn check_pages(
     path: &Path,
     size: u64,
 ) -> Result<(), StoreError> {
+    check_size(connection, path, size).await?;
     if size > WHOLE_CHECK_BYTES {
         return check_ends(connection, path).await;
     }
@@ -96,6 +97,23 @@ pub(super) async fn check_pages(
         Err(refused(
             path,
             format_args!("the database is damaged; restore a backup to this path ({found})"),
+        ))
+    }
+}
+
+/// SQLite reads what is missing of the last page as zeros. While there is a WAL, that page may be in there.
+async fn check_size(connection: &mut SqliteConnection, path: &Path, size: u64) -> Result<(), StoreError> {
+    let row = sqlx::query("PRAGMA page_size")
+        .fetch_one(connection)
+        .await
+        .map_err(|error| opening(path, error))?;
+    let page: i64 = row.try_get(0).map_err(|error| opening(path, error))?;
+    if size.is_multiple_of(page.unsigned_abs()) || is_filled(&with_suffix(path, "-wal")) {
+        Ok(())
+    } else {
+        Err(refused(
+            path,
+            "the database is damaged; restore a backup to this path (it ends within a page)",
         ))
     }
 }

@@ -199,7 +199,7 @@ async fn s6_what_is_no_keyward_database_is_refused_and_left_alone() {
         })
         .await;
         assert!(sentence.contains(wanted), "{sentence}");
-        assert_eq!(fs::read(&path).ok(), before);
+        assert!(fs::read(&path).ok() == before, "written to");
     }
 }
 
