@@ -1,0 +1,201 @@
+//! The suite that every adapter must pass: what the port promises, as cases that know no database.
+//!
+//! An adapter's tests make a function that gives a fresh, empty store, and name it once:
+//!
+//! ```ignore
+//! async fn fresh() -> keyward_store::conformance::Fresh { … }
+//! keyward_store::store_conformance!(fresh);
+//! ```
+//!
+//! Who adds a case adds a `pub async fn` to the module of its subject, its name to the list in [`store_conformance`],
+//! and one to [`CASES`]; a test compares the three.
+//!
+//! [`store_conformance`]: crate::store_conformance
+
+pub mod audit;
+pub mod changes;
+pub mod feed;
+pub mod imports;
+pub mod keys;
+pub mod lists;
+pub mod once;
+mod samples;
+pub mod sites;
+pub mod upkeep;
+pub mod usage;
+pub mod users;
+pub mod values;
+
+use crate::Store;
+use std::any::Any;
+use std::sync::Arc;
+
+/// How many cases there are, so that a run of none is seen.
+pub const CASES: usize = 82;
+
+/// A fresh, empty store, and what has to live as long as it.
+pub struct Fresh {
+    /// The store.
+    pub store: Arc<dyn Store>,
+    /// A temporary folder, a database that is dropped in the end, ….
+    pub keep: Box<dyn Any + Send>,
+}
+
+/// Makes a test of every case. Takes the name of an `async fn() -> Fresh`.
+#[macro_export]
+macro_rules! store_conformance {
+    ($fresh:ident) => {
+        $crate::store_conformance! { @each $fresh
+            audit {
+                a11_an_event_is_read_as_it_was_written
+                a11_an_event_of_no_change_raises_no_revision
+                a11_every_change_writes_its_event
+                a11_a_change_that_fails_leaves_no_event
+                a11_a_change_whose_event_cannot_be_written_is_not_made
+                a11_an_event_cannot_be_written_over
+                events_are_filtered_by_each_field_and_by_all
+                events_are_paged_newest_first
+            }
+            changes {
+                an_empty_store_is_at_revision_0
+                every_change_raises_the_revision_by_one
+                what_is_no_change_raises_no_revision
+                revisions_of_50_concurrent_writers_are_totally_ordered
+                a_change_whose_caller_goes_away_holds_up_nobody
+            }
+            feed {
+                an_empty_store_loads_as_nothing
+                load_gives_all_users_all_sites_and_the_keys_that_are_not_deleted
+                changes_since_gives_everything_after_a_revision
+                a_deleted_key_comes_as_deleted
+                an_import_comes_whole
+                load_is_of_one_instant_while_writers_go_on
+                r4_a_replica_that_follows_ends_up_like_one_that_loads
+            }
+            imports {
+                an_import_is_one_change_with_progress
+                an_import_of_nothing_is_a_change_too
+                an_import_with_a_fingerprint_twice_in_it_is_refused_at_its_row
+                an_import_of_a_fingerprint_that_is_there_is_refused_at_its_row
+                an_import_for_an_absent_owner_is_not_found
+            }
+            keys {
+                a_new_key_is_found_as_it_was_inserted
+                an_absent_key_is_none
+                an_update_writes_what_may_change_and_nothing_else
+                a9_an_update_of_a_stale_revision_is_a_conflict_and_changes_nothing
+                an_update_of_an_absent_key_is_not_found
+                a9_of_20_parallel_updates_one_wins_per_revision
+                a_fingerprint_that_is_there_is_a_duplicate
+                an_id_that_is_taken_is_a_conflict
+                a_key_of_an_absent_owner_is_not_found
+                a10_a_deleted_key_is_kept_and_can_be_restored
+                a10_purge_removes_the_key_its_fingerprint_and_its_usage
+                a10_a_purged_fingerprint_can_be_used_again
+                a10_only_a_deleted_key_at_the_expected_revision_is_purged
+                purgeable_keys_are_those_deleted_before_an_instant_oldest_first
+            }
+            lists {
+                keys_are_listed_newest_first_without_deleted_ones
+                keys_are_filtered_by_owner_and_use_case
+                keys_are_filtered_by_state_with_expiry_read_off_the_instant
+                keys_are_filtered_by_a_site_that_their_rule_names
+                text_is_looked_for_in_name_description_and_hint_whatever_the_case
+                p12_wildcards_and_quotes_in_a_text_are_literal
+                all_filters_hold_together
+                pages_visit_every_key_once_while_keys_are_added
+            }
+            once {
+                a9_ten_parallel_creates_under_one_claim_make_one_key
+                a_replay_tells_target_and_hash_of_the_first_request
+                claims_of_different_actors_and_tokens_never_meet
+                an_insert_that_fails_gives_its_claim_back
+                c12_a_setup_token_is_redeemed_once_of_100_parallel_tries
+                c12_a_setup_token_is_worth_nothing_from_its_expiry_on
+                c12_a_setup_that_fails_leaves_the_token
+            }
+            sites {
+                a_site_gets_a_number_of_its_own_and_is_listed_by_name
+                a_site_is_renamed_and_closed_under_its_number
+                a_site_name_that_is_there_is_a_duplicate
+                an_update_of_a_site_needs_the_row_at_its_revision
+            }
+            upkeep {
+                prune_drops_counts_past_their_keep
+                prune_drops_claims_after_24_hours
+                prune_drops_setup_tokens_from_their_expiry_on
+                a_store_in_use_is_sound
+                a_backup_goes_to_a_new_file_only
+                a_closed_store_says_that_it_cannot_answer
+            }
+            usage {
+                counts_add_up_by_minute_hour_and_day_across_midnight
+                counts_are_kept_by_outcome
+                the_same_bucket_twice_in_a_batch_adds_up
+                usage_is_read_from_an_instant_until_before_another
+                l6_counts_do_not_wrap
+                counts_of_absent_keys_are_dropped_and_the_others_kept
+                last_use_never_moves_back
+                last_uses_of_many_keys_are_read_at_once
+            }
+            users {
+                a_new_user_is_found_as_it_was_inserted
+                an_update_of_a_user_leaves_email_and_creation
+                an_update_of_a_user_needs_the_row_at_its_revision
+                an_email_is_unique_among_users_that_are_not_deleted
+                users_are_listed_newest_first_by_text_and_page
+            }
+            values {
+                l6_limits_at_their_edges_are_kept
+                i10_an_empty_rule_is_not_an_absent_one
+                i7_a_thousand_addresses_and_sites_are_kept_in_order
+                a7_texts_at_their_longest_are_kept_as_sent
+                r9_instants_at_their_edges_are_kept
+            }
+        }
+    };
+    (@each $fresh:ident $($module:ident { $($case:ident)* })*) => {
+        $(mod $module {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $case() {
+                let fresh = super::$fresh().await;
+                $crate::conformance::$module::$case(fresh.store.clone()).await;
+                fresh.store.close().await;
+                drop(fresh.keep);
+            })*
+        })*
+
+        #[test]
+        fn the_suite_runs_every_case() {
+            let cases = [$($(stringify!($case)),*),*];
+            assert!(!cases.is_empty());
+            assert_eq!(cases.len(), $crate::conformance::CASES);
+        }
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn every_case_that_is_written_is_counted() {
+        let sources = [
+            include_str!("conformance/audit.rs"),
+            include_str!("conformance/changes.rs"),
+            include_str!("conformance/feed.rs"),
+            include_str!("conformance/imports.rs"),
+            include_str!("conformance/keys.rs"),
+            include_str!("conformance/lists.rs"),
+            include_str!("conformance/once.rs"),
+            include_str!("conformance/sites.rs"),
+            include_str!("conformance/upkeep.rs"),
+            include_str!("conformance/usage.rs"),
+            include_str!("conformance/users.rs"),
+            include_str!("conformance/values.rs"),
+        ];
+        let written: usize = sources
+            .map(|source| source.matches("\npub async fn ").count())
+            .iter()
+            .sum();
+        assert_eq!(written, super::CASES);
+    }
+}

@@ -1,0 +1,223 @@
+//! What replicas read.
+
+use super::samples::{START, deleted_key, event, owner, stored_key, stored_site};
+use crate::{Change, Feed, Store};
+use keyward_domain::{AddressRule, Key, KeyId, KeyStatus, RateLimit, Revision, SiteId, SiteRule, UserStatus};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+async fn load(store: &dyn Store) -> Feed {
+    let mut changes = Vec::new();
+    let revision = store.load(&mut |change| changes.push(change)).await.unwrap();
+    Feed { revision, changes }
+}
+
+/// The entities of a feed, by kind and revision, in their order.
+fn outline(feed: &Feed) -> Vec<(&'static str, u64)> {
+    feed.changes
+        .iter()
+        .map(|change| match change {
+            Change::User(user) => ("user", user.revision.0),
+            Change::Site(site) => ("site", site.revision.0),
+            Change::Key(key) => ("key", key.revision.0),
+        })
+        .collect()
+}
+
+fn keys(feed: &Feed) -> HashMap<KeyId, (KeyStatus, Revision)> {
+    let key = |change: &Change| match change {
+        Change::Key(key) => Some((key.id, (key.status, key.revision))),
+        _ => None,
+    };
+    feed.changes.iter().filter_map(key).collect()
+}
+
+pub async fn an_empty_store_loads_as_nothing(store: Arc<dyn Store>) {
+    let feed = load(&*store).await;
+    assert_eq!((feed.revision, feed.changes.len()), (Revision(0), 0));
+}
+
+pub async fn load_gives_all_users_all_sites_and_the_keys_that_are_not_deleted(store: Arc<dyn Store>) {
+    let live = owner(&*store).await;
+    let mut gone = owner(&*store).await;
+    gone.status = UserStatus::Deleted { at: START };
+    gone.revision = store
+        .update_user(&gone, gone.revision, &event("user.delete"))
+        .await
+        .unwrap();
+    let site = stored_site(&*store, "one").await;
+    deleted_key(&*store, &live, START).await;
+    let key = stored_key(&*store, &live, |key| {
+        key.status = KeyStatus::Disabled;
+        key.expires_at = Some(START);
+        key.sites = SiteRule::listed([SiteId(1)]);
+        key.addresses = AddressRule::listed([]).unwrap();
+        key.limit = RateLimit::new(3).ok();
+    })
+    .await;
+    let feed = load(&*store).await;
+    assert_eq!(feed.revision, store.revision().await.unwrap());
+    let [
+        Change::User(first),
+        Change::User(second),
+        Change::Site(third),
+        Change::Key(last),
+    ] = &feed.changes[..]
+    else {
+        unreachable!("{:?}", feed.changes)
+    };
+    let mut users = [first, second];
+    users.sort_by_key(|user| user.id);
+    assert_eq!((users, third), ([&live, &gone], &site));
+    let seen = Key {
+        id: last.id,
+        owner: last.owner,
+        fingerprint: last.fingerprint,
+        use_case: last.use_case.clone(),
+        status: last.status,
+        expires_at: last.expires_at,
+        sites: last.sites.clone(),
+        addresses: last.addresses.clone(),
+        limit: last.limit,
+        revision: last.revision,
+        ..key.clone()
+    };
+    assert_eq!(seen, key);
+}
+
+pub async fn changes_since_gives_everything_after_a_revision(store: Arc<dyn Store>) {
+    let user = owner(&*store).await;
+    stored_site(&*store, "one").await;
+    stored_key(&*store, &user, |_| {}).await;
+    stored_key(&*store, &user, |_| {}).await;
+    store
+        .update_user(&user, user.revision, &event("user.update"))
+        .await
+        .unwrap();
+    let table: [(u64, &[(&str, u64)]); 5] = [
+        (0, &[("user", 5), ("site", 2), ("key", 3), ("key", 4)]),
+        (2, &[("user", 5), ("key", 3), ("key", 4)]),
+        (4, &[("user", 5)]),
+        (5, &[]),
+        (u64::MAX, &[]),
+    ];
+    for (after, wanted) in table {
+        let feed = store.changes_since(Revision(after)).await.unwrap();
+        assert_eq!(feed.revision, Revision(5), "after {after}");
+        assert_eq!(outline(&feed), wanted, "after {after}");
+    }
+}
+
+pub async fn a_deleted_key_comes_as_deleted(store: Arc<dyn Store>) {
+    let owner = owner(&*store).await;
+    let mut key = stored_key(&*store, &owner, |_| {}).await;
+    let before = key.revision;
+    key.delete(START).unwrap();
+    key.revision = store
+        .update_key(&key, before, &event("key.delete"))
+        .await
+        .unwrap();
+    let feed = store.changes_since(before).await.unwrap();
+    assert_eq!(keys(&feed), HashMap::from([(key.id, (key.status, key.revision))]));
+    assert_eq!(keys(&load(&*store).await).len(), 0);
+}
+
+pub async fn an_import_comes_whole(store: Arc<dyn Store>) {
+    let owner = owner(&*store).await;
+    let batch: Vec<Key> = (0..1500).map(|_| super::samples::key(owner.id)).collect();
+    let revision = store
+        .import_keys(&batch, &event("key.import"), &|_| {})
+        .await
+        .unwrap();
+    let feed = store.changes_since(owner.revision).await.unwrap();
+    assert_eq!((feed.revision, feed.changes.len()), (revision, 1500));
+    assert_eq!(load(&*store).await.changes.len(), 1501);
+}
+
+pub async fn load_is_of_one_instant_while_writers_go_on(store: Arc<dyn Store>) {
+    let owner = owner(&*store).await;
+    let batch: Vec<Key> = (0..3000).map(|_| super::samples::key(owner.id)).collect();
+    store
+        .import_keys(&batch, &event("key.import"), &|_| {})
+        .await
+        .unwrap();
+    let stop = Arc::new(AtomicBool::new(false));
+    let writer = tokio::spawn({
+        let (store, stop, owner) = (store.clone(), stop.clone(), owner.clone());
+        async move {
+            // Each change adds one key, so the revision tells how many there are.
+            while !stop.load(Ordering::Relaxed) {
+                stored_key(&*store, &owner, |_| {}).await;
+            }
+        }
+    });
+    let base = 3000 - (owner.revision.0 + 1);
+    for _ in 0..10 {
+        let feed = load(&*store).await;
+        let count = u64::try_from(keys(&feed).len()).unwrap();
+        assert_eq!(count, base + feed.revision.0);
+        assert!(
+            outline(&feed)
+                .iter()
+                .all(|(_, revision)| *revision <= feed.revision.0)
+        );
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    stop.store(true, Ordering::Relaxed);
+    writer.await.unwrap();
+}
+
+pub async fn r4_a_replica_that_follows_ends_up_like_one_that_loads(store: Arc<dyn Store>) {
+    let owner = owner(&*store).await;
+    let writers: Vec<_> = (0..8)
+        .map(|_| {
+            let (store, owner) = (store.clone(), owner.clone());
+            tokio::spawn(async move {
+                for round in 0..12 {
+                    let mut key = stored_key(&*store, &owner, |_| {}).await;
+                    key.disable().unwrap();
+                    key.revision = store
+                        .update_key(&key, key.revision, &event("key.disable"))
+                        .await
+                        .unwrap();
+                    if round % 2 == 0 {
+                        key.delete(START).unwrap();
+                        store
+                            .update_key(&key, key.revision, &event("key.delete"))
+                            .await
+                            .unwrap();
+                    }
+                }
+            })
+        })
+        .collect();
+    let mut replica = HashMap::new();
+    let mut at = Revision(0);
+    loop {
+        let done = writers.iter().all(tokio::task::JoinHandle::is_finished);
+        let feed = store.changes_since(at).await.unwrap();
+        assert!(feed.revision >= at);
+        assert!(
+            keys(&feed)
+                .values()
+                .all(|(_, revision)| *revision > at && *revision <= feed.revision)
+        );
+        at = feed.revision;
+        for (id, state) in keys(&feed) {
+            match state.0 {
+                KeyStatus::Deleted { .. } => replica.remove(&id),
+                _ => replica.insert(id, state),
+            };
+        }
+        if done {
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
+    for writer in writers {
+        writer.await.unwrap();
+    }
+    let loaded = load(&*store).await;
+    assert_eq!((at, replica), (loaded.revision, keys(&loaded)));
+}

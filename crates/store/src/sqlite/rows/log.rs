@@ -1,0 +1,86 @@
+//! Rows of the audit log and of usage.
+
+use super::Cells;
+use crate::{AuditActor, AuditEvent, AuditOutcome, LastUsed, StoreError, UsageBucket};
+use keyward_domain::{AuditId, KeyId, Reason, UserId};
+use sqlx::sqlite::SqliteRow;
+
+/// The outcome of a use that was not refused, in the table `usage`.
+pub(in crate::sqlite) const GRANTED: &str = "granted";
+
+/// A row of `audit_columns`.
+pub(in crate::sqlite) struct AuditRow<'r>(pub(in crate::sqlite) &'r SqliteRow);
+
+impl TryFrom<AuditRow<'_>> for AuditEvent {
+    type Error = StoreError;
+
+    fn try_from(AuditRow(row): AuditRow<'_>) -> Result<Self, StoreError> {
+        let cells = Cells { table: "audit", row };
+        let actor = match cells.get(2, "actor")? {
+            "operator" => AuditActor::Operator,
+            "system" => AuditActor::System,
+            "user" => AuditActor::User {
+                user: UserId::from_bytes(cells.id(3, "actor_user")?),
+                key: match cells.get::<Option<&[u8]>>(4, "actor_key")? {
+                    None => None,
+                    Some(_) => Some(KeyId::from_bytes(cells.id(4, "actor_key")?)),
+                },
+            },
+            other => return Err(cells.fault("actor", format_args!("`{other}` is no actor"))),
+        };
+        let denied: Option<String> = cells.get(9, "denied")?;
+        Ok(Self {
+            id: AuditId::from_bytes(cells.id(0, "id")?),
+            at: cells.instant(1, "at")?,
+            actor,
+            address: cells.address(5)?,
+            action: cells.get(6, "action")?,
+            target_kind: cells.get(7, "target_kind")?,
+            target_id: cells.get(8, "target_id")?,
+            outcome: denied.map_or(AuditOutcome::Done, AuditOutcome::Denied),
+            before: cells.json(10, "before")?,
+            after: cells.json(11, "after")?,
+        })
+    }
+}
+
+/// A row of `key_id, start, outcome, count` of the table `usage`.
+pub(in crate::sqlite) struct UsageRow<'r>(pub(in crate::sqlite) &'r SqliteRow);
+
+impl TryFrom<UsageRow<'_>> for UsageBucket {
+    type Error = StoreError;
+
+    fn try_from(UsageRow(row): UsageRow<'_>) -> Result<Self, StoreError> {
+        let cells = Cells { table: "usage", row };
+        let count: i64 = cells.get(3, "count")?;
+        Ok(Self {
+            start: cells.instant(1, "start")?,
+            refused: match cells.get(2, "outcome")? {
+                GRANTED => None,
+                code => Some(Reason::from_code(code).ok_or_else(|| {
+                    cells.fault("outcome", format_args!("`{code}` is no reason of a refusal"))
+                })?),
+            },
+            count: u64::try_from(count).map_err(|fault| cells.fault("count", fault))?,
+        })
+    }
+}
+
+/// A row of `key_id, at, address` of the table `last_used`.
+pub(in crate::sqlite) struct LastUsedRow<'r>(pub(in crate::sqlite) &'r SqliteRow);
+
+impl TryFrom<LastUsedRow<'_>> for LastUsed {
+    type Error = StoreError;
+
+    fn try_from(LastUsedRow(row): LastUsedRow<'_>) -> Result<Self, StoreError> {
+        let cells = Cells {
+            table: "last_used",
+            row,
+        };
+        Ok(Self {
+            key: KeyId::from_bytes(cells.id(0, "key_id")?),
+            at: cells.instant(1, "at")?,
+            address: cells.address(2)?,
+        })
+    }
+}

@@ -1,0 +1,198 @@
+//! A full disk, tampered rows, backups.
+
+use super::common::{START, created, event, fill, key, options, user};
+use super::tamper;
+use keyward_domain::{Key, Revision};
+use keyward_store::{
+    AuditQuery, Change, KeyQuery, LastUsed, Period, SqliteStore, Store, StoreError, UsageBatch, UsageCount,
+};
+
+async fn contents(store: &SqliteStore) -> String {
+    let mut changes = Vec::new();
+    let revision = store
+        .load(&mut |change: Change| changes.push(change))
+        .await
+        .unwrap();
+    let keys = store
+        .list_keys(&KeyQuery {
+            most: 10_000,
+            ..KeyQuery::default()
+        })
+        .await
+        .unwrap();
+    let audit = store
+        .list_audit(&AuditQuery {
+            most: 10_000,
+            ..AuditQuery::default()
+        })
+        .await
+        .unwrap();
+    let ids: Vec<_> = keys.iter().map(|key| key.id).collect();
+    let last_used = store.last_used(&ids).await.unwrap();
+    let mut usage = Vec::new();
+    for id in ids {
+        usage.push(
+            store
+                .usage(id, Period::Day, START, START.plus_days(9))
+                .await
+                .unwrap(),
+        );
+    }
+    let fingerprints: Vec<_> = keys.iter().map(|key| *key.fingerprint.as_bytes()).collect();
+    format!("{revision} {changes:?} {keys:?} {fingerprints:?} {audit:?} {last_used:?} {usage:?}")
+}
+
+fn used(key: &Key) -> UsageBatch {
+    UsageBatch {
+        counts: vec![UsageCount {
+            key: key.id,
+            minute: START,
+            refused: None,
+            count: 4,
+        }],
+        last_used: vec![LastUsed {
+            key: key.id,
+            at: START,
+            address: None,
+        }],
+    }
+}
+
+#[tokio::test]
+async fn a_backup_restores_to_an_equal_store() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = created(&folder.path().join("keyward.db")).await;
+    let owner = fill(&store, 200).await;
+    store.add_usage(&used(&key(owner.id, 7))).await.unwrap();
+    let backup = folder.path().join("it's a backup.db");
+    store.backup(&backup).await.unwrap();
+    let before = contents(&store).await;
+    store.insert_user(&user(900), &event(900), None).await.unwrap();
+    store.close().await;
+    let restored = SqliteStore::open(&options(&backup)).await.unwrap();
+    restored.check().await.unwrap();
+    assert!(contents(&restored).await == before);
+    restored.insert_user(&user(901), &event(901), None).await.unwrap();
+    restored.close().await;
+}
+
+#[tokio::test]
+async fn s3_a_full_disk_changes_nothing_and_ends_without_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = created(&folder.path().join("keyward.db")).await;
+    let owner = fill(&store, 50).await;
+    for round in 0..3_u64 {
+        // SQLite takes the pages that there are for the least.
+        store.limit_pages(1).await.unwrap();
+        let mut number = 1000 * (round + 1);
+        let full = loop {
+            number += 1;
+            let before = contents(&store).await;
+            let done = store
+                .insert_key(&key(owner.id, number), &event(number), None)
+                .await;
+            if let Err(fault) = done {
+                assert_eq!(contents(&store).await, before);
+                break fault;
+            }
+        };
+        assert!(matches!(full, StoreError::NotWritable(_)), "{full:?}");
+        let before = contents(&store).await;
+        let many: Vec<Key> = (0..3000).map(|n| key(owner.id, 100_000 + n)).collect();
+        let done = store.import_keys(&many, &event(9), &|_| {}).await;
+        assert!(matches!(done, Err(StoreError::NotWritable(_))), "{done:?}");
+        assert!(contents(&store).await == before);
+        store.limit_pages(1_000_000).await.unwrap();
+        let revision = store.revision().await.unwrap();
+        store
+            .insert_key(&key(owner.id, number), &event(number), None)
+            .await
+            .unwrap();
+        assert_eq!(store.revision().await.unwrap(), Revision(revision.0 + 1));
+        store.check().await.unwrap();
+    }
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_row_that_cannot_be_read_is_named() {
+    let table: [(&str, &str, &str); 8] = [
+        (
+            "use_case",
+            "keys",
+            "UPDATE keys SET use_case = 'Not a name' WHERE rowid = 2",
+        ),
+        (
+            "fingerprint",
+            "keys",
+            "UPDATE keys SET fingerprint = x'00' WHERE rowid = 2",
+        ),
+        ("status", "keys", "UPDATE keys SET status = 'odd' WHERE rowid = 2"),
+        ("sites", "keys", "UPDATE keys SET sites = '[-1]' WHERE rowid = 2"),
+        (
+            "addresses",
+            "keys",
+            "UPDATE keys SET addresses = '[\"192.0.2.1/33\"]' WHERE rowid = 2",
+        ),
+        (
+            "rate_limit",
+            "keys",
+            "UPDATE keys SET rate_limit = 0 WHERE rowid = 2",
+        ),
+        ("role", "users", "UPDATE users SET role = 'root'"),
+        (
+            "name",
+            "sites",
+            "INSERT INTO sites VALUES (7, '..', 'active', 0, 1)",
+        ),
+    ];
+    for (column, table, sql) in table {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("keyward.db");
+        let store = created(&path).await;
+        let owner = fill(&store, 3).await;
+        tamper(&path, &format!("PRAGMA ignore_check_constraints = ON; {sql}"))
+            .await
+            .unwrap();
+        let row = match table {
+            "keys" => key(owner.id, 2).id.to_string(),
+            "users" => owner.id.to_string(),
+            _ => "7".to_owned(),
+        };
+        let done = store.load(&mut |_| {}).await;
+        let Err(StoreError::Corrupt {
+            table: t,
+            column: c,
+            row: r,
+            ..
+        }) = &done
+        else {
+            panic!("{sql}: {done:?}")
+        };
+        assert_eq!((*t, *c, r), (table, column, &row));
+        assert!(
+            matches!(store.check().await, Err(StoreError::Corrupt { .. })),
+            "{sql}"
+        );
+        store.close().await;
+    }
+}
+
+#[tokio::test]
+async fn a11_the_audit_log_cannot_be_changed_even_by_sql() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("keyward.db");
+    let store = created(&path).await;
+    fill(&store, 1).await;
+    let before = contents(&store).await;
+    for sql in [
+        "UPDATE audit SET action = 'forged'",
+        "DELETE FROM audit",
+        "INSERT OR REPLACE INTO audit SELECT * FROM audit",
+    ] {
+        let fault = tamper(&path, sql).await.unwrap_err();
+        assert!(fault.to_string().contains("cannot be changed"), "{sql}: {fault}");
+    }
+    assert_eq!(contents(&store).await, before);
+    store.close().await;
+}
