@@ -2,13 +2,18 @@
 //!
 //! The port speaks domain types only. Each mutating method is one atomic command: it raises the revision, stamps the
 //! rows that it changes with it, and writes its audit event, or it does nothing at all. No transaction and no SQL type
-//! crosses the port. Who adds an adapter writes a module beside [`sqlite`] and runs [`conformance`] against it.
+//! crosses the port. Who adds an adapter writes a module beside `sqlite` and runs the module `conformance`
+//! (behind the feature of that name) against it.
 
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod error;
 mod port;
+mod sqlite;
 
 pub use error::{Duplicate, StoreError};
 pub use port::{
     AuditActor, AuditEvent, AuditOutcome, AuditQuery, Change, Feed, IdempotencyClaim, Inserted, KeyQuery,
     KeyState, KeyStatusFilter, LastUsed, Period, Store, UsageBatch, UsageBucket, UsageCount, UserQuery,
 };
+pub use sqlite::{SqliteOptions, SqliteStore};

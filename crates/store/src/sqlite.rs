@@ -1,0 +1,269 @@
+//! The SQLite adapter: one file, one writer, several readers.
+//!
+//! Writes go through one connection, each in one `BEGIN IMMEDIATE` transaction; reads have a pool of their own and, in
+//! WAL mode, neither wait for a write nor hold one up. Who adds a table adds a numbered migration, the decoding of its
+//! rows in `rows`, and a module of its subject here.
+
+mod audit;
+mod connect;
+mod create;
+mod fault;
+mod feed;
+mod keys;
+mod migrate;
+mod once;
+mod rows;
+mod sites;
+mod upkeep;
+mod usage;
+mod users;
+mod write;
+
+pub use connect::SqliteOptions;
+
+use crate::{
+    AuditEvent, AuditQuery, Change, Feed, IdempotencyClaim, Inserted, KeyQuery, LastUsed, Period, Store,
+    StoreError, UsageBatch, UsageBucket, UserQuery,
+};
+use async_trait::async_trait;
+use fault::reading;
+use keyward_domain::{Email, Key, KeyId, Revision, Site, SiteName, Timestamp, User, UserId};
+use sqlx::SqlitePool;
+use sqlx::pool::PoolConnection;
+use std::path::{Path, PathBuf};
+use write::{Write, Writer};
+
+/// A store in one SQLite file.
+#[derive(Debug)]
+pub struct SqliteStore {
+    path: PathBuf,
+    writer: Option<Writer>,
+    readers: SqlitePool,
+}
+
+impl SqliteStore {
+    /// A connection that only reads.
+    async fn reader(&self) -> Result<PoolConnection<sqlx::Sqlite>, StoreError> {
+        self.readers.acquire().await.map_err(reading)
+    }
+
+    /// Begins the one transaction of a change.
+    async fn write(&self) -> Result<Write<'_>, StoreError> {
+        match &self.writer {
+            Some(writer) => writer.begin().await,
+            None => Err(StoreError::NotWritable(format!(
+                "{} was opened for reading only",
+                self.path.display()
+            ))),
+        }
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn revision(&self) -> Result<Revision, StoreError> {
+        feed::revision(&mut *self.reader().await?).await
+    }
+
+    async fn load(&self, visit: &mut (dyn FnMut(Change) + Send)) -> Result<Revision, StoreError> {
+        feed::load(&self.readers, visit).await
+    }
+
+    async fn changes_since(&self, after: Revision) -> Result<Feed, StoreError> {
+        feed::changes_since(&self.readers, after).await
+    }
+
+    async fn find_key(&self, id: KeyId) -> Result<Option<Key>, StoreError> {
+        keys::find(&mut *self.reader().await?, id).await
+    }
+
+    async fn list_keys(&self, query: &KeyQuery) -> Result<Vec<Key>, StoreError> {
+        keys::list(&mut *self.reader().await?, query).await
+    }
+
+    async fn insert_key(
+        &self,
+        key: &Key,
+        audit: &AuditEvent,
+        once: Option<&IdempotencyClaim>,
+    ) -> Result<Inserted, StoreError> {
+        let mut write = self.write().await?;
+        let done = keys::insert(&mut write, key, audit, once).await;
+        write.finish(done).await
+    }
+
+    async fn update_key(
+        &self,
+        key: &Key,
+        expected: Revision,
+        audit: &AuditEvent,
+    ) -> Result<Revision, StoreError> {
+        let mut write = self.write().await?;
+        let done = keys::update(&mut write, key, expected, audit).await;
+        write.finish(done).await
+    }
+
+    async fn import_keys(
+        &self,
+        keys: &[Key],
+        audit: &AuditEvent,
+        progress: &(dyn Fn(usize) + Sync),
+    ) -> Result<Revision, StoreError> {
+        let mut write = self.write().await?;
+        let done = keys::import(&mut write, keys, audit, progress).await;
+        write.finish(done).await
+    }
+
+    async fn list_purgeable_keys(
+        &self,
+        deleted_before: Timestamp,
+        most: u32,
+    ) -> Result<Vec<Key>, StoreError> {
+        keys::list_purgeable(&mut *self.reader().await?, deleted_before, most).await
+    }
+
+    async fn purge_key(
+        &self,
+        id: KeyId,
+        expected: Revision,
+        audit: &AuditEvent,
+    ) -> Result<Revision, StoreError> {
+        let mut write = self.write().await?;
+        let done = keys::purge(&mut write, id, expected, audit).await;
+        write.finish(done).await
+    }
+
+    async fn find_user(&self, id: UserId) -> Result<Option<User>, StoreError> {
+        users::find(&mut *self.reader().await?, id).await
+    }
+
+    async fn find_user_by_email(&self, email: &Email) -> Result<Option<User>, StoreError> {
+        users::find_by_email(&mut *self.reader().await?, email).await
+    }
+
+    async fn list_users(&self, query: &UserQuery) -> Result<Vec<User>, StoreError> {
+        users::list(&mut *self.reader().await?, query).await
+    }
+
+    async fn insert_user(
+        &self,
+        user: &User,
+        audit: &AuditEvent,
+        once: Option<&IdempotencyClaim>,
+    ) -> Result<Inserted, StoreError> {
+        let mut write = self.write().await?;
+        let done = users::insert(&mut write, user, audit, once).await;
+        write.finish(done).await
+    }
+
+    async fn update_user(
+        &self,
+        user: &User,
+        expected: Revision,
+        audit: &AuditEvent,
+    ) -> Result<Revision, StoreError> {
+        let mut write = self.write().await?;
+        let done = users::update(&mut write, user, expected, audit).await;
+        write.finish(done).await
+    }
+
+    async fn list_sites(&self) -> Result<Vec<Site>, StoreError> {
+        sites::list(&mut *self.reader().await?).await
+    }
+
+    async fn find_site(&self, name: &SiteName) -> Result<Option<Site>, StoreError> {
+        sites::find(&mut *self.reader().await?, name).await
+    }
+
+    async fn insert_site(
+        &self,
+        site: &Site,
+        audit: &AuditEvent,
+        once: Option<&IdempotencyClaim>,
+    ) -> Result<Inserted, StoreError> {
+        let mut write = self.write().await?;
+        let done = sites::insert(&mut write, site, audit, once).await;
+        write.finish(done).await
+    }
+
+    async fn update_site(
+        &self,
+        site: &Site,
+        expected: Revision,
+        audit: &AuditEvent,
+    ) -> Result<Revision, StoreError> {
+        let mut write = self.write().await?;
+        let done = sites::update(&mut write, site, expected, audit).await;
+        write.finish(done).await
+    }
+
+    async fn append_audit(&self, event: &AuditEvent) -> Result<(), StoreError> {
+        let mut write = self.write().await?;
+        let done = audit::append(&mut write, event).await;
+        write.finish(done).await
+    }
+
+    async fn list_audit(&self, query: &AuditQuery) -> Result<Vec<AuditEvent>, StoreError> {
+        audit::list(&mut *self.reader().await?, query).await
+    }
+
+    async fn put_setup_token(&self, hash: &[u8; 32], expires_at: Timestamp) -> Result<(), StoreError> {
+        let mut write = self.write().await?;
+        let done = once::put_setup_token(&mut write, hash, expires_at).await;
+        write.finish(done).await
+    }
+
+    async fn redeem_setup_token(
+        &self,
+        hash: &[u8; 32],
+        now: Timestamp,
+        user: &User,
+        key: &Key,
+        audit: &[AuditEvent],
+    ) -> Result<Revision, StoreError> {
+        let mut write = self.write().await?;
+        let done = once::redeem_setup_token(&mut write, hash, now, user, key, audit).await;
+        write.finish(done).await
+    }
+
+    async fn add_usage(&self, batch: &UsageBatch) -> Result<(), StoreError> {
+        let mut write = self.write().await?;
+        let done = usage::add(&mut write, batch).await;
+        write.finish(done).await
+    }
+
+    async fn usage(
+        &self,
+        key: KeyId,
+        period: Period,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> Result<Vec<UsageBucket>, StoreError> {
+        usage::list(&mut *self.reader().await?, key, period, from, until).await
+    }
+
+    async fn last_used(&self, keys: &[KeyId]) -> Result<Vec<LastUsed>, StoreError> {
+        usage::last_used(&mut *self.reader().await?, keys).await
+    }
+
+    async fn prune(&self, now: Timestamp) -> Result<(), StoreError> {
+        let mut write = self.write().await?;
+        let done = upkeep::prune(&mut write, now).await;
+        write.finish(done).await
+    }
+
+    async fn backup(&self, to: &Path) -> Result<(), StoreError> {
+        upkeep::backup(&mut *self.reader().await?, to).await
+    }
+
+    async fn check(&self) -> Result<(), StoreError> {
+        upkeep::check(&mut *self.reader().await?).await
+    }
+
+    async fn close(&self) {
+        self.readers.close().await;
+        if let Some(writer) = &self.writer {
+            writer.close().await;
+        }
+    }
+}

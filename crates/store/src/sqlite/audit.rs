@@ -1,0 +1,73 @@
+//! The audit log.
+
+use super::fault::{reading, writing};
+use super::rows::{AuditRow, audit_columns};
+use super::write::Write;
+use crate::{AuditActor, AuditEvent, AuditOutcome, AuditQuery, StoreError};
+use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
+
+pub(super) async fn append(write: &mut Write<'_>, event: &AuditEvent) -> Result<(), StoreError> {
+    let (actor, user, key) = match &event.actor {
+        AuditActor::Operator => ("operator", None, None),
+        AuditActor::System => ("system", None, None),
+        AuditActor::User { user, key } => ("user", Some(user), key.as_ref()),
+    };
+    let denied = match &event.outcome {
+        AuditOutcome::Done => None,
+        AuditOutcome::Denied(code) => Some(code.as_str()),
+    };
+    sqlx::query(
+        "INSERT INTO audit (id, at, actor, actor_user, actor_key, address, action, target_kind, target_id, denied, \
+         before, after) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(event.id.as_bytes().as_slice())
+    .bind(event.at.millis())
+    .bind(actor)
+    .bind(user.map(|id| id.as_bytes().as_slice()))
+    .bind(key.map(|id| id.as_bytes().as_slice()))
+    .bind(event.address.map(|address| address.to_string()))
+    .bind(event.action.as_str())
+    .bind(event.target_kind.as_str())
+    .bind(event.target_id.as_str())
+    .bind(denied)
+    .bind(event.before.as_ref().map(ToString::to_string))
+    .bind(event.after.as_ref().map(ToString::to_string))
+    .execute(write.connection())
+    .await
+    .map_err(writing)?;
+    Ok(())
+}
+
+pub(super) async fn list(
+    connection: &mut SqliteConnection,
+    query: &AuditQuery,
+) -> Result<Vec<AuditEvent>, StoreError> {
+    let mut sql = QueryBuilder::<Sqlite>::new(concat!("SELECT ", audit_columns!(), " FROM audit WHERE TRUE"));
+    if let Some(user) = query.user {
+        sql.push(" AND actor_user = ").push_bind(user.as_bytes().to_vec());
+    }
+    for (column, text) in [
+        (" AND target_kind = ", &query.target_kind),
+        (" AND target_id = ", &query.target_id),
+        (" AND action = ", &query.action),
+    ] {
+        if let Some(text) = text {
+            sql.push(column).push_bind(text.clone());
+        }
+    }
+    if let Some(since) = query.since {
+        sql.push(" AND at >= ").push_bind(since.millis());
+    }
+    if let Some(until) = query.until {
+        sql.push(" AND at < ").push_bind(until.millis());
+    }
+    if let Some(after) = query.after {
+        sql.push(" AND id < ").push_bind(after.as_bytes().to_vec());
+    }
+    sql.push(" ORDER BY id DESC LIMIT ")
+        .push_bind(i64::from(query.most));
+    let rows = sql.build().fetch_all(connection).await.map_err(reading)?;
+    rows.iter()
+        .map(|row| AuditEvent::try_from(AuditRow(row)))
+        .collect()
+}

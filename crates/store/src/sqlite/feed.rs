@@ -1,0 +1,96 @@
+//! What replicas read: everything as of one instant, and what changed since another.
+
+use super::fault::{damaged, reading};
+use super::rows::{KeyRow, SiteRow, UserRow, key_state_columns, site_columns, user_columns};
+use crate::{Change, Feed, KeyState, StoreError};
+use futures_util::TryStreamExt;
+use keyward_domain::{Revision, Site, User};
+use sqlx::query::Query;
+use sqlx::sqlite::{SqliteArguments, SqliteRow};
+use sqlx::{Row, Sqlite, SqliteConnection, SqlitePool};
+
+pub(super) async fn revision(connection: &mut SqliteConnection) -> Result<Revision, StoreError> {
+    let row = sqlx::query("SELECT revision FROM meta")
+        .fetch_optional(connection)
+        .await
+        .map_err(reading)?
+        .ok_or_else(|| damaged("the table meta has no row".to_owned()))?;
+    let revision: i64 = row.try_get(0).map_err(reading)?;
+    Ok(Revision(revision.unsigned_abs()))
+}
+
+pub(super) async fn load(
+    readers: &SqlitePool,
+    visit: &mut (dyn FnMut(Change) + Send),
+) -> Result<Revision, StoreError> {
+    // The first read of a transaction fixes the instant for those after it.
+    let mut snapshot = readers.begin().await.map_err(reading)?;
+    let revision = revision(&mut snapshot).await?;
+    let users = sqlx::query(concat!("SELECT ", user_columns!(), " FROM users"));
+    each(&mut snapshot, users, user, visit).await?;
+    let sites = sqlx::query(concat!("SELECT ", site_columns!(), " FROM sites"));
+    each(&mut snapshot, sites, site, visit).await?;
+    let keys = sqlx::query(concat!(
+        "SELECT ",
+        key_state_columns!(),
+        " FROM keys WHERE status <> 'deleted'"
+    ));
+    each(&mut snapshot, keys, key, visit).await?;
+    snapshot.commit().await.map_err(reading)?;
+    Ok(revision)
+}
+
+pub(super) async fn changes_since(readers: &SqlitePool, after: Revision) -> Result<Feed, StoreError> {
+    let mut snapshot = readers.begin().await.map_err(reading)?;
+    let revision = revision(&mut snapshot).await?;
+    let mut changes = Vec::new();
+    if revision > after {
+        let after = i64::try_from(after.0).unwrap_or(i64::MAX);
+        let mut visit = |change| changes.push(change);
+        let users = sqlx::query(concat!(
+            "SELECT ",
+            user_columns!(),
+            " FROM users WHERE revision > ? ORDER BY revision"
+        ));
+        each(&mut snapshot, users.bind(after), user, &mut visit).await?;
+        let sites = sqlx::query(concat!(
+            "SELECT ",
+            site_columns!(),
+            " FROM sites WHERE revision > ? ORDER BY revision"
+        ));
+        each(&mut snapshot, sites.bind(after), site, &mut visit).await?;
+        let keys = sqlx::query(concat!(
+            "SELECT ",
+            key_state_columns!(),
+            " FROM keys WHERE revision > ? ORDER BY revision"
+        ));
+        each(&mut snapshot, keys.bind(after), key, &mut visit).await?;
+    }
+    snapshot.commit().await.map_err(reading)?;
+    Ok(Feed { revision, changes })
+}
+
+async fn each(
+    connection: &mut SqliteConnection,
+    query: Query<'_, Sqlite, SqliteArguments>,
+    read: fn(&SqliteRow) -> Result<Change, StoreError>,
+    visit: &mut (dyn FnMut(Change) + Send),
+) -> Result<(), StoreError> {
+    let mut rows = query.fetch(connection);
+    while let Some(row) = rows.try_next().await.map_err(reading)? {
+        visit(read(&row)?);
+    }
+    Ok(())
+}
+
+fn user(row: &SqliteRow) -> Result<Change, StoreError> {
+    User::try_from(UserRow(row)).map(Change::User)
+}
+
+fn site(row: &SqliteRow) -> Result<Change, StoreError> {
+    Site::try_from(SiteRow(row)).map(Change::Site)
+}
+
+fn key(row: &SqliteRow) -> Result<Change, StoreError> {
+    KeyState::try_from(KeyRow(row)).map(Change::Key)
+}

@@ -1,0 +1,271 @@
+//! Keys.
+
+use super::fault::{reading, writing};
+use super::once::{self, Claimed};
+use super::rows::{KeyRow, address_rule_text, key_columns, site_rule_text};
+use super::write::Write;
+use crate::{AuditEvent, IdempotencyClaim, Inserted, KeyQuery, KeyStatusFilter, StoreError};
+use keyward_domain::{Key, KeyId, KeyStatus, Revision, Timestamp};
+use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
+use std::collections::HashSet;
+
+/// Rows of one INSERT: 17 values each, of which SQLite takes 32,766.
+const CHUNK: usize = 1000;
+
+pub(super) async fn find(connection: &mut SqliteConnection, id: KeyId) -> Result<Option<Key>, StoreError> {
+    let row = sqlx::query(concat!("SELECT ", key_columns!(), " FROM keys WHERE id = ?"))
+        .bind(id.as_bytes().as_slice())
+        .fetch_optional(connection)
+        .await
+        .map_err(reading)?;
+    row.map(|row| Key::try_from(KeyRow(&row))).transpose()
+}
+
+pub(super) async fn list(
+    connection: &mut SqliteConnection,
+    query: &KeyQuery,
+) -> Result<Vec<Key>, StoreError> {
+    let mut sql = QueryBuilder::new(concat!("SELECT ", key_columns!(), " FROM keys WHERE TRUE"));
+    if let Some(owner) = query.owner {
+        sql.push(" AND owner = ").push_bind(owner.as_bytes().to_vec());
+    }
+    filter_status(&mut sql, query.status);
+    if let Some(site) = query.site {
+        sql.push(" AND EXISTS (SELECT 1 FROM json_each(keys.sites) AS entry WHERE entry.value = ")
+            .push_bind(i64::from(site.0))
+            .push(")");
+    }
+    if let Some(use_case) = &query.use_case {
+        sql.push(" AND use_case = ")
+            .push_bind(use_case.as_str().to_owned());
+    }
+    if let Some(text) = &query.text {
+        let text = text.to_ascii_lowercase();
+        sql.push(" AND (instr(lower(name), ").push_bind(text.clone());
+        sql.push(") OR instr(lower(description), ")
+            .push_bind(text.clone());
+        sql.push(") OR instr(lower(hint), ").push_bind(text);
+        sql.push("))");
+    }
+    if let Some(after) = query.after {
+        sql.push(" AND id < ").push_bind(after.as_bytes().to_vec());
+    }
+    sql.push(" ORDER BY id DESC LIMIT ")
+        .push_bind(i64::from(query.most));
+    fetch(connection, &mut sql).await
+}
+
+fn filter_status(sql: &mut QueryBuilder<Sqlite>, status: Option<KeyStatusFilter>) {
+    let mut not_expired = |status: &'static str, now: Timestamp| {
+        sql.push(" AND status = ").push_bind(status);
+        sql.push(" AND (expires_at IS NULL OR expires_at > ")
+            .push_bind(now.millis());
+        sql.push(")");
+    };
+    match status {
+        None => {
+            sql.push(" AND status <> 'deleted'");
+        }
+        Some(KeyStatusFilter::Active { now }) => not_expired("active", now),
+        Some(KeyStatusFilter::Disabled { now }) => not_expired("disabled", now),
+        Some(KeyStatusFilter::Expired { now }) => {
+            sql.push(" AND status <> 'deleted' AND expires_at <= ")
+                .push_bind(now.millis());
+        }
+        Some(KeyStatusFilter::Deleted) => {
+            sql.push(" AND status = 'deleted'");
+        }
+        Some(KeyStatusFilter::Any) => {}
+    }
+}
+
+pub(super) async fn list_purgeable(
+    connection: &mut SqliteConnection,
+    deleted_before: Timestamp,
+    most: u32,
+) -> Result<Vec<Key>, StoreError> {
+    let mut sql = QueryBuilder::new(concat!(
+        "SELECT ",
+        key_columns!(),
+        " FROM keys WHERE status = 'deleted' AND deleted_at < "
+    ));
+    sql.push_bind(deleted_before.millis());
+    sql.push(" ORDER BY id LIMIT ").push_bind(i64::from(most));
+    fetch(connection, &mut sql).await
+}
+
+async fn fetch(
+    connection: &mut SqliteConnection,
+    sql: &mut QueryBuilder<Sqlite>,
+) -> Result<Vec<Key>, StoreError> {
+    let rows = sql.build().fetch_all(connection).await.map_err(reading)?;
+    rows.iter().map(|row| Key::try_from(KeyRow(row))).collect()
+}
+
+pub(super) async fn insert(
+    write: &mut Write<'_>,
+    key: &Key,
+    audit: &AuditEvent,
+    once: Option<&IdempotencyClaim>,
+) -> Result<Inserted, StoreError> {
+    if let Claimed::Before(replay) = once::claim(write, once, &key.id.to_string()).await? {
+        return Ok(replay);
+    }
+    let revision = write.raise().await?;
+    insert_rows(write, std::slice::from_ref(key), revision).await?;
+    write.audit(audit).await?;
+    Ok(Inserted::New(revision))
+}
+
+pub(super) async fn import(
+    write: &mut Write<'_>,
+    keys: &[Key],
+    audit: &AuditEvent,
+    progress: &(dyn Fn(usize) + Sync),
+) -> Result<Revision, StoreError> {
+    let revision = write.raise().await?;
+    let mut written = 0;
+    for chunk in keys.chunks(CHUNK) {
+        match insert_rows(write, chunk, revision).await {
+            Ok(()) => {}
+            Err(StoreError::Duplicate { what, row: _ }) => {
+                let row = written + first_duplicate(write, chunk).await?;
+                return Err(StoreError::Duplicate { what, row });
+            }
+            Err(fault) => return Err(fault),
+        }
+        written += chunk.len();
+        progress(written);
+    }
+    write.audit(audit).await?;
+    Ok(revision)
+}
+
+/// Writes rows with one statement.
+pub(super) async fn insert_rows(
+    write: &mut Write<'_>,
+    keys: &[Key],
+    revision: Revision,
+) -> Result<(), StoreError> {
+    let mut sql = QueryBuilder::<Sqlite>::new(
+        "INSERT INTO keys (id, owner, name, description, use_case, fingerprint, hint, status, deleted_at, was_active, \
+         expires_at, sites, addresses, rate_limit, created_at, updated_at, revision) ",
+    );
+    sql.push_values(keys, |mut row, key| {
+        let (status, deleted_at, was_active) = status_cells(key.status);
+        row.push_bind(key.id.as_bytes().as_slice())
+            .push_bind(key.owner.as_bytes().as_slice())
+            .push_bind(key.name.as_str())
+            .push_bind(key.description.as_str())
+            .push_bind(key.use_case.as_str())
+            .push_bind(key.fingerprint.as_bytes().as_slice())
+            .push_bind(key.hint.as_str())
+            .push_bind(status)
+            .push_bind(deleted_at)
+            .push_bind(was_active)
+            .push_bind(key.expires_at.map(Timestamp::millis))
+            .push_bind(site_rule_text(&key.sites))
+            .push_bind(address_rule_text(&key.addresses))
+            .push_bind(key.limit.map(|limit| i64::from(limit.per_minute())))
+            .push_bind(key.created_at.millis())
+            .push_bind(key.updated_at.millis())
+            .push_bind(revision.0.cast_signed());
+    });
+    sql.build().execute(write.connection()).await.map_err(writing)?;
+    Ok(())
+}
+
+fn status_cells(status: KeyStatus) -> (&'static str, Option<i64>, Option<bool>) {
+    match status {
+        KeyStatus::Active => ("active", None, None),
+        KeyStatus::Disabled => ("disabled", None, None),
+        KeyStatus::Deleted { at, was_active } => ("deleted", Some(at.millis()), Some(was_active)),
+    }
+}
+
+/// The place of the first key of a chunk whose fingerprint is in the table, or in the chunk before it.
+async fn first_duplicate(write: &mut Write<'_>, chunk: &[Key]) -> Result<usize, StoreError> {
+    let mut seen = HashSet::new();
+    for (place, key) in chunk.iter().enumerate() {
+        let stored = sqlx::query("SELECT 1 FROM keys WHERE fingerprint = ?")
+            .bind(key.fingerprint.as_bytes().as_slice())
+            .fetch_optional(write.connection())
+            .await
+            .map_err(writing)?;
+        if stored.is_some() || !seen.insert(key.fingerprint) {
+            return Ok(place);
+        }
+    }
+    Ok(0)
+}
+
+pub(super) async fn update(
+    write: &mut Write<'_>,
+    key: &Key,
+    expected: Revision,
+    audit: &AuditEvent,
+) -> Result<Revision, StoreError> {
+    let revision = write.raise().await?;
+    let (status, deleted_at, was_active) = status_cells(key.status);
+    let done = sqlx::query(
+        "UPDATE keys SET name = ?, description = ?, status = ?, deleted_at = ?, was_active = ?, sites = ?, \
+         addresses = ?, rate_limit = ?, updated_at = ?, revision = ? WHERE id = ? AND revision = ?",
+    )
+    .bind(key.name.as_str())
+    .bind(key.description.as_str())
+    .bind(status)
+    .bind(deleted_at)
+    .bind(was_active)
+    .bind(site_rule_text(&key.sites))
+    .bind(address_rule_text(&key.addresses))
+    .bind(key.limit.map(|limit| i64::from(limit.per_minute())))
+    .bind(key.updated_at.millis())
+    .bind(revision.0.cast_signed())
+    .bind(key.id.as_bytes().as_slice())
+    .bind(expected.0.cast_signed())
+    .execute(write.connection())
+    .await
+    .map_err(writing)?;
+    if done.rows_affected() == 0 {
+        return Err(absent_or_changed(write, key.id).await?);
+    }
+    write.audit(audit).await?;
+    Ok(revision)
+}
+
+async fn absent_or_changed(write: &mut Write<'_>, id: KeyId) -> Result<StoreError, StoreError> {
+    Ok(match find(write.connection(), id).await? {
+        Some(_) => StoreError::Conflict,
+        None => StoreError::NotFound,
+    })
+}
+
+pub(super) async fn purge(
+    write: &mut Write<'_>,
+    id: KeyId,
+    expected: Revision,
+    audit: &AuditEvent,
+) -> Result<Revision, StoreError> {
+    let revision = write.raise().await?;
+    let done = sqlx::query("DELETE FROM keys WHERE id = ? AND revision = ? AND status = 'deleted'")
+        .bind(id.as_bytes().as_slice())
+        .bind(expected.0.cast_signed())
+        .execute(write.connection())
+        .await
+        .map_err(writing)?;
+    if done.rows_affected() == 0 {
+        return Err(absent_or_changed(write, id).await?);
+    }
+    for sql in [
+        "DELETE FROM usage WHERE key_id = ?",
+        "DELETE FROM last_used WHERE key_id = ?",
+    ] {
+        sqlx::query(sql)
+            .bind(id.as_bytes().as_slice())
+            .execute(write.connection())
+            .await
+            .map_err(writing)?;
+    }
+    write.audit(audit).await?;
+    Ok(revision)
+}

@@ -1,0 +1,367 @@
+//! Rows become domain values, or a fault that names table, column and row.
+//!
+//! Cells are read by place: each list of columns here and the reader below it go together.
+
+use crate::{AuditActor, AuditEvent, AuditOutcome, KeyState, LastUsed, StoreError, UsageBucket};
+use keyward_domain::{
+    AddressRule, AuditId, Description, Email, Fingerprint, Hint, Key, KeyId, KeyStatus, Name, RateLimit,
+    Reason, Revision, Site, SiteId, SiteName, SiteRule, SiteStatus, Timestamp, UseCaseName, User, UserId,
+    UserStatus,
+};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Decode, Row, Sqlite, Type};
+use std::fmt::Display;
+use std::net::IpAddr;
+
+macro_rules! key_state_columns {
+    () => {
+        "id, owner, fingerprint, use_case, status, deleted_at, was_active, expires_at, sites, addresses, rate_limit, \
+         revision"
+    };
+}
+macro_rules! key_columns {
+    () => {
+        concat!(
+            $crate::sqlite::rows::key_state_columns!(),
+            ", name, description, hint, created_at, updated_at"
+        )
+    };
+}
+macro_rules! user_columns {
+    () => {
+        "id, email, name, role, status, deleted_at, sites, created_at, revision"
+    };
+}
+macro_rules! site_columns {
+    () => {
+        "id, name, status, created_at, revision"
+    };
+}
+macro_rules! audit_columns {
+    () => {
+        "id, at, actor, actor_user, actor_key, address, action, target_kind, target_id, denied, before, after"
+    };
+}
+pub(super) use {audit_columns, key_columns, key_state_columns, site_columns, user_columns};
+
+/// The outcome of a use that was not refused, in the table `usage`.
+pub(super) const GRANTED: &str = "granted";
+
+/// A row of a known table.
+struct Cells<'r> {
+    table: &'static str,
+    row: &'r SqliteRow,
+}
+
+impl<'r> Cells<'r> {
+    fn get<T: Decode<'r, Sqlite> + Type<Sqlite>>(
+        &self,
+        index: usize,
+        column: &'static str,
+    ) -> Result<T, StoreError> {
+        self.row.try_get(index).map_err(|fault| self.fault(column, fault))
+    }
+
+    fn id(&self, index: usize, column: &'static str) -> Result<[u8; 16], StoreError> {
+        self.bytes(index, column)
+    }
+
+    fn bytes<const N: usize>(&self, index: usize, column: &'static str) -> Result<[u8; N], StoreError> {
+        let bytes: &[u8] = self.get(index, column)?;
+        bytes
+            .try_into()
+            .map_err(|_| self.fault(column, format_args!("{} bytes instead of {N}", bytes.len())))
+    }
+
+    fn text<T, E: Display>(
+        &self,
+        index: usize,
+        column: &'static str,
+        read: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Result<T, StoreError> {
+        read(self.get(index, column)?).map_err(|fault| self.fault(column, fault))
+    }
+
+    fn instant(&self, index: usize, column: &'static str) -> Result<Timestamp, StoreError> {
+        self.get(index, column).map(Timestamp::from_millis)
+    }
+
+    fn instant_or_none(&self, index: usize, column: &'static str) -> Result<Option<Timestamp>, StoreError> {
+        let millis: Option<i64> = self.get(index, column)?;
+        Ok(millis.map(Timestamp::from_millis))
+    }
+
+    fn revision(&self, index: usize) -> Result<Revision, StoreError> {
+        let number: i64 = self.get(index, "revision")?;
+        u64::try_from(number)
+            .map(Revision)
+            .map_err(|fault| self.fault("revision", fault))
+    }
+
+    fn sites(&self, index: usize) -> Result<SiteRule, StoreError> {
+        let Some(text) = self.get::<Option<&str>>(index, "sites")? else {
+            return Ok(SiteRule::ANY);
+        };
+        let ids: Vec<u32> = serde_json::from_str(text).map_err(|fault| self.fault("sites", fault))?;
+        Ok(SiteRule::listed(ids.into_iter().map(SiteId)))
+    }
+
+    fn addresses(&self, index: usize) -> Result<AddressRule, StoreError> {
+        let Some(text) = self.get::<Option<&str>>(index, "addresses")? else {
+            return Ok(AddressRule::ANY);
+        };
+        let entries: Vec<&str> =
+            serde_json::from_str(text).map_err(|fault| self.fault("addresses", fault))?;
+        AddressRule::listed(entries).map_err(|fault| self.fault("addresses", fault))
+    }
+
+    fn address(&self, index: usize) -> Result<Option<IpAddr>, StoreError> {
+        let text: Option<&str> = self.get(index, "address")?;
+        text.map(str::parse)
+            .transpose()
+            .map_err(|fault: std::net::AddrParseError| self.fault("address", fault))
+    }
+
+    fn json(&self, index: usize, column: &'static str) -> Result<Option<serde_json::Value>, StoreError> {
+        let text: Option<&str> = self.get(index, column)?;
+        text.map(serde_json::from_str)
+            .transpose()
+            .map_err(|fault| self.fault(column, fault))
+    }
+
+    fn fault(&self, column: &'static str, fault: impl Display) -> StoreError {
+        StoreError::Corrupt {
+            table: self.table,
+            column,
+            row: row_name(self.row),
+            fault: fault.to_string(),
+        }
+    }
+}
+
+/// How people name a row: by its first cell.
+fn row_name(row: &SqliteRow) -> String {
+    if let Ok(number) = row.try_get::<i64, usize>(0) {
+        return number.to_string();
+    }
+    match row.try_get::<&[u8], usize>(0).map(<[u8; 16]>::try_from) {
+        Ok(Ok(id)) => KeyId::from_bytes(id).to_string(),
+        _ => "?".to_owned(),
+    }
+}
+
+/// A row of [`key_state_columns`] or [`key_columns`].
+pub(super) struct KeyRow<'r>(pub(super) &'r SqliteRow);
+
+impl TryFrom<KeyRow<'_>> for KeyState {
+    type Error = StoreError;
+
+    fn try_from(KeyRow(row): KeyRow<'_>) -> Result<Self, StoreError> {
+        let cells = Cells { table: "keys", row };
+        Ok(Self {
+            id: KeyId::from_bytes(cells.id(0, "id")?),
+            owner: UserId::from_bytes(cells.id(1, "owner")?),
+            fingerprint: Fingerprint::from_bytes(cells.bytes(2, "fingerprint")?),
+            use_case: cells.text(3, "use_case", UseCaseName::new)?,
+            status: key_status(&cells)?,
+            expires_at: cells.instant_or_none(7, "expires_at")?,
+            sites: cells.sites(8)?,
+            addresses: cells.addresses(9)?,
+            limit: rate_limit(&cells)?,
+            revision: cells.revision(11)?,
+        })
+    }
+}
+
+impl TryFrom<KeyRow<'_>> for Key {
+    type Error = StoreError;
+
+    fn try_from(KeyRow(row): KeyRow<'_>) -> Result<Self, StoreError> {
+        let state = KeyState::try_from(KeyRow(row))?;
+        let cells = Cells { table: "keys", row };
+        Ok(Self {
+            id: state.id,
+            owner: state.owner,
+            name: cells.text(12, "name", Name::new)?,
+            description: cells.text(13, "description", Description::new)?,
+            use_case: state.use_case,
+            fingerprint: state.fingerprint,
+            hint: Hint::stored(cells.get(14, "hint")?),
+            status: state.status,
+            expires_at: state.expires_at,
+            sites: state.sites,
+            addresses: state.addresses,
+            limit: state.limit,
+            created_at: cells.instant(15, "created_at")?,
+            updated_at: cells.instant(16, "updated_at")?,
+            revision: state.revision,
+        })
+    }
+}
+
+fn key_status(cells: &Cells<'_>) -> Result<KeyStatus, StoreError> {
+    match cells.get(4, "status")? {
+        "active" => Ok(KeyStatus::Active),
+        "disabled" => Ok(KeyStatus::Disabled),
+        "deleted" => Ok(KeyStatus::Deleted {
+            at: cells.instant(5, "deleted_at")?,
+            was_active: cells.get(6, "was_active")?,
+        }),
+        other => Err(cells.fault("status", format_args!("`{other}` is no status of a key"))),
+    }
+}
+
+fn rate_limit(cells: &Cells<'_>) -> Result<Option<RateLimit>, StoreError> {
+    let Some(number) = cells.get::<Option<i64>>(10, "rate_limit")? else {
+        return Ok(None);
+    };
+    let number = u32::try_from(number).map_err(|fault| cells.fault("rate_limit", fault))?;
+    RateLimit::new(number)
+        .map(Some)
+        .map_err(|fault| cells.fault("rate_limit", fault))
+}
+
+/// A row of [`user_columns`].
+pub(super) struct UserRow<'r>(pub(super) &'r SqliteRow);
+
+impl TryFrom<UserRow<'_>> for User {
+    type Error = StoreError;
+
+    fn try_from(UserRow(row): UserRow<'_>) -> Result<Self, StoreError> {
+        let cells = Cells { table: "users", row };
+        let status = match cells.get(4, "status")? {
+            "active" => UserStatus::Active,
+            "disabled" => UserStatus::Disabled,
+            "deleted" => UserStatus::Deleted {
+                at: cells.instant(5, "deleted_at")?,
+            },
+            other => return Err(cells.fault("status", format_args!("`{other}` is no status of a user"))),
+        };
+        Ok(Self {
+            id: UserId::from_bytes(cells.id(0, "id")?),
+            email: cells.text(1, "email", Email::new)?,
+            name: cells.text(2, "name", Name::new)?,
+            role: cells.text(3, "role", str::parse)?,
+            status,
+            sites: cells.sites(6)?,
+            created_at: cells.instant(7, "created_at")?,
+            revision: cells.revision(8)?,
+        })
+    }
+}
+
+/// A row of [`site_columns`].
+pub(super) struct SiteRow<'r>(pub(super) &'r SqliteRow);
+
+impl TryFrom<SiteRow<'_>> for Site {
+    type Error = StoreError;
+
+    fn try_from(SiteRow(row): SiteRow<'_>) -> Result<Self, StoreError> {
+        let cells = Cells { table: "sites", row };
+        let id: i64 = cells.get(0, "id")?;
+        Ok(Self {
+            id: SiteId(u32::try_from(id).map_err(|fault| cells.fault("id", fault))?),
+            name: cells.text(1, "name", SiteName::new)?,
+            status: match cells.get(2, "status")? {
+                "active" => SiteStatus::Active,
+                "disabled" => SiteStatus::Disabled,
+                other => return Err(cells.fault("status", format_args!("`{other}` is no status of a site"))),
+            },
+            created_at: cells.instant(3, "created_at")?,
+            revision: cells.revision(4)?,
+        })
+    }
+}
+
+/// A row of [`audit_columns`].
+pub(super) struct AuditRow<'r>(pub(super) &'r SqliteRow);
+
+impl TryFrom<AuditRow<'_>> for AuditEvent {
+    type Error = StoreError;
+
+    fn try_from(AuditRow(row): AuditRow<'_>) -> Result<Self, StoreError> {
+        let cells = Cells { table: "audit", row };
+        let actor = match cells.get(2, "actor")? {
+            "operator" => AuditActor::Operator,
+            "system" => AuditActor::System,
+            "user" => AuditActor::User {
+                user: UserId::from_bytes(cells.id(3, "actor_user")?),
+                key: match cells.get::<Option<&[u8]>>(4, "actor_key")? {
+                    None => None,
+                    Some(_) => Some(KeyId::from_bytes(cells.id(4, "actor_key")?)),
+                },
+            },
+            other => return Err(cells.fault("actor", format_args!("`{other}` is no actor"))),
+        };
+        let denied: Option<String> = cells.get(9, "denied")?;
+        Ok(Self {
+            id: AuditId::from_bytes(cells.id(0, "id")?),
+            at: cells.instant(1, "at")?,
+            actor,
+            address: cells.address(5)?,
+            action: cells.get(6, "action")?,
+            target_kind: cells.get(7, "target_kind")?,
+            target_id: cells.get(8, "target_id")?,
+            outcome: denied.map_or(AuditOutcome::Done, AuditOutcome::Denied),
+            before: cells.json(10, "before")?,
+            after: cells.json(11, "after")?,
+        })
+    }
+}
+
+/// A row of `key_id, start, outcome, count` of the table `usage`.
+pub(super) struct UsageRow<'r>(pub(super) &'r SqliteRow);
+
+impl TryFrom<UsageRow<'_>> for UsageBucket {
+    type Error = StoreError;
+
+    fn try_from(UsageRow(row): UsageRow<'_>) -> Result<Self, StoreError> {
+        let cells = Cells { table: "usage", row };
+        let count: i64 = cells.get(3, "count")?;
+        Ok(Self {
+            start: cells.instant(1, "start")?,
+            refused: match cells.get(2, "outcome")? {
+                GRANTED => None,
+                code => Some(Reason::from_code(code).ok_or_else(|| {
+                    cells.fault("outcome", format_args!("`{code}` is no reason of a refusal"))
+                })?),
+            },
+            count: u64::try_from(count).map_err(|fault| cells.fault("count", fault))?,
+        })
+    }
+}
+
+/// A row of `key_id, at, address` of the table `last_used`.
+pub(super) struct LastUsedRow<'r>(pub(super) &'r SqliteRow);
+
+impl TryFrom<LastUsedRow<'_>> for LastUsed {
+    type Error = StoreError;
+
+    fn try_from(LastUsedRow(row): LastUsedRow<'_>) -> Result<Self, StoreError> {
+        let cells = Cells {
+            table: "last_used",
+            row,
+        };
+        Ok(Self {
+            key: KeyId::from_bytes(cells.id(0, "key_id")?),
+            at: cells.instant(1, "at")?,
+            address: cells.address(2)?,
+        })
+    }
+}
+
+/// A site rule as it is stored.
+pub(super) fn site_rule_text(rule: &SiteRule) -> Option<String> {
+    rule.ids().map(|ids| {
+        let ids: serde_json::Value = ids.iter().map(|id| id.0).collect();
+        ids.to_string()
+    })
+}
+
+/// An address rule as it is stored.
+pub(super) fn address_rule_text(rule: &AddressRule) -> Option<String> {
+    rule.nets().map(|nets| {
+        let nets: serde_json::Value = nets.iter().map(ToString::to_string).collect();
+        nets.to_string()
+    })
+}

@@ -1,0 +1,106 @@
+//! Pruning, backups, checks.
+
+use super::create::{create_private, sync};
+use super::fault::{damaged, reading, writing};
+use super::rows::{
+    AuditRow, KeyRow, SiteRow, UserRow, audit_columns, key_columns, site_columns, user_columns,
+};
+use super::write::Write;
+use crate::{AuditEvent, Period, StoreError};
+use futures_util::TryStreamExt;
+use keyward_domain::{Key, Site, Timestamp, User};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row, SqliteConnection};
+use std::path::Path;
+
+/// Days for which counts are kept.
+const KEPT: [(Period, i64); 3] = [(Period::Minute, 2), (Period::Hour, 62), (Period::Day, 800)];
+
+pub(super) async fn prune(write: &mut Write<'_>, now: Timestamp) -> Result<(), StoreError> {
+    for (period, days) in KEPT {
+        sqlx::query("DELETE FROM usage WHERE period = ? AND start < ?")
+            .bind(period.millis())
+            .bind(now.plus_days(-days).millis())
+            .execute(write.connection())
+            .await
+            .map_err(writing)?;
+    }
+    sqlx::query("DELETE FROM idempotency WHERE at < ?")
+        .bind(now.plus_days(-1).millis())
+        .execute(write.connection())
+        .await
+        .map_err(writing)?;
+    sqlx::query("DELETE FROM setup_token WHERE expires_at <= ?")
+        .bind(now.millis())
+        .execute(write.connection())
+        .await
+        .map_err(writing)?;
+    Ok(())
+}
+
+pub(super) async fn backup(connection: &mut SqliteConnection, to: &Path) -> Result<(), StoreError> {
+    let cannot =
+        |fault: &dyn std::fmt::Display| StoreError::NotWritable(format!("{}: {fault}", to.display()));
+    let to = std::path::absolute(to).map_err(|error| cannot(&error))?;
+    let name = to.to_str().ok_or_else(|| cannot(&"the path is not UTF-8"))?;
+    // SQLite fills an empty file, and leaves the mode that it has.
+    create_private(&to).map_err(|error| cannot(&error))?;
+    let done = match sqlx::query("VACUUM INTO ?").bind(name).execute(connection).await {
+        Ok(_) => sync(&to).map_err(|error| cannot(&error)),
+        Err(error) => Err(writing(error)),
+    };
+    if done.is_err() {
+        // What is there is of no use, and would stand in the way of the next try.
+        std::fs::remove_file(&to).ok();
+    }
+    done
+}
+
+pub(super) async fn check(connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    let rows = sqlx::query("PRAGMA integrity_check(10)")
+        .fetch_all(&mut *connection)
+        .await
+        .map_err(reading)?;
+    let mut found = Vec::new();
+    for row in &rows {
+        found.push(row.try_get::<String, usize>(0).map_err(reading)?);
+    }
+    if found != ["ok"] {
+        return Err(damaged(found.join("; ")));
+    }
+    let orphan =
+        sqlx::query("SELECT id FROM keys WHERE NOT EXISTS (SELECT 1 FROM users WHERE users.id = keys.owner)")
+            .fetch_optional(&mut *connection)
+            .await
+            .map_err(reading)?;
+    if orphan.is_some() {
+        return Err(damaged("a key has no owner".to_owned()));
+    }
+    read_all(connection).await
+}
+
+/// Reads every row as the domain value that it must be.
+async fn read_all(connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    type Reads = fn(&SqliteRow) -> Result<(), StoreError>;
+    let tables: [(&'static str, Reads); 4] = [
+        (concat!("SELECT ", user_columns!(), " FROM users"), |row| {
+            User::try_from(UserRow(row)).map(drop)
+        }),
+        (concat!("SELECT ", site_columns!(), " FROM sites"), |row| {
+            Site::try_from(SiteRow(row)).map(drop)
+        }),
+        (concat!("SELECT ", key_columns!(), " FROM keys"), |row| {
+            Key::try_from(KeyRow(row)).map(drop)
+        }),
+        (concat!("SELECT ", audit_columns!(), " FROM audit"), |row| {
+            AuditEvent::try_from(AuditRow(row)).map(drop)
+        }),
+    ];
+    for (sql, read) in tables {
+        let mut rows = sqlx::query(sql).fetch(&mut *connection);
+        while let Some(row) = rows.try_next().await.map_err(reading)? {
+            read(&row)?;
+        }
+    }
+    Ok(())
+}
