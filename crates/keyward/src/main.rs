@@ -1,1 +1,29 @@
-fn main() {}
+//! Keyward: issues, restricts, verifies and revokes the API keys of a REST API.
+
+mod cli;
+mod commands;
+mod config;
+mod demo;
+mod doctor;
+mod exit;
+mod logs;
+mod open;
+mod ops;
+mod output;
+mod serve;
+mod wire;
+
+use clap::Parser;
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    let exit = commands::run(&cli).unwrap_or_else(|failure| {
+        output::Output { json: cli.json }.failure(&failure);
+        failure.exit
+    });
+    ExitCode::from(exit as u8)
+}

@@ -1,0 +1,143 @@
+//! The command line: its words and flags. What they do stands in [`crate::commands`].
+
+mod keys;
+mod manage;
+
+pub(crate) use keys::{KeyCreate, KeyEditArgs, KeyList, KeyTarget, KeyUsage, KeysCommand};
+pub(crate) use manage::{AuditArgs, SitesCommand, UserCreate, UserEditArgs, UserList, UsersCommand};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use std::path::PathBuf;
+
+/// Issues, restricts, verifies and revokes the API keys of a REST API.
+#[derive(Parser, Debug)]
+#[command(name = "keyward", version, after_help = crate::exit::HELP, max_term_width = 100)]
+pub(crate) struct Cli {
+    /// The configuration file.
+    #[arg(long, global = true, env = "KEYWARD_CONFIG", default_value = "keyward.toml", value_name = "FILE")]
+    pub(crate) config: PathBuf,
+    /// Print JSON, for programs. Errors are JSON too, on standard error.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum Command {
+    /// Run Keyward: the gateway, the console and the operator's port.
+    ///
+    /// SIGHUP reads the configuration again; SIGTERM or Ctrl-C lets requests that are under way end, then stops; a second
+    /// one stops at once.
+    Serve(Serve),
+    /// Run a whole example on embedded parts, with a sample API and a key to try.
+    Demo(Demo),
+    /// Write a commented configuration, make the database, and print a one-time set-up token.
+    Init(Init),
+    /// Bring the database's schema up to date.
+    Migrate,
+    /// Look for the usual mistakes, and say what to do about each.
+    Doctor,
+    /// Create, list, show and change keys.
+    ///
+    /// Works on the database itself, as its local operator, also while Keyward runs: a running Keyward follows within a
+    /// second.
+    #[command(subcommand)]
+    Keys(KeysCommand),
+    /// Create, list, show and change users, who own keys.
+    #[command(subcommand)]
+    Users(UsersCommand),
+    /// Create, list and change sites, which keys can be restricted to.
+    #[command(subcommand)]
+    Sites(SitesCommand),
+    /// Show who changed what, newest first.
+    Audit(AuditArgs),
+    /// Import keys that another system made; all of a file or none of it.
+    Import(Import),
+    /// Write all keys as JSON lines, without secrets and fingerprints.
+    Export(Export),
+    /// Write a consistent copy of the database, also while Keyward runs.
+    Backup(Backup),
+    /// Check or print the configuration.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Print a completion script for a shell.
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Serve {
+    /// Refuse to start on an older schema instead of bringing it up to date.
+    #[arg(long)]
+    pub(crate) no_migrate: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Demo {
+    /// Where the demo keeps its database and configuration.
+    #[arg(long, default_value = "keyward-demo", value_name = "FOLDER")]
+    pub(crate) dir: PathBuf,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Init {
+    /// Only make a new set-up token, for an installation that is there already.
+    #[arg(long, conflicts_with = "no_token")]
+    pub(crate) new_token: bool,
+    /// Make no set-up token.
+    #[arg(long)]
+    pub(crate) no_token: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Import {
+    /// The file; `-` reads standard input.
+    pub(crate) file: PathBuf,
+    /// Its form; absent is what its name ends in.
+    #[arg(long)]
+    pub(crate) format: Option<Format>,
+}
+
+#[derive(ValueEnum, Clone, Copy, Debug)]
+pub(crate) enum Format {
+    /// A header line, then a line a key; lists are separated by `;`.
+    Csv,
+    /// A JSON object a line.
+    Jsonl,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Export {
+    /// Where to; absent is standard output. Must not exist yet.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Backup {
+    /// Where to. Must not exist yet.
+    pub(crate) file: PathBuf,
+}
+
+#[derive(Subcommand, Clone, Copy, Debug)]
+pub(crate) enum ConfigCommand {
+    /// Tell everything that is wrong with the configuration.
+    Check,
+    /// Print what is in force: the file, the environment and the defaults together.
+    Print,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,44 @@
+//! `keyward audit`.
+
+use super::Context;
+use crate::cli::AuditArgs;
+use crate::exit::{Exit, Failure};
+use crate::output::table;
+use crate::wire;
+use keyward_engine::{Actor, AuditFilter, Engine};
+
+pub(super) async fn run(context: Context<'_>, engine: &Engine, args: &AuditArgs) -> Result<Exit, Failure> {
+    let filter = AuditFilter {
+        user: args.user.clone(),
+        target_kind: args.target_kind.clone(),
+        target_id: args.target_id.clone(),
+        action: args.action.clone(),
+        since: args.since.clone(),
+        until: args.until.clone(),
+        cursor: args.cursor.clone(),
+        limit: args.limit,
+    };
+    let page = engine.list_audit(&Actor::OPERATOR, &filter).await?;
+    let page: wire::Listed<wire::Audit> = wire::Listed::of(page);
+    context.output.value(&page, |page| {
+        let rows = page.items.iter().map(row);
+        let headers = ["when", "who", "from", "what", "to", "outcome", "before", "after"];
+        super::with_next(table(&headers, rows), page.next.as_deref())
+    })
+}
+
+fn row(event: &wire::Audit) -> Vec<String> {
+    let actor = &event.actor;
+    let who = actor.email.as_deref().or(actor.id.as_deref()).unwrap_or(actor.kind);
+    let state = |value: &Option<serde_json::Value>| value.as_ref().map(ToString::to_string).unwrap_or_default();
+    vec![
+        event.at.clone(),
+        who.to_owned(),
+        event.address.clone().unwrap_or_else(|| "here".into()),
+        event.action.clone(),
+        format!("{} {}", event.target.kind, event.target.id),
+        event.reason.clone().map_or_else(|| event.outcome.to_owned(), |why| format!("{}: {why}", event.outcome)),
+        state(&event.before),
+        state(&event.after),
+    ]
+}

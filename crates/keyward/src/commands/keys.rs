@@ -1,0 +1,182 @@
+//! `keyward keys …`.
+
+use super::{Context, usage};
+use crate::cli::{KeyCreate, KeyEditArgs, KeyList, KeyTarget, KeysCommand};
+use crate::exit::{Exit, Failure};
+use crate::open::Access;
+use crate::output::{print, sheet, table};
+use crate::wire;
+use jiff::{SignedDuration, Span, SpanRelativeTo};
+use keyward_domain::{Revision, Timestamp};
+use keyward_engine::{Actor, Created, Engine, EngineError, KeyDraft, KeyEdit, KeyFilter, KeyView};
+
+const ME: &Actor = &Actor::OPERATOR;
+
+pub(super) fn access(command: &KeysCommand) -> Access {
+    match command {
+        KeysCommand::List(_) | KeysCommand::Show { .. } | KeysCommand::Usage(_) => Access::Read,
+        _ => Access::Write,
+    }
+}
+
+pub(super) async fn run(context: Context<'_>, engine: &Engine, command: &KeysCommand) -> Result<Exit, Failure> {
+    let view = match command {
+        KeysCommand::Create(args) => return create(context, engine, args).await,
+        KeysCommand::List(args) => return list(context, engine, args).await,
+        KeysCommand::Usage(args) => return usage::run(context, engine, args).await,
+        KeysCommand::Show { id } => engine.get_key(ME, id).await?,
+        KeysCommand::Edit(args) => engine.edit_key(ME, &args.target.id, &edit(args)?, seen(&args.target)).await?,
+        KeysCommand::Enable(target) => engine.enable_key(ME, &target.id, seen(target)).await?,
+        KeysCommand::Disable(target) => engine.disable_key(ME, &target.id, seen(target)).await?,
+        KeysCommand::Delete(target) => engine.delete_key(ME, &target.id, seen(target)).await?,
+        KeysCommand::Restore(target) => engine.restore_key(ME, &target.id, seen(target)).await?,
+    };
+    context.output.value(&wire::Key::from(&view), describe)
+}
+
+fn seen(target: &KeyTarget) -> Option<Revision> {
+    target.if_revision.map(Revision)
+}
+
+async fn create(context: Context<'_>, engine: &Engine, args: &KeyCreate) -> Result<Exit, Failure> {
+    let draft = KeyDraft {
+        owner: Some(args.owner.clone()),
+        name: args.name.clone(),
+        description: args.description.clone(),
+        use_case: args.use_case.clone(),
+        expires_at: expiry(args, engine.clock().now())?,
+        sites: listed(&args.sites, args.no_sites),
+        addresses: listed(&args.addresses, args.no_addresses),
+        limit: args.limit,
+    };
+    match engine.create_key(ME, &draft, None).await? {
+        Created::New(issued) => show_secret(context, &issued.view, issued.secret.reveal()),
+        Created::Replay(view) => context.output.value(&wire::Key::from(&view), describe),
+    }
+}
+
+/// The one place of the command line where a secret is printed.
+fn show_secret(context: Context<'_>, view: &KeyView, secret: &str) -> Result<Exit, Failure> {
+    let new = wire::NewKey {
+        key: wire::Key::from(view),
+        secret,
+    };
+    if context.output.json {
+        return context.output.json_line(&new);
+    }
+    print(&format!(
+        "{}\n\n{secret}\n\nThis is the secret. It is displayed ONLY ONCE: store it now, it cannot be shown again.\n\
+         Clients send it in the header X-API-KEY. A running Keyward accepts it within a second.",
+        describe(&new.key)
+    ))
+}
+
+async fn list(context: Context<'_>, engine: &Engine, args: &KeyList) -> Result<Exit, Failure> {
+    let filter = KeyFilter {
+        owner: args.owner.clone(),
+        status: args.status.clone(),
+        site: args.site.clone(),
+        use_case: args.use_case.clone(),
+        text: args.text.clone(),
+        cursor: args.cursor.clone(),
+        limit: args.limit,
+    };
+    let page: wire::Listed<wire::Key> = wire::Listed::of(engine.list_keys(ME, &filter).await?);
+    context.output.value(&page, |page| {
+        let headers = ["id", "name", "owner", "use case", "hint", "status", "sites", "limit", "last used"];
+        let rows = page.items.iter().map(|key| {
+            vec![
+                key.id.clone(),
+                key.name.clone(),
+                key.owner.email.clone(),
+                key.use_case.clone(),
+                key.hint.clone(),
+                key.status.to_owned(),
+                or_all(key.sites.as_deref()),
+                key.limit.map_or_else(|| "none".into(), |limit| limit.to_string()),
+                key.last_used.as_ref().map_or_else(|| "never".into(), |used| used.at.clone()),
+            ]
+        });
+        super::with_next(table(&headers, rows), page.next.as_deref())
+    })
+}
+
+fn edit(args: &KeyEditArgs) -> Result<KeyEdit, Failure> {
+    let edit = KeyEdit {
+        name: args.name.clone(),
+        description: args.description.clone(),
+        sites: changed(&args.sites, args.all_sites, args.no_sites),
+        addresses: changed(&args.addresses, args.all_addresses, args.no_addresses),
+        limit: match (args.limit, args.no_limit) {
+            (_, true) => Some(None),
+            (limit, false) => limit.map(Some),
+        },
+    };
+    let nothing = edit.name.is_none()
+        && edit.description.is_none()
+        && edit.sites.is_none()
+        && edit.addresses.is_none()
+        && edit.limit.is_none();
+    if nothing {
+        let way_out = "nothing to change: give --name, --description, --site, --address, --limit or one of their kind";
+        return Err(Failure::new(Exit::Invalid, way_out));
+    }
+    Ok(edit)
+}
+
+/// A list of a new thing: absent is all, empty is none.
+pub(super) fn listed(given: &[String], none: bool) -> Option<Vec<String>> {
+    if given.is_empty() && !none { None } else { Some(given.to_vec()) }
+}
+
+/// A list of a change: absent stays as it is.
+pub(super) fn changed(given: &[String], all: bool, none: bool) -> Option<Option<Vec<String>>> {
+    if all { Some(None) } else { listed(given, none).map(Some) }
+}
+
+fn expiry(args: &KeyCreate, now: Timestamp) -> Result<Option<String>, Failure> {
+    let Some(text) = &args.expires_in else {
+        return Ok(args.expires_at.clone());
+    };
+    let fault = || EngineError::field("expires_in", format!("`{text}` is no duration: write it as 30d, 12h or 90m"));
+    let span: Span = text.parse().map_err(|_| fault())?;
+    let length = span.to_duration(SpanRelativeTo::days_are_24_hours()).map_err(|_| fault())?;
+    if length <= SignedDuration::ZERO {
+        return Err(fault().into());
+    }
+    let millis = i64::try_from(length.as_millis()).map_err(|_| fault())?;
+    Ok(Some(now.plus_millis(millis).to_string()))
+}
+
+/// A list that may stand for everything or nothing, in a word.
+pub(super) fn or_all(list: Option<&[String]>) -> String {
+    match list {
+        None => "all".into(),
+        Some([]) => "none".into(),
+        Some(list) => list.join(", "),
+    }
+}
+
+fn describe(key: &wire::Key) -> String {
+    let last_used = key.last_used.as_ref().map_or_else(
+        || "never".into(),
+        |used| format!("{} from {}", used.at, used.address.as_deref().unwrap_or("an unknown address")),
+    );
+    sheet(&[
+        ("id", key.id.clone()),
+        ("name", key.name.clone()),
+        ("description", key.description.clone()),
+        ("owner", format!("{} ({})", key.owner.email, key.owner.id)),
+        ("use case", key.use_case.clone()),
+        ("hint", key.hint.clone()),
+        ("status", key.status.to_owned()),
+        ("sites", or_all(key.sites.as_deref())),
+        ("addresses", or_all(key.addresses.as_deref())),
+        ("limit", key.limit.map_or_else(|| "none".into(), |limit| format!("{limit} a minute"))),
+        ("expires", key.expires_at.clone().unwrap_or_else(|| "never".into())),
+        ("created", key.created_at.clone()),
+        ("updated", key.updated_at.clone()),
+        ("last used", last_used),
+        ("revision", key.revision.to_string()),
+    ])
+}

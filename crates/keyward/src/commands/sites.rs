@@ -1,0 +1,60 @@
+//! `keyward sites …`.
+
+use super::Context;
+use crate::cli::SitesCommand;
+use crate::exit::{Exit, Failure};
+use crate::open::Access;
+use crate::output::{sheet, table};
+use crate::wire;
+use keyward_engine::{Actor, Created, Engine, SiteEdit};
+
+const ME: &Actor = &Actor::OPERATOR;
+
+pub(super) fn access(command: &SitesCommand) -> Access {
+    match command {
+        SitesCommand::List => Access::Read,
+        _ => Access::Write,
+    }
+}
+
+pub(super) async fn run(
+    context: Context<'_>,
+    engine: &Engine,
+    command: &SitesCommand,
+) -> Result<Exit, Failure> {
+    let (name, edit) = match command {
+        SitesCommand::List => return list(context, engine).await,
+        SitesCommand::Create { name } => {
+            let (Created::New(site) | Created::Replay(site)) = engine.create_site(ME, name, None).await?;
+            return context.output.value(&wire::Site::from(&site), describe);
+        }
+        SitesCommand::Rename { name, new_name } => (name, SiteEdit { name: Some(new_name.clone()), active: None }),
+        SitesCommand::Disable { name } => (name, SiteEdit { name: None, active: Some(false) }),
+        SitesCommand::Enable { name } => (name, SiteEdit { name: None, active: Some(true) }),
+    };
+    let site = engine.edit_site(ME, name, &edit, None).await?;
+    context.output.value(&wire::Site::from(&site), describe)
+}
+
+async fn list(context: Context<'_>, engine: &Engine) -> Result<Exit, Failure> {
+    let page = wire::Listed {
+        items: engine.list_sites(ME).await?.iter().map(wire::Site::from).collect(),
+        next: None,
+    };
+    context.output.value(&page, |page| {
+        let rows = page
+            .items
+            .iter()
+            .map(|site| vec![site.name.clone(), site.status.to_owned(), site.created_at.clone()]);
+        table(&["name", "status", "created"], rows)
+    })
+}
+
+fn describe(site: &wire::Site) -> String {
+    sheet(&[
+        ("name", site.name.clone()),
+        ("status", site.status.to_owned()),
+        ("created", site.created_at.clone()),
+        ("revision", site.revision.to_string()),
+    ])
+}

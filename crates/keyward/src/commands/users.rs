@@ -1,0 +1,98 @@
+//! `keyward users …`.
+
+use super::Context;
+use super::keys::{changed, listed, or_all};
+use crate::cli::{UserCreate, UserEditArgs, UserList, UsersCommand};
+use crate::exit::{Exit, Failure};
+use crate::open::Access;
+use crate::output::{sheet, table};
+use crate::wire;
+use keyward_engine::{Actor, Created, Engine, UserDraft, UserEdit, UserFilter, UserView};
+
+const ME: &Actor = &Actor::OPERATOR;
+
+pub(super) fn access(command: &UsersCommand) -> Access {
+    match command {
+        UsersCommand::List(_) | UsersCommand::Show { .. } => Access::Read,
+        _ => Access::Write,
+    }
+}
+
+pub(super) async fn run(
+    context: Context<'_>,
+    engine: &Engine,
+    command: &UsersCommand,
+) -> Result<Exit, Failure> {
+    let view = match command {
+        UsersCommand::List(args) => return list(context, engine, args).await,
+        UsersCommand::Create(args) => create(engine, args).await?,
+        UsersCommand::Show { user } => engine.get_user(ME, user).await?,
+        UsersCommand::Edit(args) => engine.edit_user(ME, &args.user, &edit(args)?, None).await?,
+        UsersCommand::Enable { user } => engine.enable_user(ME, user, None).await?,
+        UsersCommand::Disable { user } => engine.disable_user(ME, user, None).await?,
+        UsersCommand::Delete { user } => engine.delete_user(ME, user, None).await?,
+    };
+    context.output.value(&wire::User::from(&view), describe)
+}
+
+async fn create(engine: &Engine, args: &UserCreate) -> Result<UserView, Failure> {
+    let draft = UserDraft {
+        email: args.email.clone(),
+        name: args.name.clone(),
+        role: args.role.clone(),
+        sites: listed(&args.sites, args.no_sites),
+    };
+    match engine.create_user(ME, &draft, None).await? {
+        Created::New(view) | Created::Replay(view) => Ok(view),
+    }
+}
+
+fn edit(args: &UserEditArgs) -> Result<UserEdit, Failure> {
+    let edit = UserEdit {
+        name: args.name.clone(),
+        role: args.role.clone(),
+        sites: changed(&args.sites, args.all_sites, args.no_sites),
+    };
+    if edit.name.is_none() && edit.role.is_none() && edit.sites.is_none() {
+        let way_out = "nothing to change: give --name, --role, --site, --all-sites or --no-sites";
+        return Err(Failure::new(Exit::Invalid, way_out));
+    }
+    Ok(edit)
+}
+
+async fn list(context: Context<'_>, engine: &Engine, args: &UserList) -> Result<Exit, Failure> {
+    let filter = UserFilter {
+        with_deleted: args.deleted,
+        text: args.text.clone(),
+        cursor: args.cursor.clone(),
+        limit: args.limit,
+    };
+    let page: wire::Listed<wire::User> = wire::Listed::of(engine.list_users(ME, &filter).await?);
+    context.output.value(&page, |page| {
+        let rows = page.items.iter().map(|user| {
+            vec![
+                user.id.clone(),
+                user.email.clone(),
+                user.name.clone(),
+                user.role.to_owned(),
+                user.status.to_owned(),
+                or_all(user.sites.as_deref()),
+            ]
+        });
+        let rows = table(&["id", "e-mail", "name", "role", "status", "sites"], rows);
+        super::with_next(rows, page.next.as_deref())
+    })
+}
+
+fn describe(user: &wire::User) -> String {
+    sheet(&[
+        ("id", user.id.clone()),
+        ("e-mail", user.email.clone()),
+        ("name", user.name.clone()),
+        ("role", user.role.to_owned()),
+        ("status", user.status.to_owned()),
+        ("sites", or_all(user.sites.as_deref())),
+        ("created", user.created_at.clone()),
+        ("revision", user.revision.to_string()),
+    ])
+}

@@ -1,0 +1,17 @@
+//! The configuration: one TOML file, overridden by `KEYWARD__SECTION__KEY` environment variables.
+//!
+//! [`schema`] is its form, [`check`] turns it into the settings of the other crates and collects every fault, [`diff`]
+//! tells what a reload may change. Who adds a setting adds a field to the schema, its check, and a line to the template.
+
+pub(crate) mod check;
+pub(crate) mod diff;
+mod fault;
+mod gateway;
+pub(crate) mod load;
+pub(crate) mod schema;
+pub(crate) mod template;
+mod values;
+
+pub(crate) use check::Checked;
+pub(crate) use fault::{ConfigFault, ConfigFaults};
+pub(crate) use load::{Loaded, load};

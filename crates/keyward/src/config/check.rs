@@ -1,0 +1,212 @@
+//! Turns a configuration into the settings of the other crates, and names every fault on the way.
+
+use super::schema::{Tls, UseCase};
+use super::values::Checker;
+use super::{ConfigFaults, Loaded, gateway};
+use crate::logs;
+use keyward_domain::{Prefix, RoutePattern, SecretFormat, Template, UseCaseCatalogue, UseCaseName};
+use keyward_engine::OnStale;
+use keyward_listener::TlsFiles;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The title of the one use case that is there without configuration.
+const DEFAULT_TITLE: &str = "Call the REST API";
+
+/// A configuration that is right, in the terms of those who are told it.
+#[derive(Clone, Debug)]
+pub(crate) struct Checked {
+    /// The database file.
+    pub(crate) database: PathBuf,
+    pub(crate) engine: keyward_engine::Settings,
+    pub(crate) gateway: keyward_gateway::Settings,
+    pub(crate) rules: keyward_gateway::Rules,
+    pub(crate) console: keyward_console::Settings,
+    pub(crate) ops: SocketAddr,
+    pub(crate) log: logs::Settings,
+    /// How long requests that are under way may take to end after SIGTERM.
+    pub(crate) drain: Duration,
+}
+
+impl Loaded {
+    /// Checks every value.
+    ///
+    /// # Errors
+    /// All faults at once.
+    pub(crate) fn check(&self) -> Result<Checked, ConfigFaults> {
+        let mut checker = Checker::new(self);
+        let checked = read(&mut checker);
+        checker.finish()?;
+        checked.ok_or_else(|| ConfigFaults::of_file(&self.file, "cannot be read as a configuration"))
+    }
+
+    /// The same for `serve`, which needs an upstream.
+    pub(crate) fn check_for_serve(&self) -> Result<Checked, ConfigFaults> {
+        let mut checker = Checker::new(self);
+        let checked = read(&mut checker);
+        if self.config.gateway.upstreams.is_empty() {
+            checker.fault(
+                "gateway.upstreams",
+                "there is none: add [[gateway.upstreams]] with name = \"default\" and the url of your API",
+            );
+        }
+        checker.finish()?;
+        checked.ok_or_else(|| ConfigFaults::of_file(&self.file, "cannot be read as a configuration"))
+    }
+}
+
+/// Reads everything before it gives up, so that one run tells all faults.
+fn read(checker: &mut Checker<'_>) -> Option<Checked> {
+    let config = &checker.loaded.config;
+    let database = database(checker, &config.database.url);
+    let engine = engine(checker);
+    let log = log(checker);
+    let access_log = config.log.access;
+    let gateway = gateway::settings(checker, access_log);
+    let rules = gateway::rules(checker);
+    let console_listen = checker.address("console.listen", &config.console.listen);
+    let console_tls = tls(checker, "console.tls", config.console.tls.as_ref());
+    let ops = checker.address("ops.listen", &config.ops.listen);
+    let drain = checker.duration("gateway.timeouts.drain", &config.gateway.timeouts.drain);
+    one_port_each(checker, gateway.as_ref().map(|g| g.listen), console_listen, ops);
+    Some(Checked {
+        database: database?,
+        engine: engine?,
+        gateway: gateway?,
+        rules: rules?,
+        console: keyward_console::Settings {
+            listen: console_listen?,
+            tls: console_tls,
+            access_log,
+        },
+        ops: ops?,
+        log: log?,
+        drain,
+    })
+}
+
+fn database(checker: &mut Checker<'_>, url: &str) -> Option<PathBuf> {
+    match url.strip_prefix("sqlite:").filter(|path| !path.is_empty()) {
+        Some(path) if !path.contains('?') => Some(checker.path("database.url", path)),
+        _ => {
+            checker.fault(
+                "database.url",
+                format!("`{url}` is no database: write it as sqlite:keyward.db, without options"),
+            );
+            None
+        }
+    }
+}
+
+fn engine(checker: &mut Checker<'_>) -> Option<keyward_engine::Settings> {
+    let config = &checker.loaded.config;
+    let prefix = checker.take("keys.prefix", Prefix::new(&config.keys.prefix));
+    let retired: Vec<Option<Prefix>> = (0..)
+        .zip(&config.keys.retired_prefixes)
+        .map(|(n, text): (usize, _)| checker.take(&format!("keys.retired_prefixes[{n}]"), Prefix::new(text)))
+        .collect();
+    let catalogue = catalogue(checker, config.use_cases.as_deref());
+    let words = [("serve", OnStale::Serve), ("refuse", OnStale::Refuse)];
+    let on_stale = checker.word("gateway.on_stale", &config.gateway.on_stale, &words);
+    let max_staleness = checker.duration("gateway.max_staleness", &config.gateway.max_staleness);
+    let retired: Option<Vec<Prefix>> = retired.into_iter().collect();
+    Some(keyward_engine::Settings {
+        format: SecretFormat::new(prefix?, retired?),
+        catalogue: catalogue?,
+        max_staleness,
+        on_stale: on_stale?,
+    })
+}
+
+fn catalogue(checker: &mut Checker<'_>, configured: Option<&[UseCase]>) -> Option<UseCaseCatalogue> {
+    let default = [UseCase {
+        name: "rest-api".into(),
+        title: Some(DEFAULT_TITLE.into()),
+        routes: None,
+    }];
+    let entries = configured.unwrap_or(&default);
+    let mut use_cases = Vec::with_capacity(entries.len());
+    for (n, entry) in entries.iter().enumerate() {
+        use_cases.extend(use_case(checker, &format!("use_cases[{n}]"), entry));
+    }
+    if use_cases.is_empty() && entries.is_empty() {
+        checker.fault("use_cases", "is empty: name at least one use case, or leave it out");
+    }
+    checker.take("use_cases", UseCaseCatalogue::new(use_cases))
+}
+
+fn use_case(checker: &mut Checker<'_>, key: &str, entry: &UseCase) -> Option<keyward_domain::UseCase> {
+    let name = checker.take(&format!("{key}.name"), UseCaseName::new(&entry.name));
+    let routes = entry.routes.as_ref().map(|routes| {
+        (0..)
+            .zip(routes)
+            .map(|(n, route): (usize, _)| {
+                let place = format!("{key}.routes[{n}]");
+                methods(checker, &format!("{place}.methods"), &route.methods);
+                let path = checker.take(&format!("{place}.path"), Template::parse(&route.path));
+                path.map(|path| RoutePattern {
+                    methods: route.methods.clone(),
+                    path,
+                })
+            })
+            .collect::<Vec<_>>()
+    });
+    let routes = match routes {
+        None => None,
+        Some(read) => Some(read.into_iter().collect::<Option<Vec<_>>>()?),
+    };
+    Some(keyward_domain::UseCase {
+        title: entry.title.clone().unwrap_or_else(|| entry.name.clone()),
+        name: name?,
+        routes,
+    })
+}
+
+/// Methods are compared exactly, so a lower-case one would never match.
+pub(super) fn methods(checker: &mut Checker<'_>, key: &str, list: &[String]) {
+    for (n, method) in list.iter().enumerate() {
+        let fits = http::Method::from_bytes(method.as_bytes()).is_ok();
+        if !fits || method.bytes().any(|b| b.is_ascii_lowercase()) {
+            checker.fault(
+                &format!("{key}[{n}]"),
+                format!("`{method}` is no HTTP method in capital letters, such as GET"),
+            );
+        }
+    }
+}
+
+pub(super) fn tls(checker: &mut Checker<'_>, key: &str, tls: Option<&Tls>) -> Option<TlsFiles> {
+    tls.map(|tls| TlsFiles {
+        certificate: checker.path(&format!("{key}.certificate"), &tls.certificate),
+        key: checker.path(&format!("{key}.key"), &tls.key),
+    })
+}
+
+fn log(checker: &mut Checker<'_>) -> Option<logs::Settings> {
+    let log = &checker.loaded.config.log;
+    let formats = [("human", logs::Form::Human), ("json", logs::Form::Json)];
+    let format = checker.word("log.format", &log.format, &formats);
+    let level = checker.word("log.level", &log.level, &logs::LEVELS);
+    Some(logs::Settings {
+        form: format?,
+        level: level?,
+    })
+}
+
+fn one_port_each(
+    checker: &mut Checker<'_>,
+    gateway: Option<SocketAddr>,
+    console: Option<SocketAddr>,
+    ops: Option<SocketAddr>,
+) {
+    let planes = [("gateway.listen", gateway), ("console.listen", console), ("ops.listen", ops)];
+    for (n, (key, address)) in planes.iter().enumerate() {
+        let same = planes[..n].iter().find(|(_, other)| address.is_some() && other == address);
+        if let (Some((other, _)), Some(address)) = (same, address)
+            && address.port() != 0
+        {
+            checker.fault(key, format!("{address} is the address of {other} too: each plane needs its own"));
+        }
+    }
+}

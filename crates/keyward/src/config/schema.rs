@@ -1,0 +1,287 @@
+//! The form of the configuration file. Texts with a form of their own (addresses, durations, templates) are kept as
+//! texts here and read by the checks, so that all their faults are told at once.
+
+use serde::{Deserialize, Serialize};
+
+/// The whole file.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Config {
+    pub(crate) database: Database,
+    pub(crate) keys: Keys,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) use_cases: Option<Vec<UseCase>>,
+    pub(crate) gateway: Gateway,
+    pub(crate) console: Console,
+    pub(crate) ops: Ops,
+    pub(crate) log: Log,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Database {
+    pub(crate) url: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Keys {
+    pub(crate) prefix: String,
+    pub(crate) retired_prefixes: Vec<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct UseCase {
+    pub(crate) name: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) title: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) routes: Option<Vec<UseCaseRoute>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct UseCaseRoute {
+    #[serde(default)]
+    pub(crate) methods: Vec<String>,
+    pub(crate) path: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Gateway {
+    pub(crate) listen: String,
+    pub(crate) workers: usize,
+    pub(crate) realm: String,
+    pub(crate) trusted_proxies: Vec<String>,
+    pub(crate) public_paths: Vec<String>,
+    pub(crate) forward_key: bool,
+    pub(crate) max_connections: usize,
+    pub(crate) ietf_rate_limit_headers: bool,
+    pub(crate) on_stale: String,
+    pub(crate) max_staleness: String,
+    pub(crate) timeouts: Timeouts,
+    pub(crate) limits: Limits,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) tls: Option<Tls>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) cors: Option<Cors>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) swagger: Option<Swagger>,
+    pub(crate) upstreams: Vec<Upstream>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) routes: Option<Vec<Route>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Timeouts {
+    pub(crate) request_head: String,
+    pub(crate) idle: String,
+    pub(crate) body_stall: String,
+    pub(crate) write_stall: String,
+    pub(crate) upstream_connect: String,
+    pub(crate) upstream_response: String,
+    pub(crate) upstream_body_stall: String,
+    pub(crate) drain: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Limits {
+    pub(crate) head_bytes: usize,
+    pub(crate) headers: usize,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Tls {
+    pub(crate) certificate: String,
+    pub(crate) key: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Cors {
+    pub(crate) origins: Vec<String>,
+    pub(crate) methods: Vec<String>,
+    pub(crate) headers: Vec<String>,
+    pub(crate) max_age: String,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Swagger {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) file: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) upstream_path: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Upstream {
+    pub(crate) name: String,
+    pub(crate) url: String,
+    #[serde(default = "http1")]
+    pub(crate) protocol: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Route {
+    pub(crate) path: String,
+    #[serde(default = "default_name")]
+    pub(crate) upstream: String,
+    #[serde(default)]
+    pub(crate) encoded_slashes: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) site: Option<Site>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Site {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) header: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) host_label: Option<usize>,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Console {
+    pub(crate) listen: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) tls: Option<Tls>,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Ops {
+    pub(crate) listen: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Log {
+    pub(crate) format: String,
+    pub(crate) level: String,
+    pub(crate) access: bool,
+}
+
+fn http1() -> String {
+    "http1".into()
+}
+
+fn default_name() -> String {
+    "default".into()
+}
+
+fn texts(list: &[&str]) -> Vec<String> {
+    list.iter().map(|text| (*text).to_owned()).collect()
+}
+
+impl Default for Database {
+    fn default() -> Self {
+        Self {
+            url: "sqlite:keyward.db".into(),
+        }
+    }
+}
+
+impl Default for Keys {
+    fn default() -> Self {
+        Self {
+            prefix: "kw".into(),
+            retired_prefixes: Vec::new(),
+        }
+    }
+}
+
+impl Default for Gateway {
+    fn default() -> Self {
+        Self {
+            listen: "127.0.0.1:8080".into(),
+            workers: 0,
+            realm: "api".into(),
+            trusted_proxies: Vec::new(),
+            public_paths: texts(&["/swagger"]),
+            forward_key: false,
+            max_connections: 10_000,
+            ietf_rate_limit_headers: false,
+            on_stale: "serve".into(),
+            max_staleness: "30s".into(),
+            timeouts: Timeouts::default(),
+            limits: Limits::default(),
+            tls: None,
+            cors: None,
+            swagger: None,
+            upstreams: Vec::new(),
+            routes: None,
+        }
+    }
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            request_head: "10s".into(),
+            idle: "75s".into(),
+            body_stall: "20s".into(),
+            write_stall: "30s".into(),
+            upstream_connect: "5s".into(),
+            upstream_response: "60s".into(),
+            upstream_body_stall: "60s".into(),
+            drain: "30s".into(),
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            head_bytes: 32_768,
+            headers: 100,
+        }
+    }
+}
+
+impl Default for Cors {
+    fn default() -> Self {
+        Self {
+            origins: Vec::new(),
+            methods: texts(&["GET", "POST", "PUT", "PATCH", "DELETE"]),
+            headers: texts(&["content-type"]),
+            max_age: "10m".into(),
+        }
+    }
+}
+
+impl Default for Console {
+    fn default() -> Self {
+        Self {
+            listen: "127.0.0.1:8081".into(),
+            tls: None,
+        }
+    }
+}
+
+impl Default for Ops {
+    fn default() -> Self {
+        Self {
+            listen: "127.0.0.1:9090".into(),
+        }
+    }
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self {
+            format: "human".into(),
+            level: "info".into(),
+            access: true,
+        }
+    }
+}

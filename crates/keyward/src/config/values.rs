@@ -1,0 +1,103 @@
+//! The small texts of a configuration, read one by one; faults are collected, not thrown.
+
+use super::{ConfigFault, ConfigFaults, Loaded};
+use jiff::SignedDuration;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Collects the faults of one configuration.
+pub(crate) struct Checker<'a> {
+    pub(crate) loaded: &'a Loaded,
+    faults: Vec<ConfigFault>,
+}
+
+impl<'a> Checker<'a> {
+    pub(crate) fn new(loaded: &'a Loaded) -> Self {
+        Self {
+            loaded,
+            faults: Vec::new(),
+        }
+    }
+
+    /// Notes a fault.
+    pub(crate) fn fault(&mut self, key: &str, message: impl Into<String>) {
+        self.faults.push(ConfigFault {
+            key: key.to_owned(),
+            variable: self.loaded.variable(key),
+            message: message.into(),
+        });
+    }
+
+    /// Takes a value, or notes why there is none.
+    pub(crate) fn take<T, E: std::fmt::Display>(&mut self, key: &str, read: Result<T, E>) -> Option<T> {
+        match read {
+            Ok(value) => Some(value),
+            Err(fault) => {
+                self.fault(key, fault.to_string());
+                None
+            }
+        }
+    }
+
+    /// A socket address.
+    pub(crate) fn address(&mut self, key: &str, text: &str) -> Option<SocketAddr> {
+        let read = text.parse::<SocketAddr>().map_err(|_| {
+            format!("`{text}` is no address and port: write it as 127.0.0.1:8080 or [::1]:8080")
+        });
+        self.take(key, read)
+    }
+
+    /// A duration above zero, at most a day.
+    pub(crate) fn duration(&mut self, key: &str, text: &str) -> Duration {
+        self.take(key, read_duration(text)).unwrap_or(Duration::from_secs(1))
+    }
+
+    /// A path, from the folder of the file.
+    pub(crate) fn path(&mut self, key: &str, text: &str) -> PathBuf {
+        if text.is_empty() {
+            self.fault(key, "must not be empty: name a file");
+        }
+        self.loaded.folder().join(text)
+    }
+
+    /// One word of a few.
+    pub(crate) fn word<T: Copy>(&mut self, key: &str, text: &str, words: &[(&str, T)]) -> Option<T> {
+        let found = words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
+        if found.is_none() {
+            let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+            self.fault(key, format!("`{text}` is none of: {}", known.join(", ")));
+        }
+        found
+    }
+
+    /// A number within bounds.
+    pub(crate) fn within(&mut self, key: &str, number: usize, least: usize, most: usize) {
+        if !(least..=most).contains(&number) {
+            self.fault(key, format!("must be {least} to {most}, is {number}"));
+        }
+    }
+
+    /// The faults, when there are any.
+    pub(crate) fn finish(self) -> Result<(), ConfigFaults> {
+        if self.faults.is_empty() {
+            return Ok(());
+        }
+        Err(ConfigFaults {
+            file: self.loaded.file.clone(),
+            faults: self.faults,
+        })
+    }
+}
+
+fn read_duration(text: &str) -> Result<Duration, String> {
+    let way_out = "write it as 500ms, 10s, 2m or 1h";
+    let read: SignedDuration = text
+        .parse()
+        .map_err(|_| format!("`{text}` is no duration: {way_out}"))?;
+    let length = Duration::try_from(read).map_err(|_| format!("`{text}` is negative: {way_out}"))?;
+    if length.is_zero() || length > Duration::from_secs(86_400) {
+        return Err(format!("`{text}` must be more than nothing and at most 24h"));
+    }
+    Ok(length)
+}

@@ -1,0 +1,149 @@
+//! The operator's port: is it alive, is it ready, and its numbers. No secret, no version.
+
+mod metrics;
+
+use crate::exit::Failure;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+use axum::routing::get;
+use axum::{Json, Router};
+use keyward_engine::Engine;
+use metrics::EngineNumbers;
+use prometheus::{Encoder, TextEncoder};
+use serde_json::json;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+/// How long a request of the operator may take to end at a stop.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The running port.
+pub(crate) struct Ops {
+    address: SocketAddr,
+    draining: Arc<AtomicBool>,
+    stop: watch::Sender<bool>,
+    task: JoinHandle<()>,
+}
+
+#[derive(Clone)]
+struct Probe {
+    engine: Arc<Engine>,
+    registry: prometheus::Registry,
+    draining: Arc<AtomicBool>,
+}
+
+impl Ops {
+    /// Binds the port and answers on it.
+    pub(crate) fn start(
+        engine: &Arc<Engine>,
+        listen: SocketAddr,
+        registry: prometheus::Registry,
+    ) -> Result<Self, Failure> {
+        let taken = |error: std::io::Error| {
+            Failure::failed(format!(
+                "ops.listen: cannot listen on {listen}: {error}; choose another address, or end what listens there"
+            ))
+        };
+        let listener = keyward_listener::bind(listen).and_then(TcpListener::from_std).map_err(taken)?;
+        let address = listener.local_addr().map_err(taken)?;
+        registry
+            .register(Box::new(EngineNumbers::new(Arc::clone(engine))?))
+            .map_err(|error| Failure::failed(format!("metrics: {error}")))?;
+        let draining = Arc::new(AtomicBool::new(false));
+        let probe = Probe {
+            engine: Arc::clone(engine),
+            registry,
+            draining: Arc::clone(&draining),
+        };
+        let (stop, mut stopped) = watch::channel(false);
+        let task = tokio::spawn(async move {
+            let until = async move {
+                // An error means that the sender is gone, which is a stop too.
+                let _ = stopped.wait_for(|stopped| *stopped).await;
+            };
+            if let Err(error) = axum::serve(Port(listener), router(probe)).with_graceful_shutdown(until).await {
+                tracing::error!(%error, "the operator's port has ended");
+            }
+        });
+        Ok(Self {
+            address,
+            draining,
+            stop,
+            task,
+        })
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// From here on `/readyz` says 503, so that no new requests are sent here.
+    pub(crate) fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Ends it.
+    pub(crate) async fn stop(self) {
+        // Nobody listening means that it has ended already.
+        let _ = self.stop.send(true);
+        let _ = tokio::time::timeout(PATIENCE, self.task).await;
+    }
+}
+
+fn router(probe: Probe) -> Router {
+    Router::new()
+        .route("/healthz", get(async || "ok"))
+        .route("/readyz", get(get_readyz))
+        .route("/metrics", get(get_metrics))
+        .with_state(probe)
+}
+
+async fn get_readyz(State(probe): State<Probe>) -> impl IntoResponse {
+    let status = probe.engine.status();
+    let draining = probe.draining.load(Ordering::Relaxed);
+    let ready = status.loaded && !status.stale && !draining;
+    let code = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let body = Json(json!({
+        "ready": ready,
+        "checks": { "replica": status.loaded, "fresh": status.loaded && !status.stale, "draining": draining },
+        "revision": status.revision.0,
+        "age_ms": u64::try_from(status.age.as_millis()).unwrap_or(u64::MAX),
+    }));
+    (code, [(header::CACHE_CONTROL, "no-store")], body)
+}
+
+async fn get_metrics(State(probe): State<Probe>) -> impl IntoResponse {
+    let encoder = TextEncoder::new();
+    let mut text = Vec::new();
+    match encoder.encode(&probe.registry.gather(), &mut text) {
+        Ok(()) => (StatusCode::OK, [(header::CONTENT_TYPE, encoder.format_type().to_owned())], text),
+        Err(error) => {
+            tracing::error!(%error, "metrics cannot be written");
+            let plain = [(header::CONTENT_TYPE, "text/plain".to_owned())];
+            (StatusCode::INTERNAL_SERVER_ERROR, plain, b"metrics cannot be written".to_vec())
+        }
+    }
+}
+
+/// Accepts as every plane does.
+struct Port(TcpListener);
+
+impl axum::serve::Listener for Port {
+    type Io = TcpStream;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (TcpStream, SocketAddr) {
+        keyward_listener::accept(&self.0).await
+    }
+
+    fn local_addr(&self) -> std::io::Result<SocketAddr> {
+        self.0.local_addr()
+    }
+}

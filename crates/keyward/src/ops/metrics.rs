@@ -1,0 +1,123 @@
+//! The engine's numbers for Prometheus, read when they are asked for. Labels are of fixed sets: reasons, the limiter's
+//! mode. Who adds a number adds a field, its description, and its value in `collect`.
+
+use crate::exit::Failure;
+use keyward_engine::{Engine, EngineStatus};
+use prometheus::core::{Collector, Desc};
+use prometheus::proto::MetricFamily;
+use prometheus::{Gauge, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// All of them.
+pub(super) struct EngineNumbers {
+    engine: Arc<Engine>,
+    /// One scrape at a time: counters are set back and raised to the engine's count.
+    scrape: Mutex<()>,
+    decisions: IntCounterVec,
+    revision: IntGauge,
+    age: Gauge,
+    stale: IntGauge,
+    keys: IntGauge,
+    limiter: IntGaugeVec,
+    usage_pending: IntGauge,
+    usage_lost: IntCounter,
+    resident: IntGauge,
+    open_files: IntGauge,
+    start_time: IntGauge,
+}
+
+impl EngineNumbers {
+    /// The numbers of an engine, and of the process that it runs in.
+    pub(super) fn new(engine: Arc<Engine>) -> Result<Self, Failure> {
+        let start_time = IntGauge::new(
+            "process_start_time_seconds",
+            "Start time of the process since the Unix epoch, in seconds.",
+        );
+        let made = Self::build(engine).map_err(|error| Failure::failed(format!("metrics: {error}")))?;
+        let start_time = start_time.map_err(|error| Failure::failed(format!("metrics: {error}")))?;
+        start_time.set(made.engine.clock().now().seconds());
+        Ok(Self { start_time, ..made })
+    }
+
+    fn build(engine: Arc<Engine>) -> Result<Self, prometheus::Error> {
+        let limiter = Opts::new("keyward_limiter_mode", "How requests are counted: 1 at the mode in force.");
+        let decisions = Opts::new("keyward_decisions_total", "Decisions since the start, by outcome.");
+        Ok(Self {
+            engine,
+            scrape: Mutex::new(()),
+            decisions: IntCounterVec::new(decisions, &["outcome"])?,
+            revision: IntGauge::new("keyward_replica_revision", "Revision of the replica.")?,
+            age: Gauge::new("keyward_replica_age_seconds", "Time since the store confirmed the replica.")?,
+            stale: IntGauge::new("keyward_stale", "1 when the replica is older than allowed.")?,
+            keys: IntGauge::new("keyward_keys", "Keys in memory.")?,
+            limiter: IntGaugeVec::new(limiter, &["mode"])?,
+            usage_pending: IntGauge::new("keyward_usage_pending", "Usage counts that wait to be stored.")?,
+            usage_lost: IntCounter::new("keyward_usage_lost_total", "Requests whose usage was dropped.")?,
+            resident: IntGauge::new("process_resident_memory_bytes", "Resident memory, in bytes.")?,
+            open_files: IntGauge::new("process_open_fds", "Open file descriptors.")?,
+            start_time: IntGauge::new("process_start_time_seconds", "Start of the process, Unix seconds.")?,
+        })
+    }
+
+    fn all(&self) -> [&dyn Collector; 11] {
+        [
+            &self.decisions,
+            &self.revision,
+            &self.age,
+            &self.stale,
+            &self.keys,
+            &self.limiter,
+            &self.usage_pending,
+            &self.usage_lost,
+            &self.resident,
+            &self.open_files,
+            &self.start_time,
+        ]
+    }
+
+    fn read(&self, status: &EngineStatus) {
+        let outcomes = status.denied.iter().map(|(reason, count)| (reason.code(), *count));
+        for (outcome, count) in outcomes.chain([("granted", status.granted)]) {
+            let counter = self.decisions.with_label_values(&[outcome]);
+            counter.reset();
+            counter.inc_by(count);
+        }
+        self.revision.set(gauge(status.revision.0));
+        self.age.set(status.age.as_secs_f64());
+        self.stale.set(i64::from(status.stale));
+        self.keys.set(gauge(status.keys));
+        self.limiter.with_label_values(&["memory"]).set(1);
+        self.usage_pending.set(gauge(status.usage_pending));
+        self.usage_lost.reset();
+        self.usage_lost.inc_by(status.usage_lost);
+        self.resident.set(resident_bytes().unwrap_or(0));
+        self.open_files.set(open_files().unwrap_or(0));
+    }
+}
+
+impl Collector for EngineNumbers {
+    fn desc(&self) -> Vec<&Desc> {
+        self.all().into_iter().flat_map(Collector::desc).collect()
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        let _one_at_a_time = self.scrape.lock().unwrap_or_else(PoisonError::into_inner);
+        self.read(&self.engine.status());
+        self.all().into_iter().flat_map(Collector::collect).collect()
+    }
+}
+
+fn gauge<T: TryInto<i64>>(number: T) -> i64 {
+    number.try_into().unwrap_or(i64::MAX)
+}
+
+fn resident_bytes() -> Option<i64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kib: i64 = line.trim().strip_suffix(" kB")?.trim().parse().ok()?;
+    Some(kib * 1024)
+}
+
+fn open_files() -> Option<i64> {
+    i64::try_from(std::fs::read_dir("/proc/self/fd").ok()?.count()).ok()
+}

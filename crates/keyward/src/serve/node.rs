@@ -1,0 +1,88 @@
+//! A running Keyward: its parts, in the order in which they start and end.
+
+use crate::config::Checked;
+use crate::exit::Failure;
+use crate::open::{self, Access};
+use crate::ops::Ops;
+use keyward_console::Console;
+use keyward_domain::Role;
+use keyward_engine::{Actor, Background, Engine, UserFilter};
+use keyward_gateway::Gateway;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Everything that runs.
+pub(crate) struct Node {
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) gateway: Gateway,
+    pub(crate) console: Console,
+    pub(crate) ops: Ops,
+    background: Background,
+}
+
+impl Node {
+    /// Opens the database and starts every plane. The operator's port answers first, so that a long start can be seen.
+    pub(crate) async fn start(checked: &Checked, access: Access) -> Result<Self, Failure> {
+        let engine = Arc::new(open::engine(checked, access).await?);
+        let registry = prometheus::Registry::new();
+        let ops = Ops::start(&engine, checked.ops, registry.clone())?;
+        engine.load().await?;
+        let console = Console::start(&engine, checked.console.clone())
+            .await
+            .map_err(|fault| Failure::failed(fault.to_string()))?;
+        let gateway = Gateway::start(&engine, checked.gateway.clone(), checked.rules.clone(), &registry)
+            .map_err(|fault| Failure::failed(fault.to_string()))?;
+        let background = Background::start(&engine);
+        tracing::info!(
+            gateway = %gateway.address(), console = %console.address(), ops = %ops.address(),
+            database = %checked.database.display(), keys = engine.status().keys, "ready"
+        );
+        Ok(Self {
+            engine,
+            gateway,
+            console,
+            ops,
+            background,
+        })
+    }
+
+    /// Whether anybody can manage this installation over HTTP.
+    pub(crate) async fn has_administrator(&self) -> Result<bool, Failure> {
+        let mut filter = UserFilter {
+            limit: Some(200),
+            ..UserFilter::default()
+        };
+        loop {
+            let page = self.engine.list_users(&Actor::OPERATOR, &filter).await?;
+            if page.items.iter().any(|view| view.user.role == Role::Admin && view.user.is_valid()) {
+                return Ok(true);
+            }
+            match page.next {
+                Some(next) => filter.cursor = Some(next),
+                None => return Ok(false),
+            }
+        }
+    }
+
+    /// Says that it is going, lets requests that are under way end, stores what is left to store.
+    pub(crate) async fn stop(self, within: Duration) {
+        self.ops.drain();
+        tracing::info!("draining");
+        tokio::join!(self.gateway.drain(within), self.console.drain(within));
+        self.background.stop().await;
+        self.engine.store().close().await;
+        self.ops.stop().await;
+        tracing::info!("stopped");
+    }
+}
+
+/// The address under which this machine itself reaches a port: one that listens everywhere is reached on loopback.
+pub(crate) fn reachable(listen: SocketAddr) -> SocketAddr {
+    let ip = match listen.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ip => ip,
+    };
+    SocketAddr::new(ip, listen.port())
+}

@@ -1,0 +1,35 @@
+//! SIGHUP: the file is read again. Either all of it is taken, or none, and then the log says why.
+
+use crate::config::{self, Loaded, diff};
+use keyward_gateway::Gateway;
+
+const KEPT: &str = "configuration not reloaded: the one before stays in force";
+
+pub(super) fn reload(current: &mut Loaded, gateway: &Gateway) {
+    let read = config::load(&current.file).and_then(|new| {
+        let checked = new.check_for_serve()?;
+        Ok((new, checked))
+    });
+    let (new, checked) = match read {
+        Ok(read) => read,
+        Err(faults) => {
+            for fault in faults.lines() {
+                tracing::error!(fault, "{KEPT}");
+            }
+            return;
+        }
+    };
+    let restart = diff::needing_restart(&current.config, &new.config);
+    if !restart.is_empty() {
+        let settings = restart.join(", ");
+        tracing::error!(settings, "{KEPT}; these settings change only with a restart");
+        return;
+    }
+    if let Err(fault) = gateway.reload(checked.rules) {
+        tracing::error!(%fault, "{KEPT}");
+        return;
+    }
+    let changed = diff::differing(&current.config, &new.config).join(", ");
+    tracing::info!(changed, "configuration reloaded");
+    *current = new;
+}
