@@ -95,7 +95,7 @@ fn find_end(buffer: &[u8], searched: &mut usize) -> Result<Option<usize>, Fault>
 }
 
 fn too_large(buffer: &[u8]) -> Fault {
-    let in_request_line = memchr(b'\n', buffer).is_none_or(|end| end > MOST_TARGET_BYTES);
+    let in_request_line = memchr(b'\n', buffer).is_none_or(|end| end > buffer.len() / 2);
     let has_method = memchr(b' ', &buffer[..buffer.len().min(MOST_METHOD_BYTES + 1)]).is_some();
     if in_request_line && has_method {
         Fault::TargetTooLong
@@ -112,7 +112,7 @@ fn parse(bytes: &[u8], limits: &Limits) -> Result<Head, Fault> {
         Ok(httparse::Status::Complete(read)) if read == bytes.len() => {}
         Ok(_) => return Err(Fault::Malformed("a malformed request")),
         Err(httparse::Error::TooManyHeaders) => return Err(Fault::HeadTooLarge),
-        Err(httparse::Error::Version) => return Err(Fault::Version),
+        Err(httparse::Error::Version) if asks_for_other_version(bytes) => return Err(Fault::Version),
         Err(httparse::Error::HeaderName) => return Err(Fault::Malformed("a malformed header name")),
         Err(httparse::Error::HeaderValue) => return Err(Fault::Malformed("a malformed header value")),
         Err(_) => return Err(Fault::Malformed("a malformed request line")),
@@ -135,6 +135,13 @@ fn parse(bytes: &[u8], limits: &Limits) -> Result<Head, Fault> {
         length,
         upgrade,
     })
+}
+
+/// Whether the request line is whole, and only its version is not ours.
+fn asks_for_other_version(bytes: &[u8]) -> bool {
+    let line = bytes.split(|b| *b == b'\r').next().unwrap_or_default();
+    let parts: Vec<&[u8]> = line.split(|b| *b == b' ').collect();
+    matches!(parts[..], [_, _, version] if version.starts_with(b"HTTP/"))
 }
 
 fn check_method(method: &str) -> Result<(), Fault> {
