@@ -123,6 +123,8 @@ pub(super) fn settings(path: &Path, read_only: bool) -> SqliteConnectOptions {
         settings
             .journal_mode(SqliteJournalMode::Wal)
             .pragma("secure_delete", "ON")
+            // An import makes the WAL as large as itself; afterwards it gives the room back.
+            .pragma("journal_size_limit", "67108864")
     }
 }
 

@@ -96,7 +96,8 @@ pub(super) fn opening(path: &Path, error: Error) -> StoreError {
              folder, or mount the file system for writing"
         }
         Some(CANTOPEN | PERM | AUTH) => {
-            "the database cannot be opened; give the account that runs keyward access to the file and its folder"
+            "the database cannot be opened; give the account that runs keyward read and write access to the file and \
+             its folder, and mount their file system for writing"
         }
         Some(BUSY | LOCKED) => "another program keeps the database locked; stop it, or try again",
         Some(FULL) => "the disk is full; make room and start again",

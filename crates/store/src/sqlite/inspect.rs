@@ -67,9 +67,9 @@ fn warn_when_open_to_others(path: &Path, metadata: &std::fs::Metadata) {
 #[cfg(not(unix))]
 fn warn_when_open_to_others(_: &Path, _: &std::fs::Metadata) {}
 
-/// SQLite opens what it may not write to for reading, silently; only a transaction tells.
+/// SQLite opens what it may not write to for reading, silently, and even begins a transaction; only a change tells.
 pub(super) async fn check_writable(connection: &mut SqliteConnection, path: &Path) -> Result<(), StoreError> {
-    sqlx::raw_sql("BEGIN IMMEDIATE; ROLLBACK")
+    sqlx::raw_sql("BEGIN IMMEDIATE; UPDATE meta SET revision = revision; ROLLBACK")
         .execute(connection)
         .await
         .map_err(|error| opening(path, error))?;

@@ -136,6 +136,9 @@ impl Write<'_> {
             Err(fault) => Err(fault),
         };
         if is_rolled_back(&mut connection).await {
+            if matches!(done, Err(StoreError::NotWritable(_))) {
+                make_room(&mut connection).await;
+            }
             slot.connection = Some(connection);
         }
         done
@@ -148,5 +151,16 @@ async fn is_rolled_back(connection: &mut SqliteConnection) -> bool {
         Ok(_) => true,
         // A full disk, for one, makes SQLite roll back by itself.
         Err(error) => error.to_string().contains("no transaction is active"),
+    }
+}
+
+/// Moves what the WAL holds into the file, so that the next change can write over the WAL instead of adding to it. It
+/// waits for no reader, and may fail: then the next change fails as well, and tries again.
+async fn make_room(connection: &mut SqliteConnection) {
+    if let Err(error) = sqlx::query("PRAGMA wal_checkpoint(PASSIVE)")
+        .execute(connection)
+        .await
+    {
+        tracing::debug!(%error, "the WAL could not be written back");
     }
 }

@@ -7,6 +7,9 @@ use keyward_store::{
     AuditQuery, Change, KeyQuery, LastUsed, Period, SqliteStore, Store, StoreError, UsageBatch, UsageCount,
 };
 
+use std::fs;
+use std::path::PathBuf;
+
 async fn contents(store: &SqliteStore) -> String {
     let mut changes = Vec::new();
     let revision = store
@@ -111,6 +114,47 @@ async fn s3_a_full_disk_changes_nothing_and_ends_without_a_restart() {
         assert_eq!(store.revision().await.unwrap(), Revision(revision.0 + 1));
         store.check().await.unwrap();
     }
+    store.close().await;
+}
+
+/// Run it with `KEYWARD_TEST_SMALL_DISK` set to an empty tmpfs of 512 KiB.
+#[tokio::test]
+#[ignore = "needs a small file system"]
+async fn s3_a_disk_that_is_really_full_changes_nothing_and_ends_without_a_restart() {
+    let folder = PathBuf::from(std::env::var_os("KEYWARD_TEST_SMALL_DISK").unwrap());
+    let store = created(&folder.join("keyward.db")).await;
+    let owner = fill(&store, 1).await;
+    let ballast = folder.join("ballast");
+    let (mut number, mut rounds) = (10, 0);
+    loop {
+        // In the end the store alone fills the disk.
+        if fs::write(&ballast, vec![1; 64 * 1024]).is_err() {
+            break;
+        }
+        rounds += 1;
+        for _ in 0..3 {
+            let fault = loop {
+                number += 1;
+                let before = contents(&store).await;
+                let done = store
+                    .insert_key(&key(owner.id, number), &event(number), None)
+                    .await;
+                if let Err(fault) = done {
+                    assert!(contents(&store).await == before);
+                    break fault;
+                }
+            };
+            assert!(matches!(fault, StoreError::NotWritable(_)), "{fault:?}");
+        }
+        fs::remove_file(&ballast).unwrap();
+        number += 1;
+        store
+            .insert_key(&key(owner.id, number), &event(number), None)
+            .await
+            .unwrap();
+        store.check().await.unwrap();
+    }
+    assert!(rounds > 0);
     store.close().await;
 }
 
