@@ -185,6 +185,11 @@ impl Replica {
         if revision > self.revision() {
             return self.catch_up(store, revision).await;
         }
+        if revision < self.revision() {
+            // What was revoked since may be good again in there: this copy must not be called confirmed.
+            let why = "its revision went back, as after restoring a backup: restart this node";
+            return Err(StoreError::Unavailable(why.into()));
+        }
         self.confirmed.fetch_max(asked_at, Ordering::Relaxed);
         Ok(())
     }
