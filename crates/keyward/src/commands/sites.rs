@@ -45,7 +45,7 @@ async fn list(context: Context<'_>, engine: &Engine) -> Result<Exit, Failure> {
         let rows = page
             .items
             .iter()
-            .map(|site| vec![site.name.clone(), site.status.to_owned(), site.created_at.clone()]);
+            .map(|site| vec![site.name.clone(), state(site).into(), site.created_at.clone()]);
         table(&["name", "status", "created"], rows)
     })
 }
@@ -53,8 +53,12 @@ async fn list(context: Context<'_>, engine: &Engine) -> Result<Exit, Failure> {
 fn describe(site: &wire::Site) -> String {
     sheet(&[
         ("name", site.name.clone()),
-        ("status", site.status.to_owned()),
+        ("status", state(site).into()),
         ("created", site.created_at.clone()),
         ("revision", site.revision.to_string()),
     ])
+}
+
+fn state(site: &wire::Site) -> &'static str {
+    if site.active { "active" } else { "disabled" }
 }

@@ -48,7 +48,7 @@ impl Loaded {
     pub(crate) fn folder(&self) -> &Path {
         match self.file.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
-            _ => Path::new("."),
+            _ => Path::new(""),
         }
     }
 
