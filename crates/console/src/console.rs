@@ -1,10 +1,15 @@
 //! The console's life: start, drain.
 
+use crate::app::{App, router};
+use crate::server::Server;
 use keyward_engine::Engine;
-use keyward_listener::TlsFiles;
+use keyward_listener::{Tls, TlsFiles, bind};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 /// What the console is told.
 #[derive(Clone, Debug)]
@@ -20,6 +25,8 @@ pub struct Settings {
 /// A running console.
 pub struct Console {
     address: SocketAddr,
+    stop: watch::Sender<bool>,
+    server: JoinHandle<()>,
 }
 
 /// Why a console does not start; says which setting and the way out.
@@ -32,9 +39,36 @@ impl Console {
     ///
     /// # Errors
     /// The setting that is at fault.
-    pub async fn start(_engine: &Arc<Engine>, settings: Settings) -> Result<Self, StartFault> {
+    pub async fn start(engine: &Arc<Engine>, settings: Settings) -> Result<Self, StartFault> {
+        let tls = settings
+            .tls
+            .map(|files| Tls::load(files, &["h2", "http/1.1"]))
+            .transpose()
+            .map_err(|fault| StartFault(format!("console TLS: {fault}")))?;
+        let cannot_bind = |error: std::io::Error| {
+            StartFault(format!(
+                "console cannot listen on {}: {error}: choose another address or port",
+                settings.listen
+            ))
+        };
+        let listener = bind(settings.listen).map_err(cannot_bind)?;
+        let listener = tokio::net::TcpListener::from_std(listener).map_err(cannot_bind)?;
+        let address = listener.local_addr().map_err(cannot_bind)?;
+        let app = router(App {
+            engine: Arc::clone(engine),
+            access_log: settings.access_log,
+            secure: tls.is_some(),
+        });
+        let (stop, stopped) = watch::channel(false);
+        let server = Server {
+            app,
+            tls: tls.map(Arc::new),
+        };
+        let server = tokio::spawn(server.run(listener, stopped));
         Ok(Self {
-            address: settings.listen,
+            address,
+            stop,
+            server,
         })
     }
 
@@ -44,5 +78,13 @@ impl Console {
     }
 
     /// Stops accepting, lets requests that are under way end within a time, and ends.
-    pub async fn drain(self, _within: Duration) {}
+    pub async fn drain(mut self, within: Duration) {
+        // Nobody listening means that it has ended already.
+        let _ = self.stop.send(true);
+        if timeout(within, &mut self.server).await.is_err() {
+            self.server.abort();
+            // It ends at its next step; how does not matter any more.
+            let _ = self.server.await;
+        }
+    }
 }

@@ -1,5 +1,24 @@
 //! The people's plane: management API, OpenAPI, Swagger UI.
+//!
+//! A request passes, from the outside in: the accept loop (`server`), the layer that dresses every answer (`guard`), the
+//! layer that knows who calls (`caller`), and one handler (`api`). A handler decodes (`body`, `fields`), calls one use
+//! case of the engine, and encodes (`wire`). Who adds an endpoint writes a handler in `api` and names it in `app`; the
+//! OpenAPI document, and the tests that are made from it, follow.
 
+mod api;
+mod app;
+mod body;
+mod caller;
 mod console;
+mod credential;
+mod docs;
+mod fault;
+mod fields;
+mod guard;
+mod json;
+mod problem;
+mod quota;
+mod server;
+mod wire;
 
 pub use console::{Console, Settings, StartFault};

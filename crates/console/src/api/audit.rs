@@ -1,0 +1,78 @@
+//! `GET /v1/audit`
+
+use crate::api::Answer;
+use crate::app::App;
+use crate::body::Query;
+use crate::caller::Caller;
+use crate::fields::{Decode, Fields};
+use crate::wire::{AuditWire, PageWire, answer};
+use axum::extract::State;
+use http::StatusCode;
+use keyward_engine::AuditFilter;
+use utoipa::IntoParams;
+
+/// Which audit events to show.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct AuditQuery {
+    /// Only by this user: id or e-mail address.
+    user: Option<String>,
+    /// Only about a `key`, `user` or `site`.
+    target_kind: Option<String>,
+    /// Only about this thing.
+    target_id: Option<String>,
+    /// Only this action.
+    action: Option<String>,
+    /// Only at or after this instant (RFC 3339).
+    since: Option<String>,
+    /// Only before this instant (RFC 3339).
+    until: Option<String>,
+    /// `next` of the page before.
+    cursor: Option<String>,
+    /// How many at most: 1 to 200, else 50.
+    limit: Option<u32>,
+}
+
+impl Decode for AuditQuery {
+    fn decode(fields: &mut Fields) -> Self {
+        Self {
+            user: fields.text("user"),
+            target_kind: fields.text("target_kind"),
+            target_id: fields.text("target_id"),
+            action: fields.text("action"),
+            since: fields.text("since"),
+            until: fields.text("until"),
+            cursor: fields.text("cursor"),
+            limit: fields.query_number("limit"),
+        }
+    }
+}
+
+impl From<AuditQuery> for AuditFilter {
+    fn from(query: AuditQuery) -> Self {
+        Self {
+            user: query.user,
+            target_kind: query.target_kind,
+            target_id: query.target_id,
+            action: query.action,
+            since: query.since,
+            until: query.until,
+            cursor: query.cursor,
+            limit: query.limit,
+        }
+    }
+}
+
+/// List the audit log, newest first
+///
+/// Members see what they did themselves.
+#[utoipa::path(get, path = "/v1/audit", tag = "audit", params(AuditQuery),
+    responses((status = 200, body = PageWire<AuditWire>)))]
+pub(crate) async fn list_audit(
+    State(app): State<App>,
+    Caller(actor): Caller,
+    Query(query): Query<AuditQuery>,
+) -> Answer {
+    let page = app.engine.list_audit(&actor, &query.into()).await?;
+    Ok(answer(StatusCode::OK, &PageWire::<AuditWire>::of(&page)))
+}

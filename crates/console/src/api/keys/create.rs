@@ -1,0 +1,93 @@
+//! `POST /v1/keys`
+
+use crate::api::Answer;
+use crate::app::App;
+use crate::body::OnceBody;
+use crate::caller::Caller;
+use crate::fields::{Decode, Fields};
+use crate::wire::{CreatedKeyWire, KeyWire, created, tagged};
+use axum::extract::State;
+use http::StatusCode;
+use keyward_engine::{Created, KeyDraft};
+use utoipa::ToSchema;
+
+/// A key to be made.
+#[derive(ToSchema)]
+pub(crate) struct NewKey {
+    /// Name: 1 to 64 characters.
+    name: String,
+    /// Description: up to 500 characters.
+    description: Option<String>,
+    /// The owner's id or e-mail address; absent is the caller.
+    owner: Option<String>,
+    /// Use case; absent is the first configured. Cannot be modified.
+    use_case: Option<String>,
+    /// RFC 3339 instant from which the key is refused; absent is never. Cannot be modified.
+    expires_at: Option<String>,
+    /// Site names; absent or null is every site, an empty list none.
+    sites: Option<Vec<String>>,
+    /// Addresses and networks; absent or null is every address, an empty list none.
+    addresses: Option<Vec<String>>,
+    /// Requests a minute, 1 to 1,000,000; absent or null is no limit.
+    limit: Option<u64>,
+}
+
+impl Decode for NewKey {
+    fn decode(fields: &mut Fields) -> Self {
+        Self {
+            name: fields.required_text("name"),
+            description: fields.text("description"),
+            owner: fields.text("owner"),
+            use_case: fields.text("use_case"),
+            expires_at: fields.text("expires_at"),
+            sites: fields.nullable_texts("sites").flatten(),
+            addresses: fields.nullable_texts("addresses").flatten(),
+            limit: fields.nullable_number("limit").flatten(),
+        }
+    }
+}
+
+impl From<NewKey> for KeyDraft {
+    fn from(key: NewKey) -> Self {
+        Self {
+            owner: key.owner,
+            name: key.name,
+            description: key.description,
+            use_case: key.use_case,
+            expires_at: key.expires_at,
+            sites: key.sites,
+            addresses: key.addresses,
+            limit: key.limit,
+        }
+    }
+}
+
+/// Make a key
+///
+/// Its secret is in this answer and nowhere else. With an `Idempotency-Key`, a repetition answers 200 with
+/// `Idempotency-Replayed: true`, without the secret.
+#[utoipa::path(post, path = "/v1/keys", tag = "keys", request_body = NewKey,
+    params(("Idempotency-Key" = Option<String>, Header, description = "Makes a repetition of this request harmless")),
+    responses((status = 201, body = CreatedKeyWire), (status = 200, body = KeyWire, description = "A repetition")))]
+pub(crate) async fn create_key(
+    State(app): State<App>,
+    Caller(actor): Caller,
+    OnceBody(key, once): OnceBody<NewKey>,
+) -> Answer {
+    let made = app.engine.create_key(&actor, &key.into(), once.as_ref()).await?;
+    Ok(match made {
+        Created::New(issued) => {
+            let location = format!("/v1/keys/{}", issued.view.key.id);
+            let body = CreatedKeyWire {
+                key: KeyWire::from(&issued.view),
+                secret: issued.secret.reveal(),
+            };
+            let response = tagged(StatusCode::CREATED, issued.view.key.revision, &body);
+            created(response, false, &location)
+        }
+        Created::Replay(view) => {
+            let response = tagged(StatusCode::OK, view.key.revision, &KeyWire::from(&view));
+            created(response, true, "")
+        }
+    })
+}

@@ -1,0 +1,74 @@
+//! `GET /v1/keys`
+
+use crate::api::Answer;
+use crate::app::App;
+use crate::body::Query;
+use crate::caller::Caller;
+use crate::fields::{Decode, Fields};
+use crate::wire::{KeyWire, PageWire, answer};
+use axum::extract::State;
+use http::StatusCode;
+use keyward_engine::KeyFilter;
+use utoipa::IntoParams;
+
+/// Which keys to show.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct KeyQuery {
+    /// Only this owner's: id or e-mail address.
+    owner: Option<String>,
+    /// `active`, `disabled`, `expired`, `deleted` or `any`; absent is all that are not deleted.
+    status: Option<String>,
+    /// Only keys restricted to this site.
+    site: Option<String>,
+    /// Only of this use case.
+    use_case: Option<String>,
+    /// Only with this text in name, description or hint.
+    text: Option<String>,
+    /// `next` of the page before.
+    cursor: Option<String>,
+    /// How many at most: 1 to 200, else 50.
+    limit: Option<u32>,
+}
+
+impl Decode for KeyQuery {
+    fn decode(fields: &mut Fields) -> Self {
+        Self {
+            owner: fields.text("owner"),
+            status: fields.text("status"),
+            site: fields.text("site"),
+            use_case: fields.text("use_case"),
+            text: fields.text("text"),
+            cursor: fields.text("cursor"),
+            limit: fields.query_number("limit"),
+        }
+    }
+}
+
+impl From<KeyQuery> for KeyFilter {
+    fn from(query: KeyQuery) -> Self {
+        Self {
+            owner: query.owner,
+            status: query.status,
+            site: query.site,
+            use_case: query.use_case,
+            text: query.text,
+            cursor: query.cursor,
+            limit: query.limit,
+        }
+    }
+}
+
+/// List keys, newest first
+///
+/// Members see their own.
+#[utoipa::path(get, path = "/v1/keys", tag = "keys", params(KeyQuery),
+    responses((status = 200, body = PageWire<KeyWire>)))]
+pub(crate) async fn list_keys(
+    State(app): State<App>,
+    Caller(actor): Caller,
+    Query(query): Query<KeyQuery>,
+) -> Answer {
+    let page = app.engine.list_keys(&actor, &query.into()).await?;
+    Ok(answer(StatusCode::OK, &PageWire::<KeyWire>::of(&page)))
+}

@@ -1,0 +1,70 @@
+//! `POST /v1/setup`
+
+use crate::api::Answer;
+use crate::app::App;
+use crate::body::Body;
+use crate::caller::Peer;
+use crate::fields::{Decode, Fields};
+use crate::wire::{CreatedKeyWire, KeyWire, UserWire, answer, created};
+use axum::Extension;
+use axum::extract::State;
+use http::StatusCode;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// The first administrator to be made.
+#[derive(ToSchema)]
+pub(crate) struct NewAdministrator {
+    /// The one-time set-up token.
+    token: String,
+    /// E-mail address.
+    email: String,
+    /// Name: 1 to 64 characters; absent is the e-mail address up to the `@`.
+    name: Option<String>,
+}
+
+impl Decode for NewAdministrator {
+    fn decode(fields: &mut Fields) -> Self {
+        Self {
+            token: fields.required_text("token"),
+            email: fields.required_text("email"),
+            name: fields.text("name"),
+        }
+    }
+}
+
+/// The first administrator.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Administrator)]
+pub(crate) struct AdministratorWire<'a> {
+    user: UserWire,
+    /// Their management key, with its secret.
+    key: CreatedKeyWire<'a>,
+}
+
+/// Make the first administrator
+///
+/// Needs no key, but the set-up token, which works once, for an hour.
+#[utoipa::path(post, path = "/v1/setup", tag = "setup", request_body = NewAdministrator, security(()),
+    responses((status = 201, body = AdministratorWire)))]
+pub(crate) async fn create_setup(
+    State(app): State<App>,
+    Extension(peer): Extension<Peer>,
+    Body(asked): Body<NewAdministrator>,
+) -> Answer {
+    let name = asked.name.as_deref();
+    let address = Some(peer.address());
+    let made = app
+        .engine
+        .redeem_setup_token(&asked.token, &asked.email, name, address)
+        .await?;
+    let location = format!("/v1/users/{}", made.user.user.id);
+    let body = AdministratorWire {
+        user: UserWire::from(&made.user),
+        key: CreatedKeyWire {
+            key: KeyWire::from(&made.key.view),
+            secret: made.key.secret.reveal(),
+        },
+    };
+    Ok(created(answer(StatusCode::CREATED, &body), false, &location))
+}

@@ -1,0 +1,119 @@
+//! `/v1/sites`
+
+use crate::api::Answer;
+use crate::app::App;
+use crate::body::{Body, Named, OnceBody, Query, Target};
+use crate::caller::Caller;
+use crate::fields::{Decode, Fields};
+use crate::wire::{PageWire, SiteWire, answer, created, tagged};
+use axum::extract::State;
+use http::StatusCode;
+use keyward_engine::{Created, SiteEdit};
+use utoipa::ToSchema;
+
+/// A site to be made.
+#[derive(ToSchema)]
+pub(crate) struct NewSite {
+    /// 1 to 64 of `A-Za-z0-9._-`.
+    name: String,
+}
+
+impl Decode for NewSite {
+    fn decode(fields: &mut Fields) -> Self {
+        Self {
+            name: fields.required_text("name"),
+        }
+    }
+}
+
+/// A change of a site; absent fields stay as they are.
+#[derive(ToSchema)]
+pub(crate) struct SiteChange {
+    /// 1 to 64 of `A-Za-z0-9._-`. Keys follow a renamed site.
+    name: Option<String>,
+    /// Open (true) or disabled.
+    active: Option<bool>,
+}
+
+impl Decode for SiteChange {
+    const IMMUTABLE: &[&str] = &["id", "created_at", "revision"];
+
+    fn decode(fields: &mut Fields) -> Self {
+        Self {
+            name: fields.edited_text("name"),
+            active: fields.edited_bool("active"),
+        }
+    }
+}
+
+/// A query without parameters.
+pub(crate) struct NoQuery;
+
+impl Decode for NoQuery {
+    fn decode(_: &mut Fields) -> Self {
+        Self
+    }
+}
+
+/// Make a site
+///
+/// Admins only.
+#[utoipa::path(post, path = "/v1/sites", tag = "sites", request_body = NewSite,
+    params(("Idempotency-Key" = Option<String>, Header, description = "Makes a repetition of this request harmless")),
+    responses((status = 201, body = SiteWire), (status = 200, body = SiteWire, description = "A repetition")))]
+pub(crate) async fn create_site(
+    State(app): State<App>,
+    Caller(actor): Caller,
+    OnceBody(site, once): OnceBody<NewSite>,
+) -> Answer {
+    let made = app.engine.create_site(&actor, &site.name, once.as_ref()).await?;
+    let (site, replayed, status) = match made {
+        Created::New(site) => (site, false, StatusCode::CREATED),
+        Created::Replay(site) => (site, true, StatusCode::OK),
+    };
+    let location = format!("/v1/sites/{}", site.name);
+    let response = tagged(status, site.revision, &SiteWire::from(&site));
+    Ok(created(response, replayed, &location))
+}
+
+/// List sites by name
+///
+/// Members see those that they may use.
+#[utoipa::path(get, path = "/v1/sites", tag = "sites", responses((status = 200, body = PageWire<SiteWire>)))]
+pub(crate) async fn list_sites(
+    State(app): State<App>,
+    Caller(actor): Caller,
+    Query(NoQuery): Query<NoQuery>,
+) -> Answer {
+    let sites = app.engine.list_sites(&actor).await?;
+    let items = sites.iter().map(SiteWire::from).collect();
+    Ok(answer(StatusCode::OK, &PageWire::whole(items)))
+}
+
+/// Show a site
+#[utoipa::path(get, path = "/v1/sites/{name}", tag = "sites", params(("name" = String, Path)),
+    responses((status = 200, body = SiteWire)))]
+pub(crate) async fn get_site(State(app): State<App>, Caller(actor): Caller, Named(name): Named) -> Answer {
+    let site = app.engine.get_site(&actor, &name).await?;
+    Ok(tagged(StatusCode::OK, site.revision, &SiteWire::from(&site)))
+}
+
+/// Rename, disable or enable a site
+///
+/// In force from the answer on. Admins only.
+#[utoipa::path(patch, path = "/v1/sites/{name}", tag = "sites", request_body = SiteChange,
+    params(("name" = String, Path), ("If-Match" = Option<String>, Header, description = "The ETag that was seen")),
+    responses((status = 200, body = SiteWire)))]
+pub(crate) async fn update_site(
+    State(app): State<App>,
+    Caller(actor): Caller,
+    Target(name, seen): Target,
+    Body(change): Body<SiteChange>,
+) -> Answer {
+    let edit = SiteEdit {
+        name: change.name,
+        active: change.active,
+    };
+    let site = app.engine.edit_site(&actor, &name, &edit, seen).await?;
+    Ok(tagged(StatusCode::OK, site.revision, &SiteWire::from(&site)))
+}

@@ -1,0 +1,71 @@
+//! `POST /v1/users`
+
+use crate::api::Answer;
+use crate::app::App;
+use crate::body::OnceBody;
+use crate::caller::Caller;
+use crate::fields::{Decode, Fields};
+use crate::wire::{UserWire, created, tagged};
+use axum::extract::State;
+use http::StatusCode;
+use keyward_engine::{Created, UserDraft};
+use utoipa::ToSchema;
+
+/// A user to be made.
+#[derive(ToSchema)]
+pub(crate) struct NewUser {
+    /// E-mail address.
+    email: String,
+    /// Name: 1 to 64 characters; absent is the e-mail address up to the `@`.
+    name: Option<String>,
+    /// `admin` or `member` (if absent).
+    role: Option<String>,
+    /// Site names; absent or null is every site, an empty list none.
+    sites: Option<Vec<String>>,
+}
+
+impl Decode for NewUser {
+    fn decode(fields: &mut Fields) -> Self {
+        Self {
+            email: fields.required_text("email"),
+            name: fields.text("name"),
+            role: fields.text("role"),
+            sites: fields.nullable_texts("sites").flatten(),
+        }
+    }
+}
+
+impl From<NewUser> for UserDraft {
+    fn from(user: NewUser) -> Self {
+        Self {
+            email: user.email,
+            name: user.name,
+            role: user.role,
+            sites: user.sites,
+        }
+    }
+}
+
+/// Make a user
+///
+/// Admins only.
+#[utoipa::path(post, path = "/v1/users", tag = "users", request_body = NewUser,
+    params(("Idempotency-Key" = Option<String>, Header, description = "Makes a repetition of this request harmless")),
+    responses((status = 201, body = UserWire), (status = 200, body = UserWire, description = "A repetition")))]
+pub(crate) async fn create_user(
+    State(app): State<App>,
+    Caller(actor): Caller,
+    OnceBody(user, once): OnceBody<NewUser>,
+) -> Answer {
+    let made = app
+        .engine
+        .create_user(&actor, &user.into(), once.as_ref())
+        .await?;
+    let (view, replayed, status) = match made {
+        Created::New(view) => (view, false, StatusCode::CREATED),
+        Created::Replay(view) => (view, true, StatusCode::OK),
+    };
+    let location = format!("/v1/users/{}", view.user.id);
+    let response = tagged(status, view.user.revision, &UserWire::from(&view));
+    Ok(created(response, replayed, &location))
+}

@@ -1,0 +1,57 @@
+//! `PATCH /v1/users/{id}`
+
+use crate::api::Answer;
+use crate::app::App;
+use crate::body::{Body, Target};
+use crate::caller::Caller;
+use crate::fields::{Decode, Fields};
+use crate::wire::{UserWire, tagged};
+use axum::extract::State;
+use http::StatusCode;
+use keyward_engine::UserEdit;
+use utoipa::ToSchema;
+
+/// A change of a user; absent fields stay as they are.
+#[derive(ToSchema)]
+pub(crate) struct UserChange {
+    /// Name: 1 to 64 characters.
+    name: Option<String>,
+    /// `admin` or `member`.
+    role: Option<String>,
+    /// Site names; null is every site, an empty list none.
+    #[schema(value_type = Option<Vec<String>>)]
+    sites: Option<Option<Vec<String>>>,
+}
+
+impl Decode for UserChange {
+    const IMMUTABLE: &[&str] = &["id", "email", "created_at", "deleted_at", "status", "revision"];
+
+    fn decode(fields: &mut Fields) -> Self {
+        Self {
+            name: fields.edited_text("name"),
+            role: fields.edited_text("role"),
+            sites: fields.nullable_texts("sites"),
+        }
+    }
+}
+
+/// Edit a user
+///
+/// Admins only.
+#[utoipa::path(patch, path = "/v1/users/{id}", tag = "users", request_body = UserChange,
+    params(("id" = String, Path), ("If-Match" = Option<String>, Header, description = "The ETag that was seen")),
+    responses((status = 200, body = UserWire)))]
+pub(crate) async fn update_user(
+    State(app): State<App>,
+    Caller(actor): Caller,
+    Target(id, seen): Target,
+    Body(change): Body<UserChange>,
+) -> Answer {
+    let edit = UserEdit {
+        name: change.name,
+        role: change.role,
+        sites: change.sites,
+    };
+    let view = app.engine.edit_user(&actor, &id, &edit, seen).await?;
+    Ok(tagged(StatusCode::OK, view.user.revision, &UserWire::from(&view)))
+}

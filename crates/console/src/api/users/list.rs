@@ -1,0 +1,57 @@
+//! `GET /v1/users`
+
+use crate::api::Answer;
+use crate::app::App;
+use crate::body::Query;
+use crate::caller::Caller;
+use crate::fields::{Decode, Fields};
+use crate::wire::{PageWire, UserWire, answer};
+use axum::extract::State;
+use http::StatusCode;
+use keyward_engine::UserFilter;
+use utoipa::IntoParams;
+
+/// Which users to show.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct UserQuery {
+    /// Deleted ones too.
+    with_deleted: Option<bool>,
+    /// Only with this text in name or e-mail address.
+    text: Option<String>,
+    /// `next` of the page before.
+    cursor: Option<String>,
+    /// How many at most: 1 to 200, else 50.
+    limit: Option<u32>,
+}
+
+impl Decode for UserQuery {
+    fn decode(fields: &mut Fields) -> Self {
+        Self {
+            with_deleted: fields.query_bool("with_deleted"),
+            text: fields.text("text"),
+            cursor: fields.text("cursor"),
+            limit: fields.query_number("limit"),
+        }
+    }
+}
+
+/// List users, newest first
+///
+/// Admins only.
+#[utoipa::path(get, path = "/v1/users", tag = "users", params(UserQuery),
+    responses((status = 200, body = PageWire<UserWire>)))]
+pub(crate) async fn list_users(
+    State(app): State<App>,
+    Caller(actor): Caller,
+    Query(query): Query<UserQuery>,
+) -> Answer {
+    let filter = UserFilter {
+        with_deleted: query.with_deleted.unwrap_or(false),
+        text: query.text,
+        cursor: query.cursor,
+        limit: query.limit,
+    };
+    let page = app.engine.list_users(&actor, &filter).await?;
+    Ok(answer(StatusCode::OK, &PageWire::<UserWire>::of(&page)))
+}

@@ -1,0 +1,19 @@
+//! `GET /v1/users/{id}`
+
+use crate::api::Answer;
+use crate::app::App;
+use crate::body::Named;
+use crate::caller::Caller;
+use crate::wire::{UserWire, tagged};
+use axum::extract::State;
+use http::StatusCode;
+
+/// Show a user
+///
+/// Members see themselves.
+#[utoipa::path(get, path = "/v1/users/{id}", tag = "users", params(("id" = String, Path)),
+    responses((status = 200, body = UserWire)))]
+pub(crate) async fn get_user(State(app): State<App>, Caller(actor): Caller, Named(id): Named) -> Answer {
+    let view = app.engine.get_user(&actor, &id).await?;
+    Ok(tagged(StatusCode::OK, view.user.revision, &UserWire::from(&view)))
+}

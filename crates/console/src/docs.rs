@@ -1,0 +1,102 @@
+//! The OpenAPI document, Swagger UI, and the first page.
+
+use crate::app::App;
+use crate::body::Named;
+use crate::problem::Problem;
+use crate::wire::ProblemDocument;
+use axum::Router;
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::get;
+use http::{HeaderValue, StatusCode, header};
+use std::sync::Arc;
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
+use utoipa::openapi::{ContentBuilder, OpenApi, Ref, RefOr, ResponseBuilder};
+use utoipa::{Modify, OpenApi as OpenApiDerive};
+use utoipa_swagger_ui::Config;
+
+/// What is the same for all operations.
+#[derive(OpenApiDerive)]
+#[openapi(
+    info(
+        title = "Keyward management API",
+        description = "Create, restrict, switch off and delete the API keys of a REST API. Send a key of the use case \
+                       `management` in `X-API-KEY`. Errors are problem documents (RFC 9457) with a stable `code`."
+    ),
+    components(schemas(ProblemDocument)),
+    security(("ApiKey" = [])),
+    modifiers(&Scheme)
+)]
+pub(crate) struct Document;
+
+struct Scheme;
+
+impl Modify for Scheme {
+    fn modify(&self, document: &mut OpenApi) {
+        let components = document.components.get_or_insert_default();
+        let value = ApiKeyValue::with_description("X-API-KEY", "A key of the use case `management`.");
+        components.add_security_scheme("ApiKey", SecurityScheme::ApiKey(ApiKey::Header(value)));
+    }
+}
+
+/// Serves the document and the pages that stand around it.
+pub(crate) fn router(mut document: OpenApi) -> Router<App> {
+    add_problems(&mut document);
+    let json = serde_json::to_string(&document).unwrap_or_default();
+    let config = Arc::new(Config::from("/openapi.json"));
+    let asset = move |name: String| {
+        let config = Arc::clone(&config);
+        async move { serve_asset(&name, config) }
+    };
+    let index = asset.clone();
+    Router::new()
+        .route("/", get(show_start))
+        .route(
+            "/openapi.json",
+            get(|| async { ([(header::CONTENT_TYPE, "application/json")], json) }),
+        )
+        .route("/swagger", get(|| async { Redirect::permanent("/swagger/") }))
+        .route("/swagger/", get(move || index("index.html".into())))
+        .route("/swagger/{name}", get(move |Named(name): Named| asset(name)))
+}
+
+/// Every operation may answer with a problem.
+fn add_problems(document: &mut OpenApi) {
+    let content = ContentBuilder::new()
+        .schema(Some(RefOr::Ref(Ref::from_schema_name("ProblemDocument"))))
+        .build();
+    let problem = ResponseBuilder::new()
+        .description("A problem: `code` says which")
+        .content("application/problem+json", content)
+        .build();
+    for path in document.paths.paths.values_mut() {
+        let operations = [&mut path.get, &mut path.post, &mut path.patch, &mut path.delete];
+        for operation in operations.into_iter().flatten() {
+            operation
+                .responses
+                .responses
+                .insert("default".into(), RefOr::T(problem.clone()));
+        }
+    }
+}
+
+async fn show_start() -> &'static str {
+    "Keyward console\n\nManagement API: /v1\nIts description: /swagger (document: /openapi.json)\n"
+}
+
+fn serve_asset(name: &str, config: Arc<Config<'static>>) -> Response {
+    let file = match utoipa_swagger_ui::serve(name, config) {
+        Ok(Some(file)) => file,
+        Ok(None) => return Problem::of_status(StatusCode::NOT_FOUND).into_response(),
+        Err(error) => {
+            return Problem::of_status(StatusCode::INTERNAL_SERVER_ERROR)
+                .with_cause(error.to_string())
+                .into_response();
+        }
+    };
+    let Ok(content_type) = HeaderValue::from_str(&file.content_type) else {
+        return Problem::of_status(StatusCode::INTERNAL_SERVER_ERROR).into_response();
+    };
+    let mut response = file.bytes.into_owned().into_response();
+    response.headers_mut().insert(header::CONTENT_TYPE, content_type);
+    response
+}

@@ -1,0 +1,94 @@
+//! The one place where an error of the engine becomes a problem document.
+
+use crate::problem::Problem;
+use http::{HeaderValue, StatusCode, header};
+use keyward_domain::Reason;
+use keyward_engine::{Denied, EngineError, FieldFault, LineFault};
+use serde_json::{Value, json};
+use std::error::Error;
+
+impl From<EngineError> for Problem {
+    fn from(error: EngineError) -> Self {
+        let text = error.to_string();
+        match error {
+            EngineError::Invalid(faults) => invalid(&faults),
+            EngineError::InvalidLines(faults) => invalid_lines(text, &faults),
+            EngineError::NotFound(_) => Self::new(StatusCode::NOT_FOUND, "not_found", text),
+            EngineError::Forbidden(_) => Self::new(StatusCode::FORBIDDEN, "forbidden", text),
+            EngineError::Conflict { code, .. } => Self::new(StatusCode::CONFLICT, code, text),
+            EngineError::Stale => Self::new(StatusCode::PRECONDITION_FAILED, "stale", text),
+            EngineError::Unavailable(ref cause) => unavailable(text).with_cause(cause.to_string()),
+            EngineError::NotWritable(ref cause) => {
+                Self::new(StatusCode::INSUFFICIENT_STORAGE, "not_writable", text)
+                    .with_cause(cause.to_string())
+            }
+            EngineError::Unconfirmed(ref cause) => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "unconfirmed", text).with_cause(cause.to_string())
+            }
+            EngineError::Internal(_) | EngineError::NoEntropy => {
+                Self::of_status(StatusCode::INTERNAL_SERVER_ERROR)
+                    .with_cause(error.source().map_or(text, std::string::ToString::to_string))
+            }
+        }
+    }
+}
+
+fn invalid(faults: &[FieldFault]) -> Problem {
+    let errors: Vec<Value> = faults
+        .iter()
+        .map(|fault| json!({ "field": fault.field, "message": fault.message }))
+        .collect();
+    let names: Vec<&str> = faults.iter().map(|fault| fault.field).collect();
+    let detail = format!(
+        "Some fields cannot be taken; nothing was changed. Look at: {}.",
+        names.join(", ")
+    );
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", detail).with_extra("errors", errors.into())
+}
+
+fn invalid_lines(detail: String, faults: &[LineFault]) -> Problem {
+    let errors: Vec<Value> = faults
+        .iter()
+        .map(|fault| json!({ "line": fault.line, "field": fault.field, "message": fault.message }))
+        .collect();
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_lines", detail)
+        .with_extra("errors", errors.into())
+}
+
+fn unavailable(detail: impl Into<String>) -> Problem {
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail)
+        .with_header(header::RETRY_AFTER, HeaderValue::from_static("1"))
+}
+
+/// This node cannot tell whether a key is good.
+pub(crate) fn cannot_tell() -> Problem {
+    unavailable("This node cannot decide about keys now: try again.")
+}
+
+/// A key that may not pass. `now` is in Unix seconds, rounded down.
+pub(crate) fn denied(denied: &Denied, now: i64) -> Problem {
+    let reason = denied.reason;
+    let status = StatusCode::from_u16(reason.status()).unwrap_or(StatusCode::UNAUTHORIZED);
+    let problem = Problem::new(status, reason.code(), reason.detail()).with_title(reason.title());
+    match (status, denied.quota) {
+        (StatusCode::UNAUTHORIZED, _) => problem.with_header(
+            header::WWW_AUTHENTICATE,
+            HeaderValue::from_static("ApiKey realm=\"keyward\", header=\"X-API-KEY\""),
+        ),
+        (StatusCode::TOO_MANY_REQUESTS, Some(quota)) => problem.with_header(
+            header::RETRY_AFTER,
+            HeaderValue::from(quota.reset.saturating_sub(now).max(1)),
+        ),
+        _ => problem,
+    }
+}
+
+/// The owner of a good key is no longer valid, as the store has it.
+pub(crate) fn owner_inactive(key: keyward_domain::KeyId, now: i64) -> Problem {
+    let refusal = Denied {
+        reason: Reason::OwnerInactive,
+        key: Some(key),
+        quota: None,
+    };
+    denied(&refusal, now)
+}

@@ -1,0 +1,187 @@
+//! Reading fields out of a body or a query: every fault is named, what nobody asked for is refused.
+
+use crate::json::Json;
+use std::collections::BTreeMap;
+
+/// A field that cannot be taken, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct FieldError {
+    pub(crate) field: String,
+    pub(crate) message: String,
+}
+
+/// Something that is read from fields. Who adds a field reads it in `decode`; what is not read there is unknown.
+pub(crate) trait Decode: Sized {
+    /// Fields that an answer shows and an edit may not touch.
+    const IMMUTABLE: &[&str] = &[];
+
+    /// Takes the fields; faults are noted in `fields`, and the value is then dropped.
+    fn decode(fields: &mut Fields) -> Self;
+}
+
+/// Why fields cannot be taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum FieldsFault {
+    /// Fields that cannot be modified.
+    Immutable(Vec<FieldError>),
+    /// Fields that are unknown, missing, or of the wrong kind.
+    Invalid(Vec<FieldError>),
+}
+
+/// Fields that wait to be read.
+pub(crate) struct Fields {
+    values: BTreeMap<String, Json>,
+    errors: Vec<FieldError>,
+}
+
+/// Reads a whole value from its fields.
+///
+/// # Errors
+/// Names every field at fault.
+pub(crate) fn decode<T: Decode>(values: BTreeMap<String, Json>) -> Result<T, FieldsFault> {
+    let immutable: Vec<FieldError> = T::IMMUTABLE
+        .iter()
+        .filter(|field| values.contains_key(**field))
+        .map(|field| error(field, "cannot be modified"))
+        .collect();
+    if !immutable.is_empty() {
+        return Err(FieldsFault::Immutable(immutable));
+    }
+    let mut fields = Fields {
+        values,
+        errors: Vec::new(),
+    };
+    let value = T::decode(&mut fields);
+    for name in fields.values.into_keys().take(20) {
+        let shown: String = name.chars().take(64).collect();
+        fields.errors.push(error(&shown, "there is no such field here"));
+    }
+    if fields.errors.is_empty() {
+        Ok(value)
+    } else {
+        Err(FieldsFault::Invalid(fields.errors))
+    }
+}
+
+fn error(field: &str, message: &str) -> FieldError {
+    FieldError {
+        field: field.to_owned(),
+        message: message.to_owned(),
+    }
+}
+
+impl Fields {
+    fn refuse<T>(&mut self, name: &str, message: &str) -> Option<T> {
+        self.errors.push(error(name, message));
+        None
+    }
+
+    /// A text that must be there.
+    pub(crate) fn required_text(&mut self, name: &str) -> String {
+        let missing = !self.values.contains_key(name);
+        let text = self.edited_text(name);
+        if missing {
+            self.errors.push(error(name, "is required"));
+        }
+        text.unwrap_or_default()
+    }
+
+    /// A text that may be absent or null.
+    pub(crate) fn text(&mut self, name: &str) -> Option<String> {
+        self.drop_null(name);
+        self.edited_text(name)
+    }
+
+    /// A text that may be absent, but not null.
+    pub(crate) fn edited_text(&mut self, name: &str) -> Option<String> {
+        match self.values.remove(name)? {
+            Json::Text(text) => Some(text),
+            _ => self.refuse(name, "must be a text"),
+        }
+    }
+
+    /// A truth value that may be absent, but not null.
+    pub(crate) fn edited_bool(&mut self, name: &str) -> Option<bool> {
+        match self.values.remove(name)? {
+            Json::Bool(value) => Some(value),
+            _ => self.refuse(name, "must be true or false"),
+        }
+    }
+
+    /// A list of texts that may be absent; `Some(None)` when it is null.
+    pub(crate) fn nullable_texts(&mut self, name: &str) -> Option<Option<Vec<String>>> {
+        let message = "must be a list of texts, or null";
+        let items = match self.values.remove(name)? {
+            Json::Null => return Some(None),
+            Json::List(items) => items,
+            _ => return self.refuse(name, message),
+        };
+        let texts = items.into_iter().map(|item| match item {
+            Json::Text(text) => Some(text),
+            _ => None,
+        });
+        match texts.collect::<Option<Vec<_>>>() {
+            Some(texts) => Some(Some(texts)),
+            None => self.refuse(name, message),
+        }
+    }
+
+    /// A whole number from 0 that may be absent; `Some(None)` when it is null.
+    pub(crate) fn nullable_number(&mut self, name: &str) -> Option<Option<u64>> {
+        let number = match self.values.remove(name)? {
+            Json::Null => return Some(None),
+            Json::Number(text) => whole(&text),
+            _ => None,
+        };
+        match number {
+            Some(number) => Some(Some(number)),
+            None => self.refuse(
+                name,
+                "must be a whole number such as 60 (without quotes), or null",
+            ),
+        }
+    }
+
+    /// A small whole number, written as text, as queries have it.
+    pub(crate) fn query_number(&mut self, name: &str) -> Option<u32> {
+        let text = self.text(name)?;
+        match whole(&text).and_then(|number| u32::try_from(number).ok()) {
+            Some(number) => Some(number),
+            None => self.refuse(name, "must be a whole number"),
+        }
+    }
+
+    /// A truth value, written as text, as queries have it.
+    pub(crate) fn query_bool(&mut self, name: &str) -> Option<bool> {
+        match self.text(name)?.as_str() {
+            "true" => Some(true),
+            "false" => Some(false),
+            _ => self.refuse(name, "must be true or false"),
+        }
+    }
+
+    /// A text that another type can read, if it is there.
+    pub(crate) fn parsed<T, E: ToString>(
+        &mut self,
+        name: &str,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Option<T> {
+        let text = self.text(name)?;
+        match parse(&text) {
+            Ok(value) => Some(value),
+            Err(fault) => self.refuse(name, &fault.to_string()),
+        }
+    }
+
+    fn drop_null(&mut self, name: &str) {
+        if self.values.get(name) == Some(&Json::Null) {
+            self.values.remove(name);
+        }
+    }
+}
+
+/// A whole number of digits alone; what does not fit is as good as the largest.
+fn whole(text: &str) -> Option<u64> {
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    digits.then(|| text.parse().unwrap_or(u64::MAX))
+}

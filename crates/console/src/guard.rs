@@ -1,0 +1,133 @@
+//! The outermost layer: request ids, problem documents, the headers that every answer carries, the access log.
+
+use crate::app::App;
+use crate::caller::ActorKey;
+use crate::problem::Problem;
+use axum::body::Body;
+use axum::extract::{MatchedPath, Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Version, header};
+use std::time::Instant;
+use uuid::Uuid;
+
+/// What a page of ours may load: nothing from elsewhere, and no script or style that stands in the page itself.
+const POLICY: &str = "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; \
+                      form-action 'self'; frame-ancestors 'none'";
+
+/// Wraps every request.
+pub(crate) async fn guard(State(app): State<App>, request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let id = Uuid::now_v7().to_string();
+    let method = request.method().clone();
+    let path = path_for_log(&request);
+    let under_v1 = request.uri().path().starts_with("/v1");
+    let response = match check_host(&request) {
+        Ok(()) => next.run(request).await,
+        Err(problem) => problem.into_response(),
+    };
+    let mut response = write_problem(response, &id, &method);
+    dress(response.headers_mut(), under_v1, app.secure, &id);
+    if app.access_log {
+        let key = response
+            .extensions()
+            .get::<ActorKey>()
+            .map(|key| key.0.to_string());
+        tracing::info!(
+            method = %method.as_str().escape_debug(),
+            %path,
+            status = response.status().as_u16(),
+            duration_ms = started.elapsed().as_secs_f64() * 1000.0,
+            request_id = %id,
+            key = key.as_deref().unwrap_or("-"),
+            "request"
+        );
+    }
+    response
+}
+
+/// HTTP/1.1 wants exactly one Host.
+fn check_host(request: &Request) -> Result<(), Problem> {
+    let hosts = request.headers().get_all(header::HOST).iter().count();
+    let fits = hosts == 1 || (hosts == 0 && request.version() != Version::HTTP_11);
+    if fits {
+        return Ok(());
+    }
+    Err(Problem::bad_request("bad_host", "Send exactly one Host header.")
+        .with_header(header::CONNECTION, HeaderValue::from_static("close")))
+}
+
+/// The route, with the ids in it. Other text of callers is left out: a secret may have been pasted there.
+fn path_for_log(request: &Request) -> String {
+    let Some(route) = request.extensions().get::<MatchedPath>() else {
+        return "(no route)".into();
+    };
+    let sent = request.uri().path().split('/');
+    let parts = route.as_str().split('/').zip(sent);
+    let shown = parts.map(|(template, sent)| {
+        let is_id = template.starts_with('{') && sent.len() == 36 && Uuid::try_parse(sent).is_ok();
+        if is_id { sent } else { template }
+    });
+    shown.collect::<Vec<_>>().join("/")
+}
+
+/// Turns every error into a problem document, and logs its cause, once.
+fn write_problem(mut response: Response, id: &str, method: &Method) -> Response {
+    let status = response.status();
+    if !status.is_client_error() && !status.is_server_error() {
+        return response;
+    }
+    let problem = response
+        .extensions_mut()
+        .remove::<Problem>()
+        .unwrap_or_else(|| Problem::of_status(status));
+    if let Some(cause) = &problem.0.cause {
+        tracing::error!(request_id = %id, code = problem.0.code, cause = %cause.escape_debug(), "request failed");
+    }
+    let body = problem.to_json(id);
+    let headers = response.headers_mut();
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/problem+json"),
+    );
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
+    for (name, value) in problem.0.headers {
+        headers.insert(name, value);
+    }
+    *response.body_mut() = if method == Method::HEAD {
+        Body::empty()
+    } else {
+        Body::from(body)
+    };
+    response
+}
+
+fn dress(headers: &mut HeaderMap, under_v1: bool, secure: bool, id: &str) {
+    let mut put =
+        |name: HeaderName, value: &'static str| headers.insert(name, HeaderValue::from_static(value));
+    put(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    put(header::REFERRER_POLICY, "no-referrer");
+    put(header::CONTENT_SECURITY_POLICY, POLICY);
+    put(header::X_FRAME_OPTIONS, "DENY");
+    put(
+        HeaderName::from_static("cross-origin-opener-policy"),
+        "same-origin",
+    );
+    put(
+        HeaderName::from_static("cross-origin-resource-policy"),
+        "same-origin",
+    );
+    put(header::CACHE_CONTROL, "no-store");
+    if under_v1 {
+        put(header::VARY, "X-API-KEY");
+    }
+    if secure {
+        put(
+            header::STRICT_TRANSPORT_SECURITY,
+            "max-age=31536000; includeSubDomains",
+        );
+    }
+    if let Ok(id) = HeaderValue::from_str(id) {
+        headers.insert(HeaderName::from_static("x-request-id"), id);
+    }
+}

@@ -1,0 +1,216 @@
+//! The accept loop and the life of one connection. Every phase has a deadline; every number a bound.
+
+use crate::caller::Peer;
+use axum::Router;
+use hyper::body::Incoming;
+use hyper::service::{Service, service_fn};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::service::TowerToHyperService;
+use keyward_listener::{Slot, Slots, Tls, accept};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, interval, timeout};
+
+/// How many connections there are at most; further ones are closed at once.
+const MOST_CONNECTIONS: usize = 256;
+/// How long a TLS handshake, a request's header, or the first request of a connection may take.
+const HEADER_PATIENCE: Duration = Duration::from_secs(10);
+/// How long a connection may be without a request, or an answer may wait to be read.
+const IDLE_PATIENCE: Duration = Duration::from_secs(60);
+/// How long a connection has, from being told to end, to its end.
+const END_PATIENCE: Duration = Duration::from_secs(10);
+/// The most bytes of a request's header.
+const MOST_HEADER_BYTES: u32 = 32 * 1024;
+/// How often the certificate's files are looked at.
+const RELOAD_EVERY: Duration = Duration::from_secs(5);
+
+/// What serves connections until it is told to stop.
+pub(crate) struct Server {
+    pub(crate) app: Router,
+    pub(crate) tls: Option<Arc<Tls>>,
+}
+
+impl Server {
+    /// Accepts and serves; after `stop` is true, ends when all connections have, or when it is dropped.
+    pub(crate) async fn run(self, listener: TcpListener, mut stop: watch::Receiver<bool>) {
+        let slots = Slots::new(MOST_CONNECTIONS);
+        let builder = builder();
+        let mut connections = JoinSet::new();
+        let told = stop.clone();
+        let mut reload = interval(RELOAD_EVERY);
+        loop {
+            tokio::select! {
+                _ = stop.wait_for(|stop| *stop) => break,
+                _ = reload.tick() => self.reload(),
+                Some(_) = connections.join_next(), if !connections.is_empty() => {}
+                (stream, peer) = accept(&listener) => {
+                    if let Some(slot) = slots.take() {
+                        let (tls, service) = (self.tls.clone(), self.service(peer));
+                        connections.spawn(serve(stream, slot, tls, builder.clone(), service, told.clone()));
+                    }
+                }
+            }
+        }
+        drop(listener);
+        while connections.join_next().await.is_some() {}
+    }
+
+    fn service(&self, peer: SocketAddr) -> PeerService {
+        PeerService {
+            peer: Peer(peer),
+            app: TowerToHyperService::new(self.app.clone()),
+        }
+    }
+
+    fn reload(&self) {
+        match self.tls.as_ref().map(|tls| tls.reload_if_changed()) {
+            Some(Ok(true)) => tracing::info!("the console's certificate was read again"),
+            Some(Err(fault)) => tracing::error!(%fault, "the console's certificate stays as it was"),
+            Some(Ok(false)) | None => {}
+        }
+    }
+}
+
+fn builder() -> Builder<TokioExecutor> {
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_PATIENCE)
+        .max_buf_size(MOST_HEADER_BYTES as usize);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(64)
+        .max_header_list_size(MOST_HEADER_BYTES)
+        .keep_alive_interval(Duration::from_secs(20))
+        .keep_alive_timeout(HEADER_PATIENCE);
+    builder
+}
+
+#[derive(Clone)]
+struct PeerService {
+    peer: Peer,
+    app: TowerToHyperService<Router>,
+}
+
+async fn serve(
+    stream: TcpStream,
+    slot: Slot,
+    tls: Option<Arc<Tls>>,
+    builder: Builder<TokioExecutor>,
+    service: PeerService,
+    stop: watch::Receiver<bool>,
+) {
+    let _slot = slot;
+    match tls {
+        None => speak(stream, &builder, service, stop).await,
+        Some(tls) => {
+            // A handshake that fails or takes too long is the client's affair.
+            if let Ok(Ok(stream)) = timeout(HEADER_PATIENCE, tls.acceptor().accept(stream)).await {
+                speak(stream, &builder, service, stop).await;
+            }
+        }
+    }
+}
+
+/// Speaks HTTP on a connection until it ends, is idle for too long, or the console is to stop.
+async fn speak<I: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    stream: I,
+    builder: &Builder<TokioExecutor>,
+    service: PeerService,
+    mut stop: watch::Receiver<bool>,
+) {
+    let activity = Arc::new(Activity::default());
+    let seen = Arc::clone(&activity);
+    let service = service_fn(move |mut request: http::Request<Incoming>| {
+        let under_way = Activity::begin(&seen);
+        request.extensions_mut().insert(service.peer);
+        let answer = service.app.call(request);
+        async move {
+            let answer = answer.await;
+            drop(under_way);
+            answer
+        }
+    });
+    let connection = builder.serve_connection(TokioIo::new(stream), service);
+    tokio::pin!(connection);
+    let mut ticks = interval(Duration::from_secs(1));
+    let mut ends_at: Option<Instant> = None;
+    loop {
+        let end = tokio::select! {
+            // Errors of one connection are the client's affair.
+            _ = connection.as_mut() => return,
+            _ = stop.wait_for(|stop| *stop), if ends_at.is_none() => true,
+            _ = ticks.tick() => activity.is_idle(),
+        };
+        match ends_at {
+            None if end => {
+                ends_at = Some(Instant::now() + END_PATIENCE);
+                connection.as_mut().graceful_shutdown();
+            }
+            Some(at) if end && Instant::now() >= at => return,
+            _ => {}
+        }
+    }
+}
+
+/// What a connection is doing.
+struct Activity(Mutex<State>);
+
+struct State {
+    under_way: usize,
+    requests: bool,
+    since: Instant,
+}
+
+impl Default for Activity {
+    fn default() -> Self {
+        Self(Mutex::new(State {
+            under_way: 0,
+            requests: false,
+            since: Instant::now(),
+        }))
+    }
+}
+
+/// A request under way, until it is dropped.
+struct UnderWay(Arc<Activity>);
+
+impl Activity {
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn begin(this: &Arc<Self>) -> UnderWay {
+        let mut state = this.lock();
+        state.under_way += 1;
+        state.requests = true;
+        UnderWay(Arc::clone(this))
+    }
+
+    /// No request for longer than a client should need.
+    fn is_idle(&self) -> bool {
+        let state = self.lock();
+        let patience = if state.requests {
+            IDLE_PATIENCE
+        } else {
+            HEADER_PATIENCE
+        };
+        state.under_way == 0 && state.since.elapsed() > patience
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        let mut state = self.0.lock();
+        state.under_way -= 1;
+        state.since = Instant::now();
+    }
+}
