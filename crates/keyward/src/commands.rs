@@ -57,30 +57,52 @@ async fn short(context: Context<'_>, command: &Command) -> Result<Exit, Failure>
         Command::Doctor => doctor::run(context).await,
         Command::Keys(command) => {
             let access = keys::access(command);
-            open::with_engine(context, access, async |engine| keys::run(context, engine, command).await).await
+            open::with_engine(context, access, async |engine| {
+                keys::run(context, engine, command).await
+            })
+            .await
         }
         Command::Users(command) => {
             let access = users::access(command);
-            open::with_engine(context, access, async |engine| users::run(context, engine, command).await).await
+            open::with_engine(context, access, async |engine| {
+                users::run(context, engine, command).await
+            })
+            .await
         }
         Command::Sites(command) => {
             let access = sites::access(command);
-            open::with_engine(context, access, async |engine| sites::run(context, engine, command).await).await
+            open::with_engine(context, access, async |engine| {
+                sites::run(context, engine, command).await
+            })
+            .await
         }
         Command::Audit(args) => {
-            open::with_engine(context, Access::Read, async |engine| audit::run(context, engine, args).await).await
+            open::with_engine(context, Access::Read, async |engine| {
+                audit::run(context, engine, args).await
+            })
+            .await
         }
         Command::Import(args) => {
-            open::with_engine(context, Access::Write, async |engine| import::run(context, engine, args).await)
-                .await
+            open::with_engine(context, Access::Write, async |engine| {
+                import::run(context, engine, args).await
+            })
+            .await
         }
         Command::Export(args) => {
-            open::with_engine(context, Access::Read, async |engine| export::run(context, engine, args).await).await
+            open::with_engine(context, Access::Read, async |engine| {
+                export::run(context, engine, args).await
+            })
+            .await
         }
         Command::Backup(args) => {
-            open::with_engine(context, Access::Read, async |engine| backup::run(context, engine, args).await).await
+            open::with_engine(context, Access::Read, async |engine| {
+                backup::run(context, engine, args).await
+            })
+            .await
         }
-        Command::Serve(_) | Command::Demo(_) | Command::Completions { .. } | Command::Config(_) => Ok(Exit::Done),
+        Command::Serve(_) | Command::Demo(_) | Command::Completions { .. } | Command::Config(_) => {
+            Ok(Exit::Done)
+        }
     }
 }
 
@@ -115,11 +137,16 @@ fn with_next(rows: String, next: Option<&str>) -> String {
 /// Makes a new file that only this account may read.
 fn create_private(file: &Path) -> Result<std::fs::File, Failure> {
     use std::os::unix::fs::OpenOptionsExt;
-    let made = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(file);
+    let made = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(file);
     made.map_err(|error| match error.kind() {
-        std::io::ErrorKind::AlreadyExists => {
-            Failure::new(Exit::Conflict, format!("{} exists already: name a new file", file.display()))
-        }
+        std::io::ErrorKind::AlreadyExists => Failure::new(
+            Exit::Conflict,
+            format!("{} exists already: name a new file", file.display()),
+        ),
         _ => Failure::failed(format!("{}: cannot be made: {error}", file.display())),
     })
 }

@@ -43,7 +43,10 @@ pub(crate) async fn run(context: Context<'_>, args: &Demo) -> Result<Exit, Failu
 /// The demo's own folder and configuration; what is there already is kept.
 fn prepare(folder: &Path) -> Result<Loaded, Failure> {
     let cannot = |error: std::io::Error| {
-        Failure::failed(format!("{}: cannot be made: {error}; choose another with --dir", folder.display()))
+        Failure::failed(format!(
+            "{}: cannot be made: {error}; choose another with --dir",
+            folder.display()
+        ))
     };
     std::fs::create_dir_all(folder).map_err(cannot)?;
     let file = folder.join(FILE);
@@ -90,7 +93,13 @@ struct Places<'a> {
 
 impl Places<'_> {
     fn text(&self, secrets: Option<&Secrets>) -> String {
-        let Self { gateway, console, ops, upstream, .. } = self;
+        let Self {
+            gateway,
+            console,
+            ops,
+            upstream,
+            ..
+        } = self;
         let planes = format!(
             "Keyward protects a sample API\n  gateway     http://{gateway}   (API documentation: /swagger)\n  \
              console     http://{console}   (management API: /swagger)\n  ops         http://{ops}   (/healthz, /readyz, \
@@ -131,7 +140,10 @@ impl Places<'_> {
         let header = "-H \"X-API-KEY: $KEY\"";
         let tries = [
             ("allowed", format!("curl -i {api}/123/resource {header}")),
-            ("another site: 403", format!("curl -i {api}/456/resource {header}")),
+            (
+                "another site: 403",
+                format!("curl -i {api}/456/resource {header}"),
+            ),
             ("no key: 401", format!("curl -i {api}/123/resource")),
             (
                 "over the limit: 429",

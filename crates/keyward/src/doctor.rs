@@ -50,9 +50,14 @@ fn wrong_configuration(faults: &ConfigFaults) -> Vec<Finding> {
 }
 
 fn tell(context: Context<'_>, findings: &[Finding]) -> Result<Exit, Failure> {
-    let problems = findings.iter().filter(|finding| finding.grade == Grade::Problem).count();
+    let problems = findings
+        .iter()
+        .filter(|finding| finding.grade == Grade::Problem)
+        .count();
     if context.output.json {
-        context.output.json_line(&json!({ "healthy": problems == 0, "findings": findings }))?;
+        context
+            .output
+            .json_line(&json!({ "healthy": problems == 0, "findings": findings }))?;
     } else {
         let lines: Vec<String> = findings.iter().map(Finding::text).collect();
         let sum = match problems {

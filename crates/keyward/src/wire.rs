@@ -227,7 +227,9 @@ impl Actor {
         let (kind, id, key_id) = match actor {
             AuditActor::Operator => ("operator", None, None),
             AuditActor::System => ("system", None, None),
-            AuditActor::User { user, key } => ("user", Some(user.to_string()), key.map(|key| key.to_string())),
+            AuditActor::User { user, key } => {
+                ("user", Some(user.to_string()), key.map(|key| key.to_string()))
+            }
         };
         Self {
             kind,

@@ -29,7 +29,9 @@ pub(super) async fn run(_: Context<'_>, engine: &Engine, args: &Export) -> Resul
 async fn write_all(engine: &Engine, mut out: impl Write) -> Result<usize, Failure> {
     let mut keys = 0;
     let each = |view: KeyView| {
-        serde_json::to_writer(&mut out, &wire::Key::from(&view)).map_err(io::Error::from).and_then(|()| writeln!(out))?;
+        serde_json::to_writer(&mut out, &wire::Key::from(&view))
+            .map_err(io::Error::from)
+            .and_then(|()| writeln!(out))?;
         keys += 1;
         Ok(())
     };

@@ -28,9 +28,27 @@ pub(super) async fn run(
             let (Created::New(site) | Created::Replay(site)) = engine.create_site(ME, name, None).await?;
             return context.output.value(&wire::Site::from(&site), describe);
         }
-        SitesCommand::Rename { name, new_name } => (name, SiteEdit { name: Some(new_name.clone()), active: None }),
-        SitesCommand::Disable { name } => (name, SiteEdit { name: None, active: Some(false) }),
-        SitesCommand::Enable { name } => (name, SiteEdit { name: None, active: Some(true) }),
+        SitesCommand::Rename { name, new_name } => (
+            name,
+            SiteEdit {
+                name: Some(new_name.clone()),
+                active: None,
+            },
+        ),
+        SitesCommand::Disable { name } => (
+            name,
+            SiteEdit {
+                name: None,
+                active: Some(false),
+            },
+        ),
+        SitesCommand::Enable { name } => (
+            name,
+            SiteEdit {
+                name: None,
+                active: Some(true),
+            },
+        ),
     };
     let site = engine.edit_site(ME, name, &edit, None).await?;
     context.output.value(&wire::Site::from(&site), describe)
@@ -38,7 +56,12 @@ pub(super) async fn run(
 
 async fn list(context: Context<'_>, engine: &Engine) -> Result<Exit, Failure> {
     let page = wire::Listed {
-        items: engine.list_sites(ME).await?.iter().map(wire::Site::from).collect(),
+        items: engine
+            .list_sites(ME)
+            .await?
+            .iter()
+            .map(wire::Site::from)
+            .collect(),
         next: None,
     };
     context.output.value(&page, |page| {

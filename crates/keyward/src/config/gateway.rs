@@ -15,7 +15,12 @@ pub(super) fn settings(checker: &mut Checker<'_>, access_log: bool) -> Option<Se
     let gateway = &checker.loaded.config.gateway;
     checker.within("gateway.workers", gateway.workers, 0, 1024);
     checker.within("gateway.max_connections", gateway.max_connections, 1, 10_000_000);
-    checker.within("gateway.limits.head_bytes", gateway.limits.head_bytes, 1024, 1_048_576);
+    checker.within(
+        "gateway.limits.head_bytes",
+        gateway.limits.head_bytes,
+        1024,
+        1_048_576,
+    );
     checker.within("gateway.limits.headers", gateway.limits.headers, 8, 10_000);
     let timeouts = timeouts(checker);
     let tls = tls(checker, "gateway.tls", gateway.tls.as_ref());
@@ -52,7 +57,10 @@ pub(super) fn rules(checker: &mut Checker<'_>) -> Option<Rules> {
     let trusted_proxies = trusted_proxies(checker, &gateway.trusted_proxies);
     public_paths(checker, &gateway.public_paths);
     let cors = gateway.cors.as_ref().map(|cors| read_cors(checker, cors));
-    let swagger = gateway.swagger.as_ref().map(|swagger| read_swagger(checker, swagger));
+    let swagger = gateway
+        .swagger
+        .as_ref()
+        .map(|swagger| read_swagger(checker, swagger));
     let upstreams = upstreams(checker, &gateway.upstreams);
     let routes = routes(checker, gateway.routes.as_deref(), &gateway.upstreams);
     Some(Rules {
@@ -73,9 +81,14 @@ pub(super) fn rules(checker: &mut Checker<'_>) -> Option<Rules> {
 
 fn realm(checker: &mut Checker<'_>, realm: &str) {
     let fits = (1..=64).contains(&realm.len())
-        && realm.bytes().all(|b| (b.is_ascii_graphic() || b == b' ') && b != b'"' && b != b'\\');
+        && realm
+            .bytes()
+            .all(|b| (b.is_ascii_graphic() || b == b' ') && b != b'"' && b != b'\\');
     if !fits {
-        checker.fault("gateway.realm", "must be 1 to 64 printable ASCII characters without \" and \\");
+        checker.fault(
+            "gateway.realm",
+            "must be 1 to 64 printable ASCII characters without \" and \\",
+        );
     }
 }
 
@@ -83,7 +96,9 @@ fn trusted_proxies(checker: &mut Checker<'_>, list: &[String]) -> Option<Vec<IpN
     let read: Vec<Option<IpNet>> = (0..)
         .zip(list)
         .map(|(n, text): (usize, _)| {
-            let net = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+            let net = text
+                .parse::<IpNet>()
+                .or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
             let fault = || format!("`{text}` is no IP address or network: write it as 10.0.0.0/8");
             checker.take(&format!("gateway.trusted_proxies[{n}]"), net.map_err(|_| fault()))
         })
@@ -93,7 +108,9 @@ fn trusted_proxies(checker: &mut Checker<'_>, list: &[String]) -> Option<Vec<IpN
 
 fn public_paths(checker: &mut Checker<'_>, list: &[String]) {
     for (n, path) in list.iter().enumerate() {
-        let plain = path.bytes().all(|b| b.is_ascii_graphic() && !b"?#%\\;*{}".contains(&b));
+        let plain = path
+            .bytes()
+            .all(|b| b.is_ascii_graphic() && !b"?#%\\;*{}".contains(&b));
         let fits = path.starts_with('/') && plain && !path.contains("//");
         if !fits || path.split('/').any(|segment| matches!(segment, "." | "..")) {
             checker.fault(
@@ -154,7 +171,10 @@ fn read_swagger(checker: &mut Checker<'_>, swagger: &schema::Swagger) -> Option<
             None
         }
         _ => {
-            checker.fault("gateway.swagger", "give either `file` or `upstream_path`, not both");
+            checker.fault(
+                "gateway.swagger",
+                "give either `file` or `upstream_path`, not both",
+            );
             None
         }
     }
@@ -165,7 +185,10 @@ fn upstreams(checker: &mut Checker<'_>, list: &[schema::Upstream]) -> Option<Vec
     for (n, upstream) in list.iter().enumerate() {
         let key = format!("gateway.upstreams[{n}]");
         if upstream.name.is_empty() || list[..n].iter().any(|other| other.name == upstream.name) {
-            let message = format!("`{}` must not be empty or the name of two upstreams", upstream.name);
+            let message = format!(
+                "`{}` must not be empty or the name of two upstreams",
+                upstream.name
+            );
             checker.fault(&format!("{key}.name"), message);
         }
         let words = [("http1", Protocol::Http1), ("h2c", Protocol::H2c)];
@@ -182,16 +205,22 @@ fn upstreams(checker: &mut Checker<'_>, list: &[schema::Upstream]) -> Option<Vec
 
 fn upstream_url(text: &str) -> Result<Uri, String> {
     let way_out = "write it as http://host:port";
-    let uri: Uri = text.parse().map_err(|_| format!("`{text}` is no URL: {way_out}"))?;
+    let uri: Uri = text
+        .parse()
+        .map_err(|_| format!("`{text}` is no URL: {way_out}"))?;
     if uri.scheme() == Some(&Scheme::HTTPS) {
         return Err(format!(
             "`{text}`: https to an upstream is not supported; put the upstream on a private network and {way_out}"
         ));
     }
     let bare = matches!(uri.path(), "" | "/") && uri.query().is_none();
-    let plain = uri.authority().is_some_and(|authority| !authority.as_str().contains('@'));
+    let plain = uri
+        .authority()
+        .is_some_and(|authority| !authority.as_str().contains('@'));
     if uri.scheme() != Some(&Scheme::HTTP) || !bare || !plain {
-        return Err(format!("`{text}` must be a scheme, a host and a port alone: {way_out}"));
+        return Err(format!(
+            "`{text}` must be a scheme, a host and a port alone: {way_out}"
+        ));
     }
     Ok(uri)
 }
@@ -205,7 +234,10 @@ fn routes(
         return Some(default_route(checker, upstreams).into_iter().collect());
     };
     if list.is_empty() {
-        checker.fault("gateway.routes", "is empty: name at least one route, or leave it out");
+        checker.fault(
+            "gateway.routes",
+            "is empty: name at least one route, or leave it out",
+        );
     }
     let read: Vec<Option<Route>> = (0..)
         .zip(list)
@@ -224,7 +256,12 @@ fn default_route(checker: &mut Checker<'_>, upstreams: &[schema::Upstream]) -> O
         encoded_slashes: false,
         site: None,
     };
-    read_route(checker, "gateway.routes (not given, so `/api/{site}/**`)", &route, upstreams)
+    read_route(
+        checker,
+        "gateway.routes (not given, so `/api/{site}/**`)",
+        &route,
+        upstreams,
+    )
 }
 
 fn read_route(
@@ -235,7 +272,11 @@ fn read_route(
 ) -> Option<Route> {
     if !upstreams.iter().any(|upstream| upstream.name == route.upstream) {
         let known: Vec<&str> = upstreams.iter().map(|upstream| upstream.name.as_str()).collect();
-        let message = format!("there is no upstream `{}`; there are: {}", route.upstream, known.join(", "));
+        let message = format!(
+            "there is no upstream `{}`; there are: {}",
+            route.upstream,
+            known.join(", ")
+        );
         checker.fault(&format!("{key}.upstream"), message);
     }
     let path = checker.take(&format!("{key}.path"), Template::parse(&route.path));

@@ -23,7 +23,8 @@ pub(crate) struct Loaded {
 /// # Errors
 /// The key that is at fault.
 pub(crate) fn load(file: &Path) -> Result<Loaded, ConfigFaults> {
-    let text = std::fs::read_to_string(file).map_err(|error| ConfigFaults::of_file(file, unreadable(&error)))?;
+    let text =
+        std::fs::read_to_string(file).map_err(|error| ConfigFaults::of_file(file, unreadable(&error)))?;
     from_text(&text, file)
 }
 

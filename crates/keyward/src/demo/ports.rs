@@ -26,7 +26,10 @@ pub(super) fn choose(config: &mut Config) {
             let address = listener.local_addr()?;
             Ok((listener, address))
         }) {
-            note(&format!("port {} is taken: the {plane} listens on {address}", wanted.port()));
+            note(&format!(
+                "port {} is taken: the {plane} listens on {address}",
+                wanted.port()
+            ));
             *listen = address.to_string();
             held.push(listener);
         }

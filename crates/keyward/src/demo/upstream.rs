@@ -24,7 +24,9 @@ const IDENTITY: [&str; 5] = [
 /// Serves the API on a free port of loopback, as long as the runtime lives.
 pub(super) async fn start() -> Result<SocketAddr, Failure> {
     let cannot = |error| Failure::failed(format!("the sample API cannot listen on loopback: {error}"));
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(cannot)?;
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .await
+        .map_err(cannot)?;
     let address = listener.local_addr().map_err(cannot)?;
     let app = Router::new()
         .route("/api/{site}/resource", get(echo).post(echo))
@@ -41,10 +43,18 @@ async fn document() -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "application/json")], DOCUMENT)
 }
 
-async fn echo(method: Method, uri: Uri, Path(site): Path<String>, headers: HeaderMap, body: Bytes) -> Json<Value> {
+async fn echo(
+    method: Method,
+    uri: Uri,
+    Path(site): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Json<Value> {
     let told = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let caller: serde_json::Map<String, Value> =
-        IDENTITY.iter().map(|name| ((*name).to_owned(), json!(told(name)))).collect();
+    let caller: serde_json::Map<String, Value> = IDENTITY
+        .iter()
+        .map(|name| ((*name).to_owned(), json!(told(name))))
+        .collect();
     Json(json!({
         "message": format!("Hello from the sample API, site {site}"),
         "method": method.as_str(),

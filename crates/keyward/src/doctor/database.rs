@@ -6,14 +6,33 @@ use crate::config::Checked;
 use crate::open::{self, Access};
 use keyward_engine::Engine;
 use keyward_store::{AuditQuery, SqliteStore, StoreError};
+use std::time::Duration;
+use tokio::time::timeout;
 
 const CHECK: &str = "database";
+/// How long the database may take to open and to be looked through.
+const PATIENCE: Duration = Duration::from_secs(8);
 
 pub(super) async fn check(checked: &Checked) -> Vec<Finding> {
+    match timeout(PATIENCE, open_and_look(checked)).await {
+        Ok(findings) => findings,
+        Err(_) => {
+            let what = format!("locked, or too slow: no answer within {} s", PATIENCE.as_secs());
+            let way_out =
+                "end the program that holds it (`fuser` shows which), and run `keyward doctor` again";
+            vec![Finding::problem(CHECK, checked.database.display(), what, way_out)]
+        }
+    }
+}
+
+async fn open_and_look(checked: &Checked) -> Vec<Finding> {
     let place = checked.database.display();
     match SqliteStore::pending_migrations(&open::options(checked, Access::Write)).await {
         Ok(pending) if !pending.is_empty() => {
-            let what = format!("the schema is older than this program (pending: {})", pending.join(", "));
+            let what = format!(
+                "the schema is older than this program (pending: {})",
+                pending.join(", ")
+            );
             let way_out = "make a backup, then run `keyward migrate`; `keyward serve` does it too";
             return vec![Finding::problem(CHECK, place, what, way_out)];
         }
@@ -50,7 +69,12 @@ async fn look_inside(checked: &Checked, engine: &Engine) -> Vec<Finding> {
     }];
     if files::mode(&checked.database).is_some_and(|mode| mode & 0o077 != 0) {
         let way_out = format!("run: chmod 600 {place}");
-        findings.push(Finding::warning(CHECK, &place, "other accounts may open it", way_out));
+        findings.push(Finding::warning(
+            CHECK,
+            &place,
+            "other accounts may open it",
+            way_out,
+        ));
     }
     let newest = AuditQuery {
         most: 1,

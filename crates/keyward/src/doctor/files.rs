@@ -20,5 +20,7 @@ pub(super) fn check_configuration(file: &Path) -> Vec<Finding> {
 
 /// The permission bits of a file, when it can be looked at.
 pub(super) fn mode(file: &Path) -> Option<u32> {
-    std::fs::metadata(file).ok().map(|data| data.permissions().mode() & 0o777)
+    std::fs::metadata(file)
+        .ok()
+        .map(|data| data.permissions().mode() & 0o777)
 }

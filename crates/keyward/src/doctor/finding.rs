@@ -66,7 +66,12 @@ impl Finding {
             Grade::Warning => "warning",
             Grade::Problem => "PROBLEM",
         };
-        let line = format!("{grade:8} {:14} {}: {}", self.check, escape(&self.place), escape(&self.what));
+        let line = format!(
+            "{grade:8} {:14} {}: {}",
+            self.check,
+            escape(&self.place),
+            escape(&self.what)
+        );
         match &self.way_out {
             Some(way_out) => format!("{line}\n{:8} -> {}", "", escape(way_out)),
             None => line,

@@ -76,7 +76,8 @@ pub(super) fn check_open_files(connections: usize) -> Option<Finding> {
     let place = "open file limit";
     if most < needed {
         let what = format!("{most}, but gateway.max_connections = {connections} may need {needed}");
-        let way_out = format!("raise it (`ulimit -n {needed}`, LimitNOFILE= in systemd), or lower max_connections");
+        let way_out =
+            format!("raise it (`ulimit -n {needed}`, LimitNOFILE= in systemd), or lower max_connections");
         return Some(Finding::warning("open files", place, what, way_out));
     }
     Some(Finding::good("open files", place, most.to_string()))

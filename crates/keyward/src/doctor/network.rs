@@ -21,16 +21,21 @@ pub(super) async fn check_ports(checked: &Checked) -> Vec<Finding> {
         ("console.listen", checked.console.listen),
         ("ops.listen", checked.ops),
     ];
-    planes.into_iter().map(|(key, address)| check_port(key, address, runs)).collect()
+    planes
+        .into_iter()
+        .map(|(key, address)| check_port(key, address, runs))
+        .collect()
 }
 
 fn check_port(key: &'static str, address: SocketAddr, runs: bool) -> Finding {
     let place = format!("{key} {address}");
     match keyward_listener::bind(address) {
         Ok(_) => Finding::good("port", place, "free"),
-        Err(error) if error.kind() == ErrorKind::AddrInUse && runs => {
-            Finding::good("port", place, "in use; a Keyward with this configuration is running")
-        }
+        Err(error) if error.kind() == ErrorKind::AddrInUse && runs => Finding::good(
+            "port",
+            place,
+            "in use; a Keyward with this configuration is running",
+        ),
         Err(error) => {
             let way_out = match error.kind() {
                 ErrorKind::AddrInUse => {
@@ -50,7 +55,9 @@ fn check_port(key: &'static str, address: SocketAddr, runs: bool) -> Finding {
 async fn keyward_answers(ops: SocketAddr) -> bool {
     let ask = async {
         let mut stream = TcpStream::connect(reachable(ops)).await?;
-        stream.write_all(b"GET /readyz HTTP/1.1\r\nhost: keyward\r\nconnection: close\r\n\r\n").await?;
+        stream
+            .write_all(b"GET /readyz HTTP/1.1\r\nhost: keyward\r\nconnection: close\r\n\r\n")
+            .await?;
         let mut answer = Vec::new();
         stream.take(4096).read_to_end(&mut answer).await?;
         std::io::Result::Ok(String::from_utf8_lossy(&answer).contains("\"replica\""))
