@@ -36,6 +36,12 @@ pub(crate) struct Settings {
     pub(crate) level: Level,
 }
 
+/// What the short commands log: only what goes wrong.
+pub(crate) const FOR_COMMANDS: Settings = Settings {
+    form: Form::Human,
+    level: Level::WARN,
+};
+
 /// Starts logging, and logs panics too. A second call changes nothing.
 pub(crate) fn start(settings: Settings) {
     let layer = tracing_subscriber::fmt::layer()

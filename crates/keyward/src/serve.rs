@@ -28,11 +28,8 @@ pub(crate) async fn run(context: Context<'_>, args: &Serve) -> Result<Exit, Fail
     };
     let node = Node::start(&checked, access).await?;
     announce(context, &node, &checked).await?;
-    loop {
-        match signals.next().await {
-            Signal::Reload => reload::reload(&mut loaded, &node.gateway),
-            Signal::Stop => break,
-        }
+    while signals.next().await == Signal::Reload {
+        reload::reload(&mut loaded, &node.gateway);
     }
     note("stopping: requests that are under way may end; a second signal stops at once");
     signals.stop_at_once_on_next();

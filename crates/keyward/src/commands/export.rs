@@ -1,6 +1,6 @@
 //! `keyward export`.
 
-use super::{Context, create_private};
+use super::create_private;
 use crate::cli::Export;
 use crate::exit::{Exit, Failure};
 use crate::output::note;
@@ -8,7 +8,7 @@ use crate::wire;
 use keyward_engine::{Actor, Engine, KeyView};
 use std::io::{self, BufWriter, Write};
 
-pub(super) async fn run(_: Context<'_>, engine: &Engine, args: &Export) -> Result<Exit, Failure> {
+pub(super) async fn run(engine: &Engine, args: &Export) -> Result<Exit, Failure> {
     let Some(file) = &args.output else {
         let out = BufWriter::new(io::stdout());
         write_all(engine, out).await?;

@@ -39,7 +39,7 @@ pub(crate) fn from_text(text: &str, file: &Path) -> Result<Loaded, ConfigFaults>
         }),
         Err(error) => Err(ConfigFaults {
             file: file.to_owned(),
-            faults: error.into_iter().map(read_fault).collect(),
+            faults: error.into_iter().map(|error| read_fault(&error)).collect(),
         }),
     }
 }
@@ -79,7 +79,7 @@ fn unreadable(error: &std::io::Error) -> String {
     }
 }
 
-fn read_fault(error: figment::Error) -> ConfigFault {
+fn read_fault(error: &figment::Error) -> ConfigFault {
     use figment::error::Kind;
     let mut path = error.path.clone();
     let message = match &error.kind {
@@ -98,6 +98,12 @@ fn read_fault(error: figment::Error) -> ConfigFault {
     };
     let from_environment = error.metadata.as_ref().is_some_and(is_environment);
     let variable = from_environment.then(|| variable_of(&path.join(".")));
+    let message = match (&error.kind, from_environment) {
+        (Kind::InvalidType(..), true) => {
+            format!("{message}; to give digits as a text, quote them: '\"123\"'")
+        }
+        _ => message,
+    };
     ConfigFault {
         key: key_of(&path),
         variable,

@@ -2,6 +2,7 @@
 
 use crate::logs::escape;
 use serde::Serialize;
+use std::fmt;
 
 /// How it looks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
@@ -24,7 +25,7 @@ pub(super) struct Finding {
 }
 
 impl Finding {
-    pub(super) fn good(check: &'static str, place: impl ToString, what: impl Into<String>) -> Self {
+    pub(super) fn good(check: &'static str, place: impl fmt::Display, what: impl Into<String>) -> Self {
         Self {
             check,
             grade: Grade::Good,
@@ -36,7 +37,7 @@ impl Finding {
 
     pub(super) fn warning(
         check: &'static str,
-        place: impl ToString,
+        place: impl fmt::Display,
         what: impl Into<String>,
         way_out: impl Into<String>,
     ) -> Self {
@@ -49,7 +50,7 @@ impl Finding {
 
     pub(super) fn problem(
         check: &'static str,
-        place: impl ToString,
+        place: impl fmt::Display,
         what: impl Into<String>,
         way_out: impl Into<String>,
     ) -> Self {

@@ -60,6 +60,34 @@ fn o9_metrics_hold_bounded_labels_and_neither_secret_nor_version() {
 }
 
 #[test]
+fn k6_no_log_at_any_level_holds_a_secret() {
+    for format in ["human", "json"] {
+        let place = Place::populated();
+        let key = place.key("management", &["--use-case", "management"]);
+        let text = std::fs::read_to_string(place.path("keyward.toml")).unwrap();
+        place.write(
+            "keyward.toml",
+            &format!("{text}\n[log]\nlevel = \"trace\"\nformat = \"{format}\"\n"),
+        );
+        let running = Running::start(&place, &["serve"]);
+        let secret = key["secret"].as_str().unwrap();
+        for plane in ["console", "ops"] {
+            for path in [
+                "/v1/keys".to_owned(),
+                format!("/v1/keys?key={secret}"),
+                format!("/{secret}"),
+            ] {
+                let fields = format!("x-api-key: {secret}\r\nauthorization: Bearer {secret}\r\n");
+                running.ask(plane, &path, &fields);
+                running.ask(plane, &path, &format!("{fields}bad field {secret}\r\n"));
+            }
+        }
+        let log = std::fs::read_to_string(place.path("log")).unwrap();
+        assert!(log.contains("ready") && !log.contains(&secret[3..20]), "{log}");
+    }
+}
+
+#[test]
 fn a_change_by_the_command_line_is_followed_within_seconds() {
     let place = Place::populated();
     let running = Running::start(&place, &["serve"]);

@@ -170,11 +170,16 @@ impl Running {
 
     /// Asks a plane for a path; the whole answer as text.
     pub(crate) fn get(&self, plane: &str, path: &str) -> String {
+        self.ask(plane, path, "")
+    }
+
+    /// The same with more header fields, each with its line end.
+    pub(crate) fn ask(&self, plane: &str, path: &str, fields: &str) -> String {
         let address = self.told[plane].as_str().unwrap();
         let mut stream = TcpStream::connect(address).unwrap();
         write!(
             stream,
-            "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
+            "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{fields}\r\n"
         )
         .unwrap();
         let mut answer = String::new();
