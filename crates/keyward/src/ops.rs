@@ -63,19 +63,8 @@ impl Ops {
             registry,
             draining: Arc::clone(&draining),
         };
-        let (stop, mut stopped) = watch::channel(false);
-        let task = tokio::spawn(async move {
-            let until = async move {
-                // An error means that the sender is gone, which is a stop too.
-                let _ = stopped.wait_for(|stopped| *stopped).await;
-            };
-            if let Err(error) = axum::serve(Port(listener), router(probe))
-                .with_graceful_shutdown(until)
-                .await
-            {
-                tracing::error!(%error, "the operator's port has ended");
-            }
-        });
+        let (stop, stopped) = watch::channel(false);
+        let task = tokio::spawn(serve(listener, probe, stopped));
         Ok(Self {
             address,
             draining,
@@ -99,6 +88,17 @@ impl Ops {
         // Nobody listening means that it has ended already.
         let _ = self.stop.send(true);
         let _ = tokio::time::timeout(PATIENCE, self.task).await;
+    }
+}
+
+async fn serve(listener: TcpListener, probe: Probe, mut stopped: watch::Receiver<bool>) {
+    let until = async move {
+        // An error means that the sender is gone, which is a stop too.
+        let _ = stopped.wait_for(|stopped| *stopped).await;
+    };
+    let served = axum::serve(Port(listener), router(probe));
+    if let Err(error) = served.with_graceful_shutdown(until).await {
+        tracing::error!(%error, "the operator's port has ended");
     }
 }
 

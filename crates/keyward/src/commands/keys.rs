@@ -90,35 +90,36 @@ async fn list(context: Context<'_>, engine: &Engine, args: &KeyList) -> Result<E
         limit: args.limit,
     };
     let page: wire::Listed<wire::Key> = wire::Listed::of(engine.list_keys(ME, &filter).await?);
-    context.output.value(&page, |page| {
-        let headers = [
-            "id",
-            "name",
-            "owner",
-            "use case",
-            "hint",
-            "status",
-            "sites",
-            "limit",
-            "last used",
-        ];
-        let rows = page.items.iter().map(|key| {
-            vec![
-                key.id.clone(),
-                key.name.clone(),
-                key.owner.email.clone(),
-                key.use_case.clone(),
-                key.hint.clone(),
-                key.status.to_owned(),
-                or_all(key.sites.as_deref()),
-                key.limit.map_or_else(|| "none".into(), |limit| limit.to_string()),
-                key.last_used
-                    .as_ref()
-                    .map_or_else(|| "never".into(), |used| used.at.clone()),
-            ]
-        });
-        super::with_next(table(&headers, rows), page.next.as_deref())
-    })
+    context.output.value(&page, page_text)
+}
+
+fn page_text(page: &wire::Listed<wire::Key>) -> String {
+    let headers = [
+        "id",
+        "name",
+        "owner",
+        "use case",
+        "hint",
+        "status",
+        "sites",
+        "limit",
+        "last used",
+    ];
+    let row = |key: &wire::Key| {
+        let last_used = key.last_used.as_ref().map(|used| used.at.clone());
+        vec![
+            key.id.clone(),
+            key.name.clone(),
+            key.owner.email.clone(),
+            key.use_case.clone(),
+            key.hint.clone(),
+            key.status.to_owned(),
+            or_all(key.sites.as_deref()),
+            key.limit.map_or_else(|| "none".into(), |limit| limit.to_string()),
+            last_used.unwrap_or_else(|| "never".into()),
+        ]
+    };
+    super::with_next(table(&headers, page.items.iter().map(row)), page.next.as_deref())
 }
 
 fn edit(args: &KeyEditArgs) -> Result<KeyEdit, Failure> {

@@ -7,6 +7,8 @@ mod config;
 #[cfg(test)]
 mod doctor;
 #[cfg(test)]
+mod files;
+#[cfg(test)]
 mod serve;
 #[cfg(test)]
 mod support;
