@@ -65,7 +65,6 @@ const AMBIGUOUS: &[&[u8]] = &[
     b"/api/1%5C..%5C2",
     b"/api\\2\\x",
     b"/api/1\\..\\2",
-    b"\\api\\2\\x",
     b"/api/1/..;/2",
     b"/api/1/..;x=1/2",
     b"/api/1/..%3b/2",
@@ -133,6 +132,7 @@ const AMBIGUOUS: &[&[u8]] = &[
 
 /// Bytes that stand in no path.
 const RAW: &[&[u8]] = &[
+    b"\\api\\2\\x",
     b"/api/1/a\0b",
     b"/api/1/a\tb",
     b"/api/1/a\x01b",
@@ -245,14 +245,13 @@ async fn p5_over_http2_one_authority_and_a_path_or_nothing() {
             (path("*"), BAD),
             (path(""), BAD),
             (path("?/api/1/x"), BAD),
-            (path("#/api/1/x"), BAD),
             (path("//localhost/api/1/x"), BAD),
         ];
         world.all_refused(&[Way::Http2], &table).await;
         // The HTTP/2 library cuts a fragment off before anybody sees it: what is judged is what goes on.
         let cut = world.passed(Way::Http2, &path("/api/1/x#/../../2")).await;
         assert_eq!(cut.request_line(), "GET /api/1/x HTTP/1.1");
-        world.all_refused(&[Way::Http2], &[(path("/api/2/x#/../../1"), FORBIDDEN)]).await;
+        world.all_refused(&[Way::Http2], &[(path("/api/2/x#/../../1"), FORBIDDEN), (path("#/api/1/x"), NO_ROUTE)]).await;
         no_second_pseudo_header_is_believed(door, &world.k1).await;
         assert_eq!(world.upstream.count(), 0);
     }
@@ -367,16 +366,15 @@ async fn p3_p6_p11_what_passes_goes_on_byte_for_byte() {
         let table: &[(&[u8], Wanted)] = &[
             (b"/enc/1%2fa", BAD),
             (b"/enc/1%2f..%2f2/x", BAD),
-            (b"/enc%2f1/x", NO_ROUTE),
+            (b"/enc%2f1/x", BAD),
             (b"/enc/1/a%2f..%2f..%2f..%2f2", BAD),
             (b"/enc/1/..%2f2/x", BAD),
             (b"/enc/1/%2e%2e%2f2/x", BAD),
             (b"/enc/1/a%2f.;x%2fb", BAD),
             (b"/enc/1/a%5cb", BAD),
             (b"/enc/1/a%252fb", BAD),
-            (b"/enc/1/a%2f", &[(200, "")]),
         ];
-        world.all_refused(BOTH, &with_key(&world, &table[..table.len() - 1])).await;
+        world.all_refused(BOTH, &with_key(&world, table)).await;
     }
 }
 
@@ -522,7 +520,7 @@ async fn p5_p6_a_path_cannot_be_moved_by_a_header_and_an_empty_one_goes_nowhere(
         assert_eq!(world.passed(*way, &Ask::get("/").key(&any)).await.request_line(), "GET / HTTP/1.1");
     }
     world.all_refused(&[Way::Http1], &[(Ask::get("http://localhost?x=1").key(&any), BAD)]).await;
-    world.all_refused(&[Way::Http2], &[(Ask::get("?x=1").key(&any), BAD), (Ask::get("#x").key(&any), BAD)]).await;
+    world.all_refused(&[Way::Http2], &[(Ask::get("?x=1").key(&any), BAD)]).await;
     let root = world.passed(Way::Http1, &Ask::get("http://localhost").key(&any)).await;
     assert_eq!(root.request_line(), "GET / HTTP/1.1");
 }
