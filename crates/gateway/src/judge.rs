@@ -3,7 +3,7 @@
 use crate::answer::{self, Answer};
 use crate::client_address::client_address;
 use crate::connection::Peer;
-use crate::judged::{Identity, Judged, Pass, is_keyward_field, is_protected};
+use crate::judged::{Identity, Judged, Pass, is_protected};
 use crate::metrics::{Metrics, SAMPLE};
 use crate::own_key;
 use crate::request_id::RequestId;
@@ -261,8 +261,7 @@ impl Judge<'_> {
                 .split(|b| *b == b',')
                 .map(<[u8]>::trim_ascii)
                 .any(|token| {
-                    HeaderName::from_bytes(token)
-                        .is_ok_and(|name| name == "x-api-key" || is_keyward_field(name.as_str()))
+                    HeaderName::from_bytes(token).is_ok_and(|name| is_protected(name.as_str(), self.rules))
                 });
             if names_ours {
                 return self.bad_request("a hop-by-hop field lists a field that decides");
