@@ -1,8 +1,9 @@
 //! What every test stands on: a gateway with routes of every kind, an upstream that records, and some keys.
-#![expect(clippy::unwrap_used, reason = "test code")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "test code")]
 
 use crate::spoken::{Ask, Door, Said, Way};
 use keyward_testkit::{Certificate, EchoUpstream, Issued, KeySpec, Keyward, KeywardBuilder, Recorded};
+use std::time::Duration;
 use tempfile::TempDir;
 
 pub(crate) const OWNER: &str = "owner@example.com";
@@ -114,6 +115,17 @@ impl World {
         }
     }
 
+    /// Sends a request until it passes: what another process changed is in force within seconds.
+    pub(crate) async fn eventually_passes(&self, ask: &Ask) {
+        for _ in 0..200 {
+            if self.say(ask).await.status == 200 {
+                return self.upstream.clear();
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("still refused: {:?}", self.say(ask).await);
+    }
+
     /// Sends a request that must pass, and returns what the upstream got.
     pub(crate) async fn passed(&self, way: Way, ask: &Ask) -> Recorded {
         self.upstream.clear();
@@ -123,6 +135,19 @@ impl World {
         assert_eq!(self.upstream.count(), 1, "{way:?} {text}");
         self.upstream.last()
     }
+}
+
+/// A header line with its name as a reader sees it who takes every other sign for a hyphen.
+pub(crate) fn folded(line: &str) -> String {
+    let (name, value) = line.split_once(':').unwrap_or((line, ""));
+    let fold = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
+    format!("{}:{value}", name.chars().map(fold).collect::<String>())
+}
+
+/// The lines that such a reader takes for this field, as they were sent.
+pub(crate) fn folded_fields(got: &Recorded, name: &str) -> Vec<String> {
+    let start = format!("{name}:");
+    got.header_lines().into_iter().filter(|line| folded(line).starts_with(&start)).collect()
 }
 
 pub(crate) fn builder() -> KeywardBuilder {
