@@ -122,7 +122,11 @@ impl Judge<'_> {
             if let Some(answer) = crate::cors::preflight(self.rules, &parts.headers, id) {
                 return refuse("preflight", answer);
             }
-            let pool = found.ok_or_else(|| self.no_route())?.pool.clone();
+            let pool = match found {
+                Some(found) => found.pool.clone(),
+                None if self.rules.is_public(&path) => self.rules.pools[0].clone(),
+                None => return Err(self.no_route()),
+            };
             return Ok(self.forward(parts, body, host, client, listed, pool, Pass::Preflight, None));
         }
         let found = found.ok_or_else(|| self.no_route())?;
