@@ -1,0 +1,290 @@
+//! Edits: what they may touch, and what happens when two come at once.
+
+use crate::support::Plane;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use tokio::task::JoinSet;
+
+#[tokio::test]
+async fn a4_an_immutable_field_is_named_and_nothing_changes() {
+    let plane = Plane::start().await;
+    let made = plane
+        .make_key(json!({ "name": "n", "limit": 5, "expires_at": "2999-01-01T00:00:00Z" }))
+        .await;
+    let path = format!("/v1/keys/{}", made["id"].as_str().unwrap());
+    let before = plane.get(&plane.admin, &path).await.json();
+    for field in [
+        "use_case",
+        "expires_at",
+        "id",
+        "created_at",
+        "fingerprint",
+        "owner",
+        "owner_id",
+        "deleted_at",
+        "hint",
+        "revision",
+        "secret",
+        "status",
+        "updated_at",
+        "last_used",
+    ] {
+        for value in [json!("x"), Value::Null, before[field].clone()] {
+            let body = json!({ "name": "changed", "limit": null, field: value });
+            let answer = plane.call(&plane.admin, "PATCH", &path, &body).await;
+            assert_eq!(
+                (answer.status, answer.code().as_str()),
+                (422, "immutable_field"),
+                "{field}"
+            );
+            assert_eq!(answer.fields(), [field]);
+            assert_eq!(plane.get(&plane.admin, &path).await.json(), before, "{field}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_patch_leaves_absent_fields_and_null_takes_restrictions_away() {
+    let plane = Plane::start().await;
+    assert_eq!(
+        plane
+            .call(&plane.admin, "POST", "/v1/sites", &json!({ "name": "123" }))
+            .await
+            .status,
+        201
+    );
+    let made = plane
+        .make_key(json!({ "name": "n", "description": "d", "limit": 5, "sites": ["123"], "addresses": ["192.0.2.0/24"] }))
+        .await;
+    let path = format!("/v1/keys/{}", made["id"].as_str().unwrap());
+    let edited = plane
+        .call(&plane.admin, "PATCH", &path, &json!({ "name": "m" }))
+        .await;
+    let tag = format!("\"{}\"", edited.json()["revision"]);
+    assert_eq!(edited.header("etag"), Some(tag.as_str()));
+    for field in ["description", "limit", "sites", "addresses", "hint", "created_at"] {
+        assert_eq!(edited.json()[field], made[field], "{field}");
+    }
+    let open = json!({ "limit": null, "sites": null, "addresses": [] });
+    let edited = plane.call(&plane.admin, "PATCH", &path, &open).await.json();
+    assert_eq!(
+        (&edited["limit"], &edited["sites"], &edited["addresses"]),
+        (&json!(null), &json!(null), &json!([]))
+    );
+    assert_eq!(edited["name"], "m");
+}
+
+#[tokio::test]
+async fn a9_of_parallel_edits_with_the_same_etag_one_wins() {
+    let plane = Arc::new(Plane::start().await);
+    let made = plane.make_key(json!({ "name": "n" })).await;
+    let path = format!("/v1/keys/{}", made["id"].as_str().unwrap());
+    let tag = format!("\"{}\"", made["revision"]);
+    let mut tasks = JoinSet::new();
+    for number in 0..10 {
+        let (plane, path, tag) = (Arc::clone(&plane), path.clone(), tag.clone());
+        tasks.spawn(async move {
+            let body = json!({ "name": format!("n{number}") }).to_string();
+            plane
+                .json(&plane.admin, "PATCH", &path, &[("If-Match", &tag)], &body)
+                .await
+                .status
+        });
+    }
+    let mut statuses = tasks.join_all().await;
+    statuses.sort_unstable();
+    assert_eq!(statuses, [vec![200], vec![412; 9]].concat());
+}
+
+#[tokio::test]
+async fn a9_if_match_has_one_form() {
+    let plane = Plane::start().await;
+    let made = plane.make_key(json!({ "name": "n" })).await;
+    let path = format!("/v1/keys/{}", made["id"].as_str().unwrap());
+    let revision = made["revision"].to_string();
+    for (tag, status) in [
+        ("\"999999\"".to_owned(), 412),
+        ("\"abc\"".to_owned(), 412),
+        (format!("\"0{revision}\""), 412),
+        (revision.clone(), 400),
+        (format!("W/\"{revision}\""), 400),
+        (format!("\"{revision}\", \"1\""), 400),
+        (String::new(), 400),
+        ("*".to_owned(), 200),
+    ] {
+        let answer = plane
+            .json(&plane.admin, "PATCH", &path, &[("If-Match", &tag)], "{}")
+            .await;
+        assert_eq!(answer.status, status, "{tag}");
+    }
+    let stale = [("If-Match", "\"1\"")];
+    for (method, rest) in [
+        ("DELETE", ""),
+        ("POST", "/enable"),
+        ("POST", "/disable"),
+        ("POST", "/restore"),
+    ] {
+        let answer = plane
+            .send(Some(&plane.admin), method, &format!("{path}{rest}"), &stale, b"")
+            .await;
+        assert_eq!(
+            (answer.status, answer.code().as_str()),
+            (412, "stale"),
+            "{method} {rest}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a9_a_delete_during_edits_is_not_undone() {
+    let plane = Arc::new(Plane::start().await);
+    let made = plane.make_key(json!({ "name": "n" })).await;
+    let path = format!("/v1/keys/{}", made["id"].as_str().unwrap());
+    let mut tasks = JoinSet::new();
+    for number in 0..20 {
+        let (plane, path) = (Arc::clone(&plane), path.clone());
+        tasks.spawn(async move {
+            if number == 10 {
+                plane
+                    .send(Some(&plane.admin), "DELETE", &path, &[], b"")
+                    .await
+                    .status
+            } else {
+                let body = json!({ "name": format!("n{number}") });
+                plane.call(&plane.admin, "PATCH", &path, &body).await.status
+            }
+        });
+    }
+    let statuses = tasks.join_all().await;
+    assert!(
+        statuses.iter().all(|status| [200, 409].contains(status)),
+        "{statuses:?}"
+    );
+    assert_eq!(plane.get(&plane.admin, &path).await.json()["status"], "deleted");
+}
+
+#[tokio::test]
+async fn a9_the_same_idempotency_key_makes_one_key() {
+    let plane = Arc::new(Plane::start().await);
+    let body = json!({ "name": "once" }).to_string();
+    let mut tasks = JoinSet::new();
+    for _ in 0..10 {
+        let (plane, body) = (Arc::clone(&plane), body.clone());
+        tasks.spawn(async move {
+            plane
+                .json(
+                    &plane.admin,
+                    "POST",
+                    "/v1/keys",
+                    &[("Idempotency-Key", "abc")],
+                    &body,
+                )
+                .await
+        });
+    }
+    let answers = tasks.join_all().await;
+    let made: Vec<_> = answers.iter().filter(|answer| answer.status == 201).collect();
+    assert_eq!(made.len(), 1);
+    let id = made[0].json()["id"].clone();
+    for answer in answers.iter().filter(|answer| answer.status != 201) {
+        assert_eq!(
+            (answer.status, answer.header("idempotency-replayed")),
+            (200, Some("true"))
+        );
+        assert_eq!(answer.json()["id"], id);
+        assert!(answer.json().get("secret").is_none());
+    }
+    let other = plane
+        .json(
+            &plane.admin,
+            "POST",
+            "/v1/keys",
+            &[("Idempotency-Key", "abc")],
+            r#"{"name":"two"}"#,
+        )
+        .await;
+    assert_eq!(
+        (other.status, other.fields()),
+        (422, vec!["Idempotency-Key".to_owned()])
+    );
+    let others = plane
+        .json(
+            &plane.member,
+            "POST",
+            "/v1/keys",
+            &[("Idempotency-Key", "abc")],
+            &body,
+        )
+        .await;
+    assert_eq!(others.status, 201, "claims of different users never meet");
+}
+
+#[tokio::test]
+async fn a10_a_deleted_key_comes_back_only_by_restore_and_within_30_days() {
+    let plane = Plane::start().await;
+    let made = plane
+        .make_key(json!({ "name": "n", "use_case": "management" }))
+        .await;
+    let secret = made["secret"].as_str().unwrap();
+    let path = format!("/v1/keys/{}", made["id"].as_str().unwrap());
+    assert_eq!(plane.get(secret, "/v1/me").await.status, 200);
+    assert_eq!(
+        plane
+            .send(Some(&plane.admin), "DELETE", &path, &[], b"")
+            .await
+            .json()["status"],
+        "deleted"
+    );
+    let refused = plane.get(secret, "/v1/me").await;
+    let unknown = plane.get("abcdef123456", "/v1/me").await;
+    assert_eq!(refused.without_ids(), unknown.without_ids());
+    for (method, rest) in [
+        ("POST", "/enable"),
+        ("POST", "/disable"),
+        ("DELETE", ""),
+        ("PATCH", ""),
+    ] {
+        let answer = plane
+            .json(&plane.admin, method, &format!("{path}{rest}"), &[], "{}")
+            .await;
+        assert_eq!(
+            (answer.status, answer.code().as_str()),
+            (409, "key_deleted"),
+            "{method} {rest}"
+        );
+    }
+    let listed = |status: &'static str| {
+        let plane = &plane;
+        async move {
+            let list = plane
+                .get(&plane.admin, &format!("/v1/keys?text=n&status={status}"))
+                .await
+                .json();
+            list["items"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .filter(|key| key["name"] == "n")
+                .count()
+        }
+    };
+    assert_eq!(
+        (
+            listed("active").await,
+            listed("deleted").await,
+            listed("any").await
+        ),
+        (0, 1, 1)
+    );
+    assert_eq!(
+        plane.post(&plane.admin, &format!("{path}/restore")).await.status,
+        200
+    );
+    assert_eq!(plane.get(secret, "/v1/me").await.status, 200);
+    plane.send(Some(&plane.admin), "DELETE", &path, &[], b"").await;
+    plane.clock.advance(30 * 86_400_000);
+    let late = plane.post(&plane.admin, &format!("{path}/restore")).await;
+    assert_eq!((late.status, late.code().as_str()), (409, "restore_too_late"));
+    plane.engine.housekeep().await.unwrap();
+    assert_eq!(plane.get(&plane.admin, &path).await.status, 404);
+}
