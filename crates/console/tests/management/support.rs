@@ -1,7 +1,7 @@
 //! A running console with a few users and keys, and a small raw client that remembers every answer.
 
 use keyward_console::{Console, Settings};
-use keyward_domain::{Name, Prefix, SecretFormat, UseCase, UseCaseCatalogue, UseCaseName};
+use keyward_domain::{Prefix, SecretFormat, UseCase, UseCaseCatalogue, UseCaseName};
 use keyward_engine::{Actor, Clock, Created, Engine, KeyDraft, ManualClock, OnStale, UserDraft};
 use keyward_store::{SqliteOptions, SqliteStore};
 use serde_json::Value;
@@ -118,10 +118,15 @@ pub(crate) async fn user(engine: &Engine, email: &str, role: &str) -> String {
 }
 
 /// Makes a key; gives its id and its secret.
-pub(crate) async fn key(engine: &Engine, owner: &str, use_case: &str, limit: Option<u64>) -> (String, String) {
+pub(crate) async fn key(
+    engine: &Engine,
+    owner: &str,
+    use_case: &str,
+    limit: Option<u64>,
+) -> (String, String) {
     let draft = KeyDraft {
         owner: Some(owner.into()),
-        name: Name::new("a key").unwrap().to_string(),
+        name: "a key".into(),
         use_case: Some(use_case.into()),
         limit,
         ..KeyDraft::default()
