@@ -289,3 +289,62 @@ async fn a10_a_deleted_key_comes_back_only_by_restore_and_within_30_days() {
     plane.engine.housekeep().await.unwrap();
     assert_eq!(plane.get(&plane.admin, &path).await.status, 404);
 }
+
+#[tokio::test]
+async fn users_and_sites_have_fields_that_cannot_be_modified_too() {
+    let plane = Plane::start().await;
+    plane
+        .call(&plane.admin, "POST", "/v1/sites", &json!({ "name": "123" }))
+        .await;
+    let user = format!("/v1/users/{}", plane.member_id);
+    for (path, field) in [
+        (user.as_str(), "email"),
+        (user.as_str(), "id"),
+        (user.as_str(), "status"),
+        ("/v1/sites/123", "id"),
+        ("/v1/sites/123", "created_at"),
+    ] {
+        let answer = plane
+            .call(&plane.admin, "PATCH", path, &json!({ field: "x" }))
+            .await;
+        assert_eq!(
+            (answer.status, answer.code().as_str()),
+            (422, "immutable_field"),
+            "{field}"
+        );
+        assert_eq!(answer.fields(), [field]);
+    }
+    let renamed = plane
+        .call(
+            &plane.admin,
+            "PATCH",
+            "/v1/sites/123",
+            &json!({ "name": "124", "active": false }),
+        )
+        .await;
+    assert_eq!(
+        (
+            renamed.json()["name"].as_str(),
+            renamed.json()["active"].as_bool()
+        ),
+        (Some("124"), Some(false))
+    );
+    assert_eq!(plane.get(&plane.admin, "/v1/sites/123").await.status, 404);
+    let role = plane
+        .call(
+            &plane.admin,
+            "PATCH",
+            &user,
+            &json!({ "role": "admin", "sites": ["124"] }),
+        )
+        .await;
+    assert_eq!((role.status, role.json()["role"].as_str()), (200, Some("admin")));
+    let verify = json!({ "secret": "x", "path": "/" });
+    assert_eq!(
+        plane
+            .call(&plane.member, "POST", "/v1/verify", &verify)
+            .await
+            .status,
+        200
+    );
+}

@@ -15,3 +15,4 @@ mod plane;
 mod rights;
 mod secrets;
 mod support;
+mod wires;
