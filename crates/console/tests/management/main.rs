@@ -10,6 +10,7 @@ mod audit;
 mod bodies;
 mod documents;
 mod edits;
+mod lifecycle;
 mod limits;
 mod plane;
 mod rights;
