@@ -5,6 +5,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, VARY, WWW_AUTHENTIC
 use http::{HeaderMap, HeaderValue, StatusCode};
 use keyward_domain::Timestamp;
 use keyward_engine::Denied;
+use serde::Serialize;
 
 /// A problem, before it becomes an answer.
 #[derive(Clone, Copy, Debug)]
@@ -19,18 +20,30 @@ pub struct Problem<'a> {
     pub detail: &'a str,
 }
 
+/// A problem as it is sent.
+#[derive(Serialize)]
+struct Document<'a> {
+    r#type: &'a str,
+    title: &'a str,
+    status: u16,
+    code: &'a str,
+    detail: &'a str,
+    request_id: &'a str,
+}
+
 impl Problem<'_> {
     /// The document: `type`, `title`, `status`, `code`, `detail`, `request_id`.
     pub fn to_json(&self, request_id: &str) -> String {
-        serde_json::json!({
-            "type": "about:blank",
-            "title": self.title,
-            "status": self.status.as_u16(),
-            "code": self.code,
-            "detail": self.detail,
-            "request_id": request_id,
-        })
-        .to_string()
+        let document = Document {
+            r#type: "about:blank",
+            title: self.title,
+            status: self.status.as_u16(),
+            code: self.code,
+            detail: self.detail,
+            request_id,
+        };
+        // Texts and a number: there is nothing in it that could fail to become JSON.
+        serde_json::to_string(&document).unwrap_or_default()
     }
 
     /// The header fields that every problem carries.
