@@ -86,7 +86,7 @@ async fn repeat(
         };
         match (&fault, failing) {
             (Some(fault), false) => {
-                tracing::error!(task = name, %fault, "background task fails; it goes on trying")
+                tracing::error!(task = name, %fault, "background task fails; it goes on trying");
             }
             (None, true) => tracing::info!(task = name, "background task works again"),
             _ => {}

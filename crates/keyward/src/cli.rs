@@ -15,7 +15,13 @@ use std::path::PathBuf;
 #[command(name = "keyward", version, after_help = crate::exit::HELP, max_term_width = 100)]
 pub(crate) struct Cli {
     /// The configuration file.
-    #[arg(long, global = true, env = "KEYWARD_CONFIG", default_value = "keyward.toml", value_name = "FILE")]
+    #[arg(
+        long,
+        global = true,
+        env = "KEYWARD_CONFIG",
+        default_value = "keyward.toml",
+        value_name = "FILE"
+    )]
     pub(crate) config: PathBuf,
     /// Print JSON, for programs. Errors are JSON too, on standard error.
     #[arg(long, global = true)]

@@ -18,8 +18,10 @@ use crate::open::Access;
 use crate::output::{Output, print};
 use crate::{demo, doctor, logs, open, serve};
 use clap::CommandFactory;
-use std::future::Future;
+use clap_complete::Shell;
+use keyward_engine::Engine;
 use std::path::Path;
+use tokio::runtime::Builder;
 
 /// What every command is given.
 #[derive(Clone, Copy)]
@@ -35,73 +37,70 @@ pub(crate) fn run(cli: &Cli) -> Result<Exit, Failure> {
         config: &cli.config,
         output: Output { json: cli.json },
     };
-    match &cli.command {
-        Command::Serve(args) => on_threads(serve::run(context, args)),
-        Command::Demo(args) => on_threads(demo::run(context, args)),
-        Command::Completions { shell } => completions(*shell),
-        Command::Config(command) => config::run(context, *command),
-        other => {
-            logs::start(logs::Settings {
-                form: logs::Form::Human,
-                level: tracing::Level::WARN,
-            });
-            on_this_thread(short(context, other))
+    let mut runtime = match cli.command {
+        Command::Serve(_) | Command::Demo(_) => Builder::new_multi_thread(),
+        _ => {
+            logs::start(logs::FOR_COMMANDS);
+            Builder::new_current_thread()
         }
-    }
+    };
+    runtime
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::failed(format!("the system gives no threads or timers: {error}")))?
+        .block_on(dispatch(context, &cli.command))
 }
 
-async fn short(context: Context<'_>, command: &Command) -> Result<Exit, Failure> {
+async fn dispatch(context: Context<'_>, command: &Command) -> Result<Exit, Failure> {
     match command {
+        Command::Serve(args) => serve::run(context, args).await,
+        Command::Demo(args) => demo::run(context, args).await,
         Command::Init(args) => init::run(context, args).await,
         Command::Migrate => migrate::run(context).await,
         Command::Doctor => doctor::run(context).await,
-        Command::Keys(command) => {
-            let access = keys::access(command);
-            open::with_engine(context, access, async |engine| keys::run(context, engine, command).await).await
+        Command::Config(command) => config::run(context, *command),
+        Command::Completions { shell } => completions(*shell),
+        other => {
+            let access = access(other);
+            open::with_engine(context, access, async |engine| {
+                on_database(context, engine, other).await
+            })
+            .await
         }
-        Command::Users(command) => {
-            let access = users::access(command);
-            open::with_engine(context, access, async |engine| users::run(context, engine, command).await).await
-        }
-        Command::Sites(command) => {
-            let access = sites::access(command);
-            open::with_engine(context, access, async |engine| sites::run(context, engine, command).await).await
-        }
-        Command::Audit(args) => {
-            open::with_engine(context, Access::Read, async |engine| audit::run(context, engine, args).await).await
-        }
-        Command::Import(args) => {
-            open::with_engine(context, Access::Write, async |engine| import::run(context, engine, args).await)
-                .await
-        }
-        Command::Export(args) => {
-            open::with_engine(context, Access::Read, async |engine| export::run(context, engine, args).await).await
-        }
-        Command::Backup(args) => {
-            open::with_engine(context, Access::Read, async |engine| backup::run(context, engine, args).await).await
-        }
-        Command::Serve(_) | Command::Demo(_) | Command::Completions { .. } | Command::Config(_) => Ok(Exit::Done),
     }
 }
 
-fn completions(shell: clap_complete::Shell) -> Result<Exit, Failure> {
+/// What a command may do to the database.
+fn access(command: &Command) -> Access {
+    match command {
+        Command::Keys(command) => keys::access(command),
+        Command::Users(command) => users::access(command),
+        Command::Sites(command) => sites::access(command),
+        Command::Import(_) => Access::Write,
+        _ => Access::Read,
+    }
+}
+
+/// Commands that need nothing but the engine over an open database.
+async fn on_database(context: Context<'_>, engine: &Engine, command: &Command) -> Result<Exit, Failure> {
+    match command {
+        Command::Keys(command) => keys::run(context, engine, command).await,
+        Command::Users(command) => users::run(context, engine, command).await,
+        Command::Sites(command) => sites::run(context, engine, command).await,
+        Command::Audit(args) => audit::run(context, engine, args).await,
+        Command::Import(args) => import::run(context, engine, args).await,
+        Command::Export(args) => export::run(engine, args).await,
+        Command::Backup(args) => backup::run(context, engine, args).await,
+        other => Err(Failure::failed(format!(
+            "not a command on the database: {other:?}"
+        ))),
+    }
+}
+
+fn completions(shell: Shell) -> Result<Exit, Failure> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "keyward", &mut script);
     print(&String::from_utf8_lossy(&script))
-}
-
-fn on_this_thread(work: impl Future<Output = Result<Exit, Failure>>) -> Result<Exit, Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.map_err(|error| no_runtime(&error))?.block_on(work)
-}
-
-fn on_threads(work: impl Future<Output = Result<Exit, Failure>>) -> Result<Exit, Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    runtime.map_err(|error| no_runtime(&error))?.block_on(work)
-}
-
-fn no_runtime(error: &std::io::Error) -> Failure {
-    Failure::failed(format!("the system gives no threads or timers: {error}"))
 }
 
 /// A list, and how to get the rest of it.
@@ -115,11 +114,16 @@ fn with_next(rows: String, next: Option<&str>) -> String {
 /// Makes a new file that only this account may read.
 fn create_private(file: &Path) -> Result<std::fs::File, Failure> {
     use std::os::unix::fs::OpenOptionsExt;
-    let made = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(file);
+    let made = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(file);
     made.map_err(|error| match error.kind() {
-        std::io::ErrorKind::AlreadyExists => {
-            Failure::new(Exit::Conflict, format!("{} exists already: name a new file", file.display()))
-        }
+        std::io::ErrorKind::AlreadyExists => Failure::new(
+            Exit::Conflict,
+            format!("{} exists already: name a new file", file.display()),
+        ),
         _ => Failure::failed(format!("{}: cannot be made: {error}", file.display())),
     })
 }

@@ -1,5 +1,71 @@
+//! `keyward doctor`: looks for the usual mistakes, and says what to do about each. Who adds a check adds it to the file
+//! of its subject, as a function that gives findings.
+
+mod database;
+mod files;
+mod finding;
+mod host;
+mod network;
+mod tls;
+
 use crate::commands::Context;
+use crate::config::{self, Checked, ConfigFaults, Loaded};
 use crate::exit::{Exit, Failure};
-pub(crate) async fn run(_: Context<'_>) -> Result<Exit, Failure> {
-    Ok(Exit::Done)
+use crate::output::print;
+use finding::{Finding, Grade};
+use serde_json::json;
+
+pub(crate) async fn run(context: Context<'_>) -> Result<Exit, Failure> {
+    let mut findings = Vec::new();
+    let read = config::load(context.config).and_then(|loaded| {
+        let checked = loaded.check_for_serve()?;
+        Ok((loaded, checked))
+    });
+    match read {
+        Ok((loaded, checked)) => look_at_all(&loaded, &checked, &mut findings).await,
+        Err(faults) => findings.extend(wrong_configuration(&faults)),
+    }
+    findings.extend(host::check_clock());
+    tell(context, &findings)
+}
+
+async fn look_at_all(loaded: &Loaded, checked: &Checked, findings: &mut Vec<Finding>) {
+    findings.extend(files::check_configuration(&loaded.file));
+    findings.extend(network::check_ports(checked).await);
+    findings.extend(network::check_upstreams(checked).await);
+    findings.extend(database::check(checked).await);
+    findings.extend(tls::check("gateway.tls", checked.gateway.tls.as_ref()));
+    findings.extend(tls::check("console.tls", checked.console.tls.as_ref()));
+    findings.extend(host::check_disk(&checked.database));
+    findings.extend(host::check_open_files(checked.gateway.max_connections));
+}
+
+fn wrong_configuration(faults: &ConfigFaults) -> Vec<Finding> {
+    let way_out = "correct it; the file that `keyward init` writes shows every setting";
+    faults
+        .lines()
+        .into_iter()
+        .map(|line| Finding::problem("configuration", faults.file.display(), line, way_out))
+        .collect()
+}
+
+fn tell(context: Context<'_>, findings: &[Finding]) -> Result<Exit, Failure> {
+    let problems = findings
+        .iter()
+        .filter(|finding| finding.grade == Grade::Problem)
+        .count();
+    if context.output.json {
+        context
+            .output
+            .json_line(&json!({ "healthy": problems == 0, "findings": findings }))?;
+    } else {
+        let lines: Vec<String> = findings.iter().map(Finding::text).collect();
+        let sum = match problems {
+            0 => "no problems".to_owned(),
+            1 => "1 problem".to_owned(),
+            more => format!("{more} problems"),
+        };
+        print(&format!("{}\n{sum}", lines.join("\n")))?;
+    }
+    Ok(if problems == 0 { Exit::Done } else { Exit::Problems })
 }

@@ -36,9 +36,17 @@ pub(crate) struct Settings {
     pub(crate) level: Level,
 }
 
+/// What the short commands log: only what goes wrong.
+pub(crate) const FOR_COMMANDS: Settings = Settings {
+    form: Form::Human,
+    level: Level::WARN,
+};
+
 /// Starts logging, and logs panics too. A second call changes nothing.
 pub(crate) fn start(settings: Settings) {
-    let layer = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(OneLine);
+    let layer = tracing_subscriber::fmt::layer()
+        .with_ansi(false)
+        .with_writer(OneLine);
     let registry = tracing_subscriber::registry().with(filter(settings.level));
     // An error means that logging has been started already.
     let _ = match settings.form {
@@ -131,7 +139,9 @@ mod tests {
 
     fn logged(json: bool, level: Level, log: impl FnOnce()) -> String {
         let captured = Captured::default();
-        let layer = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(captured.clone());
+        let layer = tracing_subscriber::fmt::layer()
+            .with_ansi(false)
+            .with_writer(captured.clone());
         let registry = tracing_subscriber::registry().with(filter(level));
         if json {
             tracing::subscriber::with_default(registry.with(layer.json().flatten_event(true)), log);
@@ -145,7 +155,11 @@ mod tests {
     fn k7_a_value_cannot_end_the_line_or_reach_the_terminal() {
         let evil = "a\r\nINFO forged \u{1b}[31m\" \u{202e} \u{85} \u{2028} \u{7f}end";
         for json in [false, true] {
-            let text = logged(json, Level::INFO, || tracing::info!(target: "keyward", name = %evil, path = ?evil, "{evil}"));
+            let text = logged(
+                json,
+                Level::INFO,
+                || tracing::info!(target: "keyward", name = %evil, path = ?evil, "{evil}"),
+            );
             let body = text.strip_suffix('\n').unwrap();
             assert_eq!(text.lines().count(), 1, "{text}");
             assert!(!body.chars().any(does_something), "{text}");

@@ -33,7 +33,11 @@ pub(crate) fn options(checked: &Checked, access: Access) -> SqliteOptions {
 /// Opens the database of a configuration.
 pub(crate) async fn engine(checked: &Checked, access: Access) -> Result<Engine, StoreError> {
     let store = SqliteStore::open(&options(checked, access)).await?;
-    Ok(Engine::new(Arc::new(store), Arc::new(SystemClock), checked.engine.clone()))
+    Ok(Engine::new(
+        Arc::new(store),
+        Arc::new(SystemClock),
+        checked.engine.clone(),
+    ))
 }
 
 /// Reads the configuration, opens the database, does the work and closes it.

@@ -50,7 +50,9 @@ impl Ops {
                 "ops.listen: cannot listen on {listen}: {error}; choose another address, or end what listens there"
             ))
         };
-        let listener = keyward_listener::bind(listen).and_then(TcpListener::from_std).map_err(taken)?;
+        let listener = keyward_listener::bind(listen)
+            .and_then(TcpListener::from_std)
+            .map_err(taken)?;
         let address = listener.local_addr().map_err(taken)?;
         registry
             .register(Box::new(EngineNumbers::new(Arc::clone(engine))?))
@@ -61,16 +63,8 @@ impl Ops {
             registry,
             draining: Arc::clone(&draining),
         };
-        let (stop, mut stopped) = watch::channel(false);
-        let task = tokio::spawn(async move {
-            let until = async move {
-                // An error means that the sender is gone, which is a stop too.
-                let _ = stopped.wait_for(|stopped| *stopped).await;
-            };
-            if let Err(error) = axum::serve(Port(listener), router(probe)).with_graceful_shutdown(until).await {
-                tracing::error!(%error, "the operator's port has ended");
-            }
-        });
+        let (stop, stopped) = watch::channel(false);
+        let task = tokio::spawn(serve(listener, probe, stopped));
         Ok(Self {
             address,
             draining,
@@ -97,6 +91,17 @@ impl Ops {
     }
 }
 
+async fn serve(listener: TcpListener, probe: Probe, mut stopped: watch::Receiver<bool>) {
+    let until = async move {
+        // An error means that the sender is gone, which is a stop too.
+        let _ = stopped.wait_for(|stopped| *stopped).await;
+    };
+    let served = axum::serve(Port(listener), router(probe));
+    if let Err(error) = served.with_graceful_shutdown(until).await {
+        tracing::error!(%error, "the operator's port has ended");
+    }
+}
+
 fn router(probe: Probe) -> Router {
     Router::new()
         .route("/healthz", get(async || "ok"))
@@ -109,7 +114,11 @@ async fn get_readyz(State(probe): State<Probe>) -> impl IntoResponse {
     let status = probe.engine.status();
     let draining = probe.draining.load(Ordering::Relaxed);
     let ready = status.loaded && !status.stale && !draining;
-    let code = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let code = if ready {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
     let body = Json(json!({
         "ready": ready,
         "checks": { "replica": status.loaded, "fresh": status.loaded && !status.stale, "draining": draining },
@@ -123,11 +132,19 @@ async fn get_metrics(State(probe): State<Probe>) -> impl IntoResponse {
     let encoder = TextEncoder::new();
     let mut text = Vec::new();
     match encoder.encode(&probe.registry.gather(), &mut text) {
-        Ok(()) => (StatusCode::OK, [(header::CONTENT_TYPE, encoder.format_type().to_owned())], text),
+        Ok(()) => (
+            StatusCode::OK,
+            [(header::CONTENT_TYPE, encoder.format_type().to_owned())],
+            text,
+        ),
         Err(error) => {
             tracing::error!(%error, "metrics cannot be written");
             let plain = [(header::CONTENT_TYPE, "text/plain".to_owned())];
-            (StatusCode::INTERNAL_SERVER_ERROR, plain, b"metrics cannot be written".to_vec())
+            (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                plain,
+                b"metrics cannot be written".to_vec(),
+            )
         }
     }
 }

@@ -53,7 +53,9 @@ pub(crate) fn print(text: &str) -> Result<Exit, Failure> {
     let written = writeln!(out, "{}", text.trim_end_matches('\n')).and_then(|()| out.flush());
     match written {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Exit::Done),
-        Err(error) => Err(Failure::failed(format!("cannot write to standard output: {error}"))),
+        Err(error) => Err(Failure::failed(format!(
+            "cannot write to standard output: {error}"
+        ))),
         Ok(()) => Ok(Exit::Done),
     }
 }
@@ -78,6 +80,8 @@ pub(crate) fn table(headers: &[&str], rows: impl IntoIterator<Item = Vec<String>
 /// Names and values under each other, for one thing.
 pub(crate) fn sheet(rows: &[(&str, String)]) -> String {
     let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
-    let lines = rows.iter().map(|(name, value)| format!("{name:width$}  {}", escape(value)));
+    let lines = rows
+        .iter()
+        .map(|(name, value)| format!("{name:width$}  {}", escape(value)));
     lines.collect::<Vec<_>>().join("\n")
 }

@@ -11,9 +11,9 @@ use crate::cli::Serve;
 use crate::commands::Context;
 use crate::config::{self, Checked};
 use crate::exit::{Exit, Failure};
+use crate::logs;
 use crate::open::Access;
 use crate::output::{note, print};
-use crate::logs;
 use signals::Signal;
 
 pub(crate) async fn run(context: Context<'_>, args: &Serve) -> Result<Exit, Failure> {
@@ -21,14 +21,15 @@ pub(crate) async fn run(context: Context<'_>, args: &Serve) -> Result<Exit, Fail
     let checked = loaded.check_for_serve()?;
     logs::start(checked.log);
     let mut signals = Signals::listen()?;
-    let access = if args.no_migrate { Access::Write } else { Access::Migrate };
+    let access = if args.no_migrate {
+        Access::Write
+    } else {
+        Access::Migrate
+    };
     let node = Node::start(&checked, access).await?;
     announce(context, &node, &checked).await?;
-    loop {
-        match signals.next().await {
-            Signal::Reload => reload::reload(&mut loaded, &node.gateway),
-            Signal::Stop => break,
-        }
+    while signals.next().await == Signal::Reload {
+        reload::reload(&mut loaded, &node.gateway);
     }
     note("stopping: requests that are under way may end; a second signal stops at once");
     signals.stop_at_once_on_next();

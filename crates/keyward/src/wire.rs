@@ -60,8 +60,9 @@ pub(crate) struct User {
 
 #[derive(Serialize)]
 pub(crate) struct Site {
+    pub(crate) id: u32,
     pub(crate) name: String,
-    pub(crate) status: &'static str,
+    pub(crate) active: bool,
     pub(crate) created_at: String,
     pub(crate) revision: u64,
 }
@@ -85,7 +86,7 @@ pub(crate) struct Actor {
     pub(crate) kind: &'static str,
     pub(crate) id: Option<String>,
     pub(crate) email: Option<String>,
-    pub(crate) key: Option<String>,
+    pub(crate) key_id: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -148,7 +149,7 @@ impl From<&KeyView> for Key {
             hint: key.hint.as_str().to_owned(),
             status: view.state,
             sites: view.sites.as_deref().map(texts),
-            addresses: key.addresses.nets().map(|nets| nets.iter().map(network).collect()),
+            addresses: key.addresses.nets().map(texts),
             limit: key.limit.map(keyward_domain::RateLimit::per_minute),
             expires_at: key.expires_at.map(|at| at.to_string()),
             created_at: key.created_at.to_string(),
@@ -156,15 +157,6 @@ impl From<&KeyView> for Key {
             last_used: view.last_used.as_ref().map(Used::from),
             revision: key.revision.0,
         }
-    }
-}
-
-/// A network of one address is written as that address, as people give it.
-fn network(net: &ipnet::IpNet) -> String {
-    if net.prefix_len() == net.max_prefix_len() {
-        net.addr().to_string()
-    } else {
-        net.to_string()
     }
 }
 
@@ -196,11 +188,9 @@ impl From<&UserView> for User {
 impl From<&SiteView> for Site {
     fn from(site: &SiteView) -> Self {
         Self {
+            id: site.id.0,
             name: site.name.to_string(),
-            status: match site.status {
-                SiteStatus::Active => "active",
-                SiteStatus::Disabled => "disabled",
-            },
+            active: site.status == SiteStatus::Active,
             created_at: site.created_at.to_string(),
             revision: site.revision.0,
         }
@@ -234,12 +224,19 @@ impl From<&AuditView> for Audit {
 
 impl Actor {
     fn of(actor: &AuditActor, email: Option<String>) -> Self {
-        let (kind, id, key) = match actor {
+        let (kind, id, key_id) = match actor {
             AuditActor::Operator => ("operator", None, None),
             AuditActor::System => ("system", None, None),
-            AuditActor::User { user, key } => ("user", Some(user.to_string()), key.map(|key| key.to_string())),
+            AuditActor::User { user, key } => {
+                ("user", Some(user.to_string()), key.map(|key| key.to_string()))
+            }
         };
-        Self { kind, id, email, key }
+        Self {
+            kind,
+            id,
+            email,
+            key_id,
+        }
     }
 }
 

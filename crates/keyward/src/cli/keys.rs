@@ -140,7 +140,7 @@ pub(crate) struct KeyUsage {
     /// The key's id.
     pub(crate) id: String,
     /// Width of a line.
-    #[arg(long, default_value = "day")]
+    #[arg(long, default_value = "hour")]
     pub(crate) period: PeriodWord,
     /// First instant (RFC 3339). Absent is 60 minutes, 24 hours or 30 days before --until.
     #[arg(long)]

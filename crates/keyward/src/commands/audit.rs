@@ -29,15 +29,23 @@ pub(super) async fn run(context: Context<'_>, engine: &Engine, args: &AuditArgs)
 
 fn row(event: &wire::Audit) -> Vec<String> {
     let actor = &event.actor;
-    let who = actor.email.as_deref().or(actor.id.as_deref()).unwrap_or(actor.kind);
-    let state = |value: &Option<serde_json::Value>| value.as_ref().map(ToString::to_string).unwrap_or_default();
+    let who = actor
+        .email
+        .as_deref()
+        .or(actor.id.as_deref())
+        .unwrap_or(actor.kind);
+    let state =
+        |value: &Option<serde_json::Value>| value.as_ref().map(ToString::to_string).unwrap_or_default();
     vec![
         event.at.clone(),
         who.to_owned(),
         event.address.clone().unwrap_or_else(|| "here".into()),
         event.action.clone(),
         format!("{} {}", event.target.kind, event.target.id),
-        event.reason.clone().map_or_else(|| event.outcome.to_owned(), |why| format!("{}: {why}", event.outcome)),
+        event.reason.clone().map_or_else(
+            || event.outcome.to_owned(),
+            |why| format!("{}: {why}", event.outcome),
+        ),
         state(&event.before),
         state(&event.after),
     ]

@@ -8,7 +8,10 @@ use keyward_engine::Engine;
 pub(super) async fn run(context: Context<'_>, engine: &Engine, args: &Backup) -> Result<Exit, Failure> {
     let name = args.file.display().to_string();
     if args.file.symlink_metadata().is_ok() {
-        return Err(Failure::new(Exit::Conflict, format!("{name} exists already: name a new file")));
+        return Err(Failure::new(
+            Exit::Conflict,
+            format!("{name} exists already: name a new file"),
+        ));
     }
     engine.store().backup(&args.file).await?;
     let bytes = std::fs::metadata(&args.file).map(|data| data.len()).unwrap_or(0);

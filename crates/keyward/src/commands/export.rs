@@ -1,6 +1,6 @@
 //! `keyward export`.
 
-use super::{Context, create_private};
+use super::create_private;
 use crate::cli::Export;
 use crate::exit::{Exit, Failure};
 use crate::output::note;
@@ -8,7 +8,7 @@ use crate::wire;
 use keyward_engine::{Actor, Engine, KeyView};
 use std::io::{self, BufWriter, Write};
 
-pub(super) async fn run(_: Context<'_>, engine: &Engine, args: &Export) -> Result<Exit, Failure> {
+pub(super) async fn run(engine: &Engine, args: &Export) -> Result<Exit, Failure> {
     let Some(file) = &args.output else {
         let out = BufWriter::new(io::stdout());
         write_all(engine, out).await?;
@@ -29,7 +29,9 @@ pub(super) async fn run(_: Context<'_>, engine: &Engine, args: &Export) -> Resul
 async fn write_all(engine: &Engine, mut out: impl Write) -> Result<usize, Failure> {
     let mut keys = 0;
     let each = |view: KeyView| {
-        serde_json::to_writer(&mut out, &wire::Key::from(&view)).map_err(io::Error::from).and_then(|()| writeln!(out))?;
+        serde_json::to_writer(&mut out, &wire::Key::from(&view))
+            .map_err(io::Error::from)
+            .and_then(|()| writeln!(out))?;
         keys += 1;
         Ok(())
     };

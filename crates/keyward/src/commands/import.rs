@@ -31,7 +31,10 @@ pub(super) async fn run(context: Context<'_>, engine: &Engine, args: &Import) ->
     };
     let answer = serde_json::json!({ "imported": imported.keys });
     context.output.value(&answer, |_| {
-        format!("{} keys imported; a running Keyward accepts them within a second", imported.keys)
+        format!(
+            "{} keys imported; a running Keyward accepts them within a second",
+            imported.keys
+        )
     })
 }
 
@@ -41,7 +44,10 @@ fn format_of(args: &Import) -> Result<ImportFormat, Failure> {
         (Some(Format::Jsonl), _) | (None, Some("jsonl" | "ndjson")) => Ok(ImportFormat::JsonLines),
         _ => Err(Failure::new(
             Exit::Invalid,
-            format!("{}: its name does not tell its form: add --format csv or --format jsonl", args.file.display()),
+            format!(
+                "{}: its name does not tell its form: add --format csv or --format jsonl",
+                args.file.display()
+            ),
         )),
     }
 }

@@ -30,7 +30,11 @@ pub(super) async fn run(context: Context<'_>, args: &Init) -> Result<Exit, Failu
     };
     let file = context.config.display();
     let database = checked.database.display();
-    let kept = if was_there { "was there already and is kept" } else { "made; only this account may read it" };
+    let kept = if was_there {
+        "was there already and is kept"
+    } else {
+        "made; only this account may read it"
+    };
     let lines = [
         format!("{file}: written; put the address of your API in gateway.upstreams"),
         format!("{database}: {kept}"),
@@ -75,7 +79,11 @@ async fn print_token(
     before: &[String],
 ) -> Result<Exit, Failure> {
     let token = engine.issue_setup_token().await?;
-    let scheme = if checked.console.tls.is_some() { "https" } else { "http" };
+    let scheme = if checked.console.tls.is_some() {
+        "https"
+    } else {
+        "http"
+    };
     let url = format!("{scheme}://{}/v1/setup", reachable(checked.console.listen));
     let body = serde_json::json!({ "token": token.reveal(), "email": "you@example.com" });
     let answer = serde_json::json!({

@@ -19,13 +19,21 @@ pub(super) fn access(command: &KeysCommand) -> Access {
     }
 }
 
-pub(super) async fn run(context: Context<'_>, engine: &Engine, command: &KeysCommand) -> Result<Exit, Failure> {
+pub(super) async fn run(
+    context: Context<'_>,
+    engine: &Engine,
+    command: &KeysCommand,
+) -> Result<Exit, Failure> {
     let view = match command {
         KeysCommand::Create(args) => return create(context, engine, args).await,
         KeysCommand::List(args) => return list(context, engine, args).await,
         KeysCommand::Usage(args) => return usage::run(context, engine, args).await,
         KeysCommand::Show { id } => engine.get_key(ME, id).await?,
-        KeysCommand::Edit(args) => engine.edit_key(ME, &args.target.id, &edit(args)?, seen(&args.target)).await?,
+        KeysCommand::Edit(args) => {
+            engine
+                .edit_key(ME, &args.target.id, &edit(args)?, seen(&args.target))
+                .await?
+        }
         KeysCommand::Enable(target) => engine.enable_key(ME, &target.id, seen(target)).await?,
         KeysCommand::Disable(target) => engine.disable_key(ME, &target.id, seen(target)).await?,
         KeysCommand::Delete(target) => engine.delete_key(ME, &target.id, seen(target)).await?,
@@ -82,23 +90,36 @@ async fn list(context: Context<'_>, engine: &Engine, args: &KeyList) -> Result<E
         limit: args.limit,
     };
     let page: wire::Listed<wire::Key> = wire::Listed::of(engine.list_keys(ME, &filter).await?);
-    context.output.value(&page, |page| {
-        let headers = ["id", "name", "owner", "use case", "hint", "status", "sites", "limit", "last used"];
-        let rows = page.items.iter().map(|key| {
-            vec![
-                key.id.clone(),
-                key.name.clone(),
-                key.owner.email.clone(),
-                key.use_case.clone(),
-                key.hint.clone(),
-                key.status.to_owned(),
-                or_all(key.sites.as_deref()),
-                key.limit.map_or_else(|| "none".into(), |limit| limit.to_string()),
-                key.last_used.as_ref().map_or_else(|| "never".into(), |used| used.at.clone()),
-            ]
-        });
-        super::with_next(table(&headers, rows), page.next.as_deref())
-    })
+    context.output.value(&page, page_text)
+}
+
+fn page_text(page: &wire::Listed<wire::Key>) -> String {
+    let headers = [
+        "id",
+        "name",
+        "owner",
+        "use case",
+        "hint",
+        "status",
+        "sites",
+        "limit",
+        "last used",
+    ];
+    let row = |key: &wire::Key| {
+        let last_used = key.last_used.as_ref().map(|used| used.at.clone());
+        vec![
+            key.id.clone(),
+            key.name.clone(),
+            key.owner.email.clone(),
+            key.use_case.clone(),
+            key.hint.clone(),
+            key.status.to_owned(),
+            or_all(key.sites.as_deref()),
+            key.limit.map_or_else(|| "none".into(), |limit| limit.to_string()),
+            last_used.unwrap_or_else(|| "never".into()),
+        ]
+    };
+    super::with_next(table(&headers, page.items.iter().map(row)), page.next.as_deref())
 }
 
 fn edit(args: &KeyEditArgs) -> Result<KeyEdit, Failure> {
@@ -118,7 +139,8 @@ fn edit(args: &KeyEditArgs) -> Result<KeyEdit, Failure> {
         && edit.addresses.is_none()
         && edit.limit.is_none();
     if nothing {
-        let way_out = "nothing to change: give --name, --description, --site, --address, --limit or one of their kind";
+        let way_out =
+            "nothing to change: give --name, --description, --site, --address, --limit or one of their kind";
         return Err(Failure::new(Exit::Invalid, way_out));
     }
     Ok(edit)
@@ -126,21 +148,36 @@ fn edit(args: &KeyEditArgs) -> Result<KeyEdit, Failure> {
 
 /// A list of a new thing: absent is all, empty is none.
 pub(super) fn listed(given: &[String], none: bool) -> Option<Vec<String>> {
-    if given.is_empty() && !none { None } else { Some(given.to_vec()) }
+    if given.is_empty() && !none {
+        None
+    } else {
+        Some(given.to_vec())
+    }
 }
 
 /// A list of a change: absent stays as it is.
 pub(super) fn changed(given: &[String], all: bool, none: bool) -> Option<Option<Vec<String>>> {
-    if all { Some(None) } else { listed(given, none).map(Some) }
+    if all {
+        Some(None)
+    } else {
+        listed(given, none).map(Some)
+    }
 }
 
 fn expiry(args: &KeyCreate, now: Timestamp) -> Result<Option<String>, Failure> {
     let Some(text) = &args.expires_in else {
         return Ok(args.expires_at.clone());
     };
-    let fault = || EngineError::field("expires_in", format!("`{text}` is no duration: write it as 30d, 12h or 90m"));
+    let fault = || {
+        EngineError::field(
+            "expires_in",
+            format!("`{text}` is no duration: write it as 30d, 12h or 90m"),
+        )
+    };
     let span: Span = text.parse().map_err(|_| fault())?;
-    let length = span.to_duration(SpanRelativeTo::days_are_24_hours()).map_err(|_| fault())?;
+    let length = span
+        .to_duration(SpanRelativeTo::days_are_24_hours())
+        .map_err(|_| fault())?;
     if length <= SignedDuration::ZERO {
         return Err(fault().into());
     }
@@ -160,7 +197,13 @@ pub(super) fn or_all(list: Option<&[String]>) -> String {
 fn describe(key: &wire::Key) -> String {
     let last_used = key.last_used.as_ref().map_or_else(
         || "never".into(),
-        |used| format!("{} from {}", used.at, used.address.as_deref().unwrap_or("an unknown address")),
+        |used| {
+            format!(
+                "{} from {}",
+                used.at,
+                used.address.as_deref().unwrap_or("an unknown address")
+            )
+        },
     );
     sheet(&[
         ("id", key.id.clone()),
@@ -172,8 +215,15 @@ fn describe(key: &wire::Key) -> String {
         ("status", key.status.to_owned()),
         ("sites", or_all(key.sites.as_deref())),
         ("addresses", or_all(key.addresses.as_deref())),
-        ("limit", key.limit.map_or_else(|| "none".into(), |limit| format!("{limit} a minute"))),
-        ("expires", key.expires_at.clone().unwrap_or_else(|| "never".into())),
+        (
+            "limit",
+            key.limit
+                .map_or_else(|| "none".into(), |limit| format!("{limit} a minute")),
+        ),
+        (
+            "expires",
+            key.expires_at.clone().unwrap_or_else(|| "never".into()),
+        ),
         ("created", key.created_at.clone()),
         ("updated", key.updated_at.clone()),
         ("last used", last_used),

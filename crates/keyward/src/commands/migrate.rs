@@ -1,16 +1,20 @@
 //! `keyward migrate`.
 
 use super::Context;
+use crate::config;
 use crate::exit::{Exit, Failure};
 use crate::open::{self, Access};
-use crate::config;
 use keyward_store::SqliteStore;
 
 pub(super) async fn run(context: Context<'_>) -> Result<Exit, Failure> {
     let checked = config::load(context.config)?.check()?;
     let pending = SqliteStore::pending_migrations(&open::options(&checked, Access::Migrate)).await?;
     if !pending.is_empty() {
-        open::engine(&checked, Access::Migrate).await?.store().close().await;
+        open::engine(&checked, Access::Migrate)
+            .await?
+            .store()
+            .close()
+            .await;
     }
     let answer = serde_json::json!({ "applied": pending });
     context.output.value(&answer, |_| match pending.as_slice() {

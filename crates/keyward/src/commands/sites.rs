@@ -28,9 +28,27 @@ pub(super) async fn run(
             let (Created::New(site) | Created::Replay(site)) = engine.create_site(ME, name, None).await?;
             return context.output.value(&wire::Site::from(&site), describe);
         }
-        SitesCommand::Rename { name, new_name } => (name, SiteEdit { name: Some(new_name.clone()), active: None }),
-        SitesCommand::Disable { name } => (name, SiteEdit { name: None, active: Some(false) }),
-        SitesCommand::Enable { name } => (name, SiteEdit { name: None, active: Some(true) }),
+        SitesCommand::Rename { name, new_name } => (
+            name,
+            SiteEdit {
+                name: Some(new_name.clone()),
+                active: None,
+            },
+        ),
+        SitesCommand::Disable { name } => (
+            name,
+            SiteEdit {
+                name: None,
+                active: Some(false),
+            },
+        ),
+        SitesCommand::Enable { name } => (
+            name,
+            SiteEdit {
+                name: None,
+                active: Some(true),
+            },
+        ),
     };
     let site = engine.edit_site(ME, name, &edit, None).await?;
     context.output.value(&wire::Site::from(&site), describe)
@@ -38,14 +56,19 @@ pub(super) async fn run(
 
 async fn list(context: Context<'_>, engine: &Engine) -> Result<Exit, Failure> {
     let page = wire::Listed {
-        items: engine.list_sites(ME).await?.iter().map(wire::Site::from).collect(),
+        items: engine
+            .list_sites(ME)
+            .await?
+            .iter()
+            .map(wire::Site::from)
+            .collect(),
         next: None,
     };
     context.output.value(&page, |page| {
         let rows = page
             .items
             .iter()
-            .map(|site| vec![site.name.clone(), site.status.to_owned(), site.created_at.clone()]);
+            .map(|site| vec![site.name.clone(), state(site).into(), site.created_at.clone()]);
         table(&["name", "status", "created"], rows)
     })
 }
@@ -53,8 +76,12 @@ async fn list(context: Context<'_>, engine: &Engine) -> Result<Exit, Failure> {
 fn describe(site: &wire::Site) -> String {
     sheet(&[
         ("name", site.name.clone()),
-        ("status", site.status.to_owned()),
+        ("status", state(site).into()),
         ("created", site.created_at.clone()),
         ("revision", site.revision.to_string()),
     ])
+}
+
+fn state(site: &wire::Site) -> &'static str {
+    if site.active { "active" } else { "disabled" }
 }

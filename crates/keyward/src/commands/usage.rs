@@ -26,12 +26,22 @@ fn instant(field: &'static str, text: Option<&str>) -> Result<Option<Timestamp>,
 
 fn describe(usage: &wire::Usage) -> String {
     let rows = usage.buckets.iter().map(|bucket| {
-        let refused: Vec<String> =
-            bucket.refused.iter().map(|(reason, count)| format!("{reason} {count}")).collect();
-        let refused = if refused.is_empty() { "0".to_owned() } else { refused.join(", ") };
+        let refused: Vec<String> = bucket
+            .refused
+            .iter()
+            .map(|(reason, count)| format!("{reason} {count}"))
+            .collect();
+        let refused = if refused.is_empty() {
+            "0".to_owned()
+        } else {
+            refused.join(", ")
+        };
         vec![bucket.start.clone(), bucket.granted.to_string(), refused]
     });
     let rows = table(&[usage.period, "granted", "refused"], rows);
     let last = usage.last_used.as_ref().map_or("never", |used| used.at.as_str());
-    format!("{rows}\nfrom {} until {}; last granted: {last}", usage.from, usage.until)
+    format!(
+        "{rows}\nfrom {} until {}; last granted: {last}",
+        usage.from, usage.until
+    )
 }

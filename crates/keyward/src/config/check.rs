@@ -131,7 +131,10 @@ fn catalogue(checker: &mut Checker<'_>, configured: Option<&[UseCase]>) -> Optio
         use_cases.extend(use_case(checker, &format!("use_cases[{n}]"), entry));
     }
     if use_cases.is_empty() && entries.is_empty() {
-        checker.fault("use_cases", "is empty: name at least one use case, or leave it out");
+        checker.fault(
+            "use_cases",
+            "is empty: name at least one use case, or leave it out",
+        );
     }
     checker.take("use_cases", UseCaseCatalogue::new(use_cases))
 }
@@ -200,13 +203,22 @@ fn one_port_each(
     console: Option<SocketAddr>,
     ops: Option<SocketAddr>,
 ) {
-    let planes = [("gateway.listen", gateway), ("console.listen", console), ("ops.listen", ops)];
+    let planes = [
+        ("gateway.listen", gateway),
+        ("console.listen", console),
+        ("ops.listen", ops),
+    ];
     for (n, (key, address)) in planes.iter().enumerate() {
-        let same = planes[..n].iter().find(|(_, other)| address.is_some() && other == address);
+        let same = planes[..n]
+            .iter()
+            .find(|(_, other)| address.is_some() && other == address);
         if let (Some((other, _)), Some(address)) = (same, address)
             && address.port() != 0
         {
-            checker.fault(key, format!("{address} is the address of {other} too: each plane needs its own"));
+            checker.fault(
+                key,
+                format!("{address} is the address of {other} too: each plane needs its own"),
+            );
         }
     }
 }

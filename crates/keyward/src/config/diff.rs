@@ -20,9 +20,10 @@ const RELOADABLE: [&str; 9] = [
 pub(crate) fn needing_restart(old: &Config, new: &Config) -> Vec<String> {
     let mut keys = differing(old, new);
     keys.retain(|key| {
-        !RELOADABLE
-            .iter()
-            .any(|free| key.strip_prefix(free).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')))
+        !RELOADABLE.iter().any(|free| {
+            key.strip_prefix(free)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        })
     });
     keys
 }
@@ -44,7 +45,11 @@ fn compare(key: &str, old: &Value, new: &Value, keys: &mut Vec<String>) {
     };
     let names: std::collections::BTreeSet<&String> = old_fields.keys().chain(new_fields.keys()).collect();
     for name in names {
-        let inner = if key.is_empty() { name.clone() } else { format!("{key}.{name}") };
+        let inner = if key.is_empty() {
+            name.clone()
+        } else {
+            format!("{key}.{name}")
+        };
         let field = |fields: &serde_json::Map<String, Value>| fields.get(name).cloned().unwrap_or_default();
         compare(&inner, &field(old_fields), &field(new_fields), keys);
     }

@@ -1,13 +1,11 @@
 //! The gateway's part of the configuration.
 
 use super::check::{methods, tls};
-use super::schema;
 use super::values::Checker;
-use http::uri::Scheme;
+use super::{routes, schema};
 use http::{HeaderName, HeaderValue, Uri};
 use ipnet::IpNet;
-use keyward_domain::Template;
-use keyward_gateway::{Cors, Protocol, Route, Rules, Settings, SiteSource, Swagger, Timeouts, Upstream};
+use keyward_gateway::{Cors, Rules, Settings, Swagger, Timeouts};
 use std::net::IpAddr;
 
 /// What stays as it is while the gateway runs.
@@ -15,7 +13,12 @@ pub(super) fn settings(checker: &mut Checker<'_>, access_log: bool) -> Option<Se
     let gateway = &checker.loaded.config.gateway;
     checker.within("gateway.workers", gateway.workers, 0, 1024);
     checker.within("gateway.max_connections", gateway.max_connections, 1, 10_000_000);
-    checker.within("gateway.limits.head_bytes", gateway.limits.head_bytes, 1024, 1_048_576);
+    checker.within(
+        "gateway.limits.head_bytes",
+        gateway.limits.head_bytes,
+        1024,
+        1_048_576,
+    );
     checker.within("gateway.limits.headers", gateway.limits.headers, 8, 10_000);
     let timeouts = timeouts(checker);
     let tls = tls(checker, "gateway.tls", gateway.tls.as_ref());
@@ -52,9 +55,12 @@ pub(super) fn rules(checker: &mut Checker<'_>) -> Option<Rules> {
     let trusted_proxies = trusted_proxies(checker, &gateway.trusted_proxies);
     public_paths(checker, &gateway.public_paths);
     let cors = gateway.cors.as_ref().map(|cors| read_cors(checker, cors));
-    let swagger = gateway.swagger.as_ref().map(|swagger| read_swagger(checker, swagger));
-    let upstreams = upstreams(checker, &gateway.upstreams);
-    let routes = routes(checker, gateway.routes.as_deref(), &gateway.upstreams);
+    let swagger = gateway
+        .swagger
+        .as_ref()
+        .map(|swagger| read_swagger(checker, swagger));
+    let upstreams = routes::upstreams(checker, &gateway.upstreams);
+    let routes = routes::routes(checker, gateway.routes.as_deref(), &gateway.upstreams);
     Some(Rules {
         realm: gateway.realm.clone(),
         trusted_proxies: trusted_proxies?,
@@ -73,9 +79,14 @@ pub(super) fn rules(checker: &mut Checker<'_>) -> Option<Rules> {
 
 fn realm(checker: &mut Checker<'_>, realm: &str) {
     let fits = (1..=64).contains(&realm.len())
-        && realm.bytes().all(|b| (b.is_ascii_graphic() || b == b' ') && b != b'"' && b != b'\\');
+        && realm
+            .bytes()
+            .all(|b| (b.is_ascii_graphic() || b == b' ') && b != b'"' && b != b'\\');
     if !fits {
-        checker.fault("gateway.realm", "must be 1 to 64 printable ASCII characters without \" and \\");
+        checker.fault(
+            "gateway.realm",
+            "must be 1 to 64 printable ASCII characters without \" and \\",
+        );
     }
 }
 
@@ -83,7 +94,9 @@ fn trusted_proxies(checker: &mut Checker<'_>, list: &[String]) -> Option<Vec<IpN
     let read: Vec<Option<IpNet>> = (0..)
         .zip(list)
         .map(|(n, text): (usize, _)| {
-            let net = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+            let net = text
+                .parse::<IpNet>()
+                .or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
             let fault = || format!("`{text}` is no IP address or network: write it as 10.0.0.0/8");
             checker.take(&format!("gateway.trusted_proxies[{n}]"), net.map_err(|_| fault()))
         })
@@ -93,7 +106,9 @@ fn trusted_proxies(checker: &mut Checker<'_>, list: &[String]) -> Option<Vec<IpN
 
 fn public_paths(checker: &mut Checker<'_>, list: &[String]) {
     for (n, path) in list.iter().enumerate() {
-        let plain = path.bytes().all(|b| b.is_ascii_graphic() && !b"?#%\\;*{}".contains(&b));
+        let plain = path
+            .bytes()
+            .all(|b| b.is_ascii_graphic() && !b"?#%\\;*{}".contains(&b));
         let fits = path.starts_with('/') && plain && !path.contains("//");
         if !fits || path.split('/').any(|segment| matches!(segment, "." | "..")) {
             checker.fault(
@@ -138,7 +153,7 @@ fn read_cors(checker: &mut Checker<'_>, cors: &schema::Cors) -> Cors {
     }
 }
 
-fn header_name(name: &str) -> Result<HeaderName, String> {
+pub(super) fn header_name(name: &str) -> Result<HeaderName, String> {
     name.parse().map_err(|_| format!("`{name}` is no header name"))
 }
 
@@ -154,118 +169,10 @@ fn read_swagger(checker: &mut Checker<'_>, swagger: &schema::Swagger) -> Option<
             None
         }
         _ => {
-            checker.fault("gateway.swagger", "give either `file` or `upstream_path`, not both");
-            None
-        }
-    }
-}
-
-fn upstreams(checker: &mut Checker<'_>, list: &[schema::Upstream]) -> Option<Vec<Upstream>> {
-    let mut read = Vec::with_capacity(list.len());
-    for (n, upstream) in list.iter().enumerate() {
-        let key = format!("gateway.upstreams[{n}]");
-        if upstream.name.is_empty() || list[..n].iter().any(|other| other.name == upstream.name) {
-            let message = format!("`{}` must not be empty or the name of two upstreams", upstream.name);
-            checker.fault(&format!("{key}.name"), message);
-        }
-        let words = [("http1", Protocol::Http1), ("h2c", Protocol::H2c)];
-        let protocol = checker.word(&format!("{key}.protocol"), &upstream.protocol, &words);
-        let url = checker.take(&format!("{key}.url"), upstream_url(&upstream.url));
-        read.push(url.zip(protocol).map(|(url, protocol)| Upstream {
-            name: upstream.name.clone(),
-            url,
-            protocol,
-        }));
-    }
-    read.into_iter().collect()
-}
-
-fn upstream_url(text: &str) -> Result<Uri, String> {
-    let way_out = "write it as http://host:port";
-    let uri: Uri = text.parse().map_err(|_| format!("`{text}` is no URL: {way_out}"))?;
-    if uri.scheme() == Some(&Scheme::HTTPS) {
-        return Err(format!(
-            "`{text}`: https to an upstream is not supported; put the upstream on a private network and {way_out}"
-        ));
-    }
-    let bare = matches!(uri.path(), "" | "/") && uri.query().is_none();
-    let plain = uri.authority().is_some_and(|authority| !authority.as_str().contains('@'));
-    if uri.scheme() != Some(&Scheme::HTTP) || !bare || !plain {
-        return Err(format!("`{text}` must be a scheme, a host and a port alone: {way_out}"));
-    }
-    Ok(uri)
-}
-
-fn routes(
-    checker: &mut Checker<'_>,
-    configured: Option<&[schema::Route]>,
-    upstreams: &[schema::Upstream],
-) -> Option<Vec<Route>> {
-    let Some(list) = configured else {
-        return Some(default_route(checker, upstreams).into_iter().collect());
-    };
-    if list.is_empty() {
-        checker.fault("gateway.routes", "is empty: name at least one route, or leave it out");
-    }
-    let read: Vec<Option<Route>> = (0..)
-        .zip(list)
-        .map(|(n, route): (usize, _)| read_route(checker, &format!("gateway.routes[{n}]"), route, upstreams))
-        .collect();
-    read.into_iter().collect()
-}
-
-fn default_route(checker: &mut Checker<'_>, upstreams: &[schema::Upstream]) -> Option<Route> {
-    if upstreams.is_empty() {
-        return None;
-    }
-    let route = schema::Route {
-        path: "/api/{site}/**".into(),
-        upstream: "default".into(),
-        encoded_slashes: false,
-        site: None,
-    };
-    read_route(checker, "gateway.routes (not given, so `/api/{site}/**`)", &route, upstreams)
-}
-
-fn read_route(
-    checker: &mut Checker<'_>,
-    key: &str,
-    route: &schema::Route,
-    upstreams: &[schema::Upstream],
-) -> Option<Route> {
-    if !upstreams.iter().any(|upstream| upstream.name == route.upstream) {
-        let known: Vec<&str> = upstreams.iter().map(|upstream| upstream.name.as_str()).collect();
-        let message = format!("there is no upstream `{}`; there are: {}", route.upstream, known.join(", "));
-        checker.fault(&format!("{key}.upstream"), message);
-    }
-    let path = checker.take(&format!("{key}.path"), Template::parse(&route.path));
-    let site = site_source(checker, key, route.site.as_ref());
-    let mut path = path?;
-    if site.as_ref().is_some_and(|site| *site != SiteSource::Path) && path.has_site() {
-        let message = "the path holds {site} and `site` names another source: choose one";
-        checker.fault(&format!("{key}.site"), message);
-    }
-    if route.encoded_slashes {
-        path = path.allowing_encoded_slashes();
-    }
-    Some(Route {
-        path,
-        site: site?,
-        upstream: route.upstream.clone(),
-    })
-}
-
-fn site_source(checker: &mut Checker<'_>, key: &str, site: Option<&schema::Site>) -> Option<SiteSource> {
-    let Some(site) = site else {
-        return Some(SiteSource::Path);
-    };
-    match (&site.header, site.host_label) {
-        (Some(name), None) => checker
-            .take(&format!("{key}.site.header"), header_name(name))
-            .map(SiteSource::Header),
-        (None, Some(label)) => Some(SiteSource::HostLabel(label)),
-        _ => {
-            checker.fault(&format!("{key}.site"), "give either `header` or `host_label`");
+            checker.fault(
+                "gateway.swagger",
+                "give either `file` or `upstream_path`, not both",
+            );
             None
         }
     }

@@ -23,7 +23,8 @@ pub(crate) struct Loaded {
 /// # Errors
 /// The key that is at fault.
 pub(crate) fn load(file: &Path) -> Result<Loaded, ConfigFaults> {
-    let text = std::fs::read_to_string(file).map_err(|error| ConfigFaults::of_file(file, unreadable(&error)))?;
+    let text =
+        std::fs::read_to_string(file).map_err(|error| ConfigFaults::of_file(file, unreadable(&error)))?;
     from_text(&text, file)
 }
 
@@ -38,7 +39,7 @@ pub(crate) fn from_text(text: &str, file: &Path) -> Result<Loaded, ConfigFaults>
         }),
         Err(error) => Err(ConfigFaults {
             file: file.to_owned(),
-            faults: error.into_iter().map(read_fault).collect(),
+            faults: error.into_iter().map(|error| read_fault(&error)).collect(),
         }),
     }
 }
@@ -48,7 +49,7 @@ impl Loaded {
     pub(crate) fn folder(&self) -> &Path {
         match self.file.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
-            _ => Path::new("."),
+            _ => Path::new(""),
         }
     }
 
@@ -78,7 +79,7 @@ fn unreadable(error: &std::io::Error) -> String {
     }
 }
 
-fn read_fault(error: figment::Error) -> ConfigFault {
+fn read_fault(error: &figment::Error) -> ConfigFault {
     use figment::error::Kind;
     let mut path = error.path.clone();
     let message = match &error.kind {
@@ -97,6 +98,12 @@ fn read_fault(error: figment::Error) -> ConfigFault {
     };
     let from_environment = error.metadata.as_ref().is_some_and(is_environment);
     let variable = from_environment.then(|| variable_of(&path.join(".")));
+    let message = match (&error.kind, from_environment) {
+        (Kind::InvalidType(..), true) => {
+            format!("{message}; to give digits as a text, quote them: '\"123\"'")
+        }
+        _ => message,
+    };
     ConfigFault {
         key: key_of(&path),
         variable,

@@ -50,7 +50,8 @@ impl<'a> Checker<'a> {
 
     /// A duration above zero, at most a day.
     pub(crate) fn duration(&mut self, key: &str, text: &str) -> Duration {
-        self.take(key, read_duration(text)).unwrap_or(Duration::from_secs(1))
+        self.take(key, read_duration(text))
+            .unwrap_or(Duration::from_secs(1))
     }
 
     /// A path, from the folder of the file.
@@ -63,7 +64,10 @@ impl<'a> Checker<'a> {
 
     /// One word of a few.
     pub(crate) fn word<T: Copy>(&mut self, key: &str, text: &str, words: &[(&str, T)]) -> Option<T> {
-        let found = words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
+        let found = words
+            .iter()
+            .find(|(word, _)| *word == text)
+            .map(|(_, value)| *value);
         if found.is_none() {
             let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
             self.fault(key, format!("`{text}` is none of: {}", known.join(", ")));

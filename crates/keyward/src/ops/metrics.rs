@@ -40,14 +40,23 @@ impl EngineNumbers {
     }
 
     fn build(engine: Arc<Engine>) -> Result<Self, prometheus::Error> {
-        let limiter = Opts::new("keyward_limiter_mode", "How requests are counted: 1 at the mode in force.");
-        let decisions = Opts::new("keyward_decisions_total", "Decisions since the start, by outcome.");
+        let limiter = Opts::new(
+            "keyward_limiter_mode",
+            "How requests are counted: 1 at the mode in force.",
+        );
+        let decisions = Opts::new(
+            "keyward_decisions_total",
+            "Decisions since the start, by outcome.",
+        );
         Ok(Self {
             engine,
             scrape: Mutex::new(()),
             decisions: IntCounterVec::new(decisions, &["outcome"])?,
             revision: IntGauge::new("keyward_replica_revision", "Revision of the replica.")?,
-            age: Gauge::new("keyward_replica_age_seconds", "Time since the store confirmed the replica.")?,
+            age: Gauge::new(
+                "keyward_replica_age_seconds",
+                "Time since the store confirmed the replica.",
+            )?,
             stale: IntGauge::new("keyward_stale", "1 when the replica is older than allowed.")?,
             keys: IntGauge::new("keyward_keys", "Keys in memory.")?,
             limiter: IntGaugeVec::new(limiter, &["mode"])?,
@@ -55,7 +64,10 @@ impl EngineNumbers {
             usage_lost: IntCounter::new("keyward_usage_lost_total", "Requests whose usage was dropped.")?,
             resident: IntGauge::new("process_resident_memory_bytes", "Resident memory, in bytes.")?,
             open_files: IntGauge::new("process_open_fds", "Open file descriptors.")?,
-            start_time: IntGauge::new("process_start_time_seconds", "Start of the process, Unix seconds.")?,
+            start_time: IntGauge::new(
+                "process_start_time_seconds",
+                "Start of the process, Unix seconds.",
+            )?,
         })
     }
 
@@ -76,7 +88,10 @@ impl EngineNumbers {
     }
 
     fn read(&self, status: &EngineStatus) {
-        let outcomes = status.denied.iter().map(|(reason, count)| (reason.code(), *count));
+        let outcomes = status
+            .denied
+            .iter()
+            .map(|(reason, count)| (reason.code(), *count));
         for (outcome, count) in outcomes.chain([("granted", status.granted)]) {
             let counter = self.decisions.with_label_values(&[outcome]);
             counter.reset();

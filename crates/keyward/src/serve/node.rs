@@ -55,7 +55,11 @@ impl Node {
         };
         loop {
             let page = self.engine.list_users(&Actor::OPERATOR, &filter).await?;
-            if page.items.iter().any(|view| view.user.role == Role::Admin && view.user.is_valid()) {
+            if page
+                .items
+                .iter()
+                .any(|view| view.user.role == Role::Admin && view.user.is_valid())
+            {
                 return Ok(true);
             }
             match page.next {

@@ -41,10 +41,15 @@ impl Signals {
         }
     }
 
+    /// Waits for a stop; there is nothing to reload.
+    pub(crate) async fn stop(&mut self) {
+        while self.next().await != Signal::Stop {}
+    }
+
     /// Lets the next stop signal end the process without waiting for anything.
     pub(crate) fn stop_at_once_on_next(mut self) {
         tokio::spawn(async move {
-            while self.next().await != Signal::Stop {}
+            self.stop().await;
             std::process::exit(1);
         });
     }

@@ -1,0 +1,88 @@
+//! The database: does it open, may it be written to, is it up to date and whole, and does the clock agree with it?
+
+use super::finding::Finding;
+use super::{files, host};
+use crate::config::Checked;
+use crate::open::{self, Access};
+use keyward_engine::Engine;
+use keyward_store::{AuditQuery, SqliteStore, StoreError};
+use std::time::Duration;
+use tokio::time::timeout;
+
+const CHECK: &str = "database";
+/// How long the database may take to open and to be looked through.
+const PATIENCE: Duration = Duration::from_secs(8);
+
+pub(super) async fn check(checked: &Checked) -> Vec<Finding> {
+    match timeout(PATIENCE, open_and_look(checked)).await {
+        Ok(findings) => findings,
+        Err(_) => {
+            let what = format!("locked, or too slow: no answer within {} s", PATIENCE.as_secs());
+            let way_out =
+                "end the program that holds it (`fuser` shows which), and run `keyward doctor` again";
+            vec![Finding::problem(CHECK, checked.database.display(), what, way_out)]
+        }
+    }
+}
+
+async fn open_and_look(checked: &Checked) -> Vec<Finding> {
+    let place = checked.database.display();
+    match SqliteStore::pending_migrations(&open::options(checked, Access::Write)).await {
+        Ok(pending) if !pending.is_empty() => {
+            let what = format!(
+                "the schema is older than this program (pending: {})",
+                pending.join(", ")
+            );
+            let way_out = "make a backup, then run `keyward migrate`; `keyward serve` does it too";
+            return vec![Finding::problem(CHECK, place, what, way_out)];
+        }
+        Ok(_) => {}
+        Err(error) => return vec![cannot_open(checked, &error)],
+    }
+    match open::engine(checked, Access::Write).await {
+        Ok(engine) => {
+            let findings = look_inside(checked, &engine).await;
+            engine.store().close().await;
+            findings
+        }
+        Err(error) => vec![cannot_open(checked, &error)],
+    }
+}
+
+fn cannot_open(checked: &Checked, error: &StoreError) -> Finding {
+    let way_out = match error {
+        // The adapter's sentence says the way out itself.
+        StoreError::Open(_) => "do as it says, and run `keyward doctor` again",
+        _ => "end what holds the file, and run `keyward doctor` again",
+    };
+    Finding::problem(CHECK, checked.database.display(), error.to_string(), way_out)
+}
+
+async fn look_inside(checked: &Checked, engine: &Engine) -> Vec<Finding> {
+    let place = checked.database.display();
+    let mut findings = vec![match engine.store().check().await {
+        Ok(()) => Finding::good(CHECK, &place, "opens, may be written to, up to date and whole"),
+        Err(error) => {
+            let way_out = "stop Keyward and restore a backup";
+            Finding::problem(CHECK, &place, error.to_string(), way_out)
+        }
+    }];
+    if files::mode(&checked.database).is_some_and(|mode| mode & 0o077 != 0) {
+        let way_out = format!("run: chmod 600 {place}");
+        findings.push(Finding::warning(
+            CHECK,
+            &place,
+            "other accounts may open it",
+            way_out,
+        ));
+    }
+    let newest = AuditQuery {
+        most: 1,
+        ..AuditQuery::default()
+    };
+    if let Ok(events) = engine.store().list_audit(&newest).await {
+        let at = events.first().map(|event| event.at);
+        findings.extend(at.and_then(|at| host::check_clock_against(engine.clock().now(), at)));
+    }
+    findings
+}

@@ -1,0 +1,293 @@
+//! The short commands: what they do, what they print, and with which code they end.
+
+use crate::support::Place;
+use std::os::unix::fs::PermissionsExt;
+
+#[test]
+fn every_command_has_help_and_the_first_page_tells_the_exit_codes() {
+    let place = Place::empty();
+    let top = place.run(&["--help"]).expect(0).out;
+    for code in [
+        "0  done",
+        "1  failed",
+        "2  usage",
+        "3  there is no",
+        "4  conflict",
+        "5  the config",
+        "6  doctor",
+    ] {
+        assert!(top.contains(code), "{code}: {top}");
+    }
+    let commands = [
+        "serve",
+        "demo",
+        "init",
+        "migrate",
+        "doctor",
+        "keys",
+        "keys create",
+        "keys list",
+        "keys show",
+        "keys edit",
+        "keys enable",
+        "keys disable",
+        "keys delete",
+        "keys restore",
+        "keys usage",
+        "users",
+        "users create",
+        "users list",
+        "users show",
+        "users edit",
+        "users enable",
+        "users disable",
+        "users delete",
+        "sites",
+        "sites create",
+        "sites list",
+        "sites rename",
+        "sites disable",
+        "sites enable",
+        "audit",
+        "import",
+        "export",
+        "backup",
+        "config",
+        "config check",
+        "config print",
+        "completions",
+    ];
+    for command in commands {
+        let mut args: Vec<&str> = command.split(' ').collect();
+        args.push("--help");
+        let help = place.run(&args).expect(0).out;
+        assert!(help.contains("Usage: keyward"), "{command}: {help}");
+    }
+}
+
+#[test]
+fn every_exit_code_is_reached() {
+    let place = Place::populated();
+    place.run(&["keys", "list"]).expect(0);
+    place.run(&["backup", "no-such-folder/copy.db"]).expect(1);
+    place.run(&["keys", "list", "--no-such-flag"]).expect(2);
+    place
+        .run(&["keys", "create", "--owner", "ada@example.com", "--name", ""])
+        .expect(2);
+    place
+        .run(&["keys", "show", "01a20aaf-163c-7f10-9285-8db01e5617b2"])
+        .expect(3);
+    place.run(&["users", "show", "nobody@example.com"]).expect(3);
+    place.run(&["users", "create", "ada@example.com"]).expect(4);
+    place.write("keyward.toml", "nonsense");
+    place.run(&["keys", "list"]).expect(5);
+    place.run(&["doctor"]).expect(6);
+}
+
+#[test]
+fn a_missing_database_is_an_error_and_never_an_empty_start() {
+    let place = Place::new();
+    std::fs::remove_file(place.path("keyward.db")).unwrap();
+    for command in [
+        &["keys", "list"][..],
+        &["serve"],
+        &["migrate"],
+        &["init", "--new-token"],
+    ] {
+        let ran = place.run(command).expect(1);
+        assert!(ran.err.contains("keyward.db"), "{ran:?}");
+        assert!(!place.path("keyward.db").exists());
+    }
+}
+
+#[test]
+fn c12_init_makes_no_password_but_a_token_and_never_overwrites() {
+    let place = Place::empty();
+    let ran = place.run(&["init"]).expect(0);
+    assert!(
+        ran.out.contains("setup_") && ran.out.contains("one hour"),
+        "{ran:?}"
+    );
+    assert!(
+        ran.out.contains("curl -X POST http://127.0.0.1:8081/v1/setup"),
+        "{ran:?}"
+    );
+    let mode = std::fs::metadata(place.path("keyward.db"))
+        .unwrap()
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let before = std::fs::read(place.path("keyward.toml")).unwrap();
+    place.run(&["init"]).expect(4);
+    assert_eq!(std::fs::read(place.path("keyward.toml")).unwrap(), before);
+    let users = place.run(&["--json", "users", "list"]).expect(0).json();
+    assert_eq!(users["items"].as_array().unwrap().len(), 0);
+    let token = |ran: crate::support::Ran| ran.json()["token"].as_str().unwrap().to_owned();
+    let first = token(place.run(&["--json", "init", "--new-token"]).expect(0));
+    assert_ne!(
+        first,
+        token(place.run(&["--json", "init", "--new-token"]).expect(0))
+    );
+    place.run(&["config", "check"]).expect(0);
+}
+
+#[test]
+fn a_secret_is_printed_once_by_create_and_by_nothing_else() {
+    let place = Place::populated();
+    let human = place
+        .run(&["keys", "create", "--owner", "ada@example.com", "--name", "human"])
+        .expect(0);
+    assert!(human.out.contains("displayed ONLY ONCE"), "{human:?}");
+    let more = [
+        "--site",
+        "123",
+        "--address",
+        "192.0.2.0/24",
+        "--limit",
+        "60",
+        "--expires-in",
+        "30d",
+    ];
+    let key = place.key("programs", &more);
+    let (secret, id) = (key["secret"].as_str().unwrap(), key["id"].as_str().unwrap());
+    assert!(secret.starts_with("kw_") && secret.len() == 41, "{secret}");
+    assert_eq!(key["sites"], serde_json::json!(["123"]));
+    assert_eq!(key["limit"], 60);
+    let fingerprint_free = |text: &str| !text.contains(secret) && !text.contains("fingerprint");
+    for args in [
+        &["--json", "keys", "list"][..],
+        &["keys", "list"],
+        &["--json", "keys", "show", id],
+        &["keys", "show", id],
+        &["--json", "audit"],
+        &["audit"],
+        &["export"],
+        &["keys", "usage", id],
+    ] {
+        let ran = place.run(args).expect(0);
+        assert!(
+            fingerprint_free(&ran.out) && fingerprint_free(&ran.err),
+            "{args:?}"
+        );
+    }
+}
+
+#[test]
+fn a_key_lives_through_all_its_changes() {
+    let place = Place::populated();
+    let id = place.key("n", &[])["id"].as_str().unwrap().to_owned();
+    let status = |args: &[&str]| {
+        place
+            .run(&[&["--json", "keys"][..], args].concat())
+            .expect(0)
+            .json()["status"]
+            .clone()
+    };
+    assert_eq!(status(&["disable", &id]), "disabled");
+    assert_eq!(status(&["enable", &id]), "active");
+    assert_eq!(status(&["delete", &id]), "deleted");
+    place.run(&["keys", "enable", &id]).expect(4);
+    assert_eq!(status(&["restore", &id]), "active");
+    place.run(&["keys", "restore", &id]).expect(4);
+    let edit = |args: &[&str]| place.run(&[&["--json", "keys", "edit", &id][..], args].concat());
+    let edited = edit(&["--name", "new", "--site", "123", "--no-addresses", "--limit", "5"])
+        .expect(0)
+        .json();
+    assert_eq!((&edited["name"], &edited["limit"]), (&"new".into(), &5.into()));
+    assert_eq!(edited["addresses"], serde_json::json!([]));
+    let edited = edit(&["--all-sites", "--all-addresses", "--no-limit"])
+        .expect(0)
+        .json();
+    assert!(edited["sites"].is_null() && edited["addresses"].is_null() && edited["limit"].is_null());
+    edit(&[]).expect(2);
+    edit(&["--site", "unknown"]).expect(2);
+    edit(&["--name", "stale", "--if-revision", "1"]).expect(4);
+}
+
+#[test]
+fn users_and_sites_live_through_all_their_changes() {
+    let place = Place::populated();
+    let json = |args: &[&str]| place.run(&[&["--json"][..], args].concat()).expect(0).json();
+    assert_eq!(
+        json(&["users", "disable", "ada@example.com"])["status"],
+        "disabled"
+    );
+    assert_eq!(json(&["users", "enable", "ada@example.com"])["status"], "active");
+    let edited = json(&[
+        "users",
+        "edit",
+        "ada@example.com",
+        "--role",
+        "admin",
+        "--site",
+        "123",
+    ]);
+    assert_eq!(
+        (&edited["role"], &edited["sites"]),
+        (&"admin".into(), &serde_json::json!(["123"]))
+    );
+    place.run(&["users", "delete", "ada@example.com"]).expect(4);
+    assert_eq!(json(&["sites", "rename", "123", "124"])["name"], "124");
+    assert_eq!(json(&["sites", "disable", "124"])["active"], false);
+    assert_eq!(json(&["sites", "enable", "124"])["active"], true);
+    place.run(&["sites", "create", "124"]).expect(4);
+    place.run(&["sites", "create", "a/b"]).expect(2);
+    place.run(&["sites", "disable", "123"]).expect(3);
+}
+
+#[test]
+fn errors_are_json_for_programs() {
+    let place = Place::populated();
+    let ran = place.run(&[
+        "--json",
+        "keys",
+        "create",
+        "--owner",
+        "ada@example.com",
+        "--name",
+        "",
+        "--limit",
+        "0",
+    ]);
+    let error: serde_json::Value = serde_json::from_str(&ran.expect(2).err).unwrap();
+    assert_eq!(error["error"]["exit"], 2);
+    let fields: Vec<_> = error["error"]["faults"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|f| f["field"].clone())
+        .collect();
+    assert_eq!(fields, ["name", "limit"]);
+}
+
+#[test]
+fn names_cannot_do_anything_to_a_terminal() {
+    let place = Place::populated();
+    place.key("a\u{202e}b", &["--description", "line\nline\tend"]);
+    for args in [&["keys", "list"][..], &["audit"]] {
+        let out = place.run(args).expect(0).out;
+        assert!(!out.contains('\u{202e}') && out.contains("\\u202e"), "{out}");
+    }
+}
+
+#[test]
+fn migrate_says_what_it_did() {
+    let place = Place::new();
+    assert!(place.run(&["migrate"]).expect(0).out.contains("up to date"));
+}
+
+#[test]
+fn completions_come_for_every_shell() {
+    let place = Place::empty();
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        assert!(
+            place
+                .run(&["completions", shell])
+                .expect(0)
+                .out
+                .contains("keyward"),
+            "{shell}"
+        );
+    }
+    place.run(&["completions", "cmd"]).expect(2);
+}

@@ -1,0 +1,223 @@
+//! The configuration: every fault names its key, and what is printed reads back.
+
+use crate::support::{FREE_PORTS, Place, ran};
+
+/// Writes a configuration and gives what `config check` says against it.
+fn faults(text: &str) -> String {
+    let place = Place::empty();
+    place.write("keyward.toml", text);
+    place.run(&["config", "check"]).expect(5).err
+}
+
+#[test]
+fn every_fault_names_the_file_and_its_key() {
+    let table = [
+        ("[database]\nurl = \"postgres://x\"", "database.url"),
+        ("[keys]\nprefix = \"a_b\"", "keys.prefix"),
+        (
+            "[keys]\nretired_prefixes = [\"ok\", \"\"]",
+            "keys.retired_prefixes[1]",
+        ),
+        ("[[use_cases]]\nname = \"Bad Name\"", "use_cases[0].name"),
+        ("[[use_cases]]\nname = \"management\"", "use_cases"),
+        (
+            "[[use_cases]]\nname = \"a\"\nroutes = [{ path = \"x\" }]",
+            "use_cases[0].routes[0].path",
+        ),
+        (
+            "[[use_cases]]\nname = \"a\"\nroutes = [{ path = \"/\", methods = [\"get\"] }]",
+            "use_cases[0].routes[0].methods[0]",
+        ),
+        ("[gateway]\nlisten = \"8080\"", "gateway.listen"),
+        ("[gateway]\nworkers = 100000", "gateway.workers"),
+        ("[gateway]\nworkers = \"many\"", "gateway.workers"),
+        ("[gateway]\nrealm = \"a\\\"b\"", "gateway.realm"),
+        (
+            "[gateway]\ntrusted_proxies = [\"10.0.0.0/8\", \"10.0.0.0/99\"]",
+            "gateway.trusted_proxies[1]",
+        ),
+        (
+            "[gateway]\npublic_paths = [\"swagger\"]",
+            "gateway.public_paths[0]",
+        ),
+        ("[gateway]\npublic_paths = [\"/\"]", "gateway.public_paths[0]"),
+        (
+            "[gateway]\npublic_paths = [\"/a/../b\"]",
+            "gateway.public_paths[0]",
+        ),
+        ("[gateway]\nforward_key = \"yes\"", "gateway.forward_key"),
+        ("[gateway]\nmax_connections = 0", "gateway.max_connections"),
+        ("[gateway]\non_stale = \"panic\"", "gateway.on_stale"),
+        ("[gateway]\nmax_staleness = \"30\"", "gateway.max_staleness"),
+        ("[gateway.timeouts]\nidle = \"-5s\"", "gateway.timeouts.idle"),
+        ("[gateway.timeouts]\ndrain = \"0s\"", "gateway.timeouts.drain"),
+        ("[gateway.limits]\nhead_bytes = 1", "gateway.limits.head_bytes"),
+        ("[gateway.tls]\ncertificate = \"c.pem\"", "gateway.tls.key"),
+        ("[gateway.cors]", "gateway.cors.origins"),
+        (
+            "[gateway.cors]\norigins = [\"app.example.com\"]",
+            "gateway.cors.origins[0]",
+        ),
+        (
+            "[gateway.cors]\norigins = [\"*\"]\nheaders = [\"a b\"]",
+            "gateway.cors.headers[0]",
+        ),
+        ("[gateway.swagger]", "gateway.swagger"),
+        (
+            "[gateway.swagger]\nfile = \"a\"\nupstream_path = \"/b\"",
+            "gateway.swagger",
+        ),
+        (
+            "[[gateway.upstreams]]\nname = \"default\"\nurl = \"https://a\"",
+            "gateway.upstreams[0].url",
+        ),
+        (
+            "[[gateway.upstreams]]\nname = \"default\"\nurl = \"http://a/path\"",
+            "gateway.upstreams[0].url",
+        ),
+        (
+            "[[gateway.upstreams]]\nname = \"default\"\nurl = \"http://a\"\nprotocol = \"h3\"",
+            "gateway.upstreams[0].protocol",
+        ),
+        ("[gateway]\nupstreams = []", "gateway.upstreams"),
+        (
+            "[[gateway.routes]]\npath = \"/a\"\n[[gateway.routes]]\npath = \"/**/b\"",
+            "gateway.routes[1].path",
+        ),
+        (
+            "[[gateway.routes]]\npath = \"/a\"\nupstream = \"none\"",
+            "gateway.routes[0].upstream",
+        ),
+        (
+            "[[gateway.routes]]\npath = \"/{site}\"\nsite = { header = \"X-Site\" }",
+            "gateway.routes[0].site",
+        ),
+        (
+            "[[gateway.routes]]\npath = \"/a\"\nsite = { header = \"X Site\" }",
+            "gateway.routes[0].site.header",
+        ),
+        (
+            "[[gateway.routes]]\npath = \"/a\"\nsites = 1",
+            "gateway.routes[0].sites",
+        ),
+        ("[console]\nlisten = \"localhost\"", "console.listen"),
+        ("[ops]\nlisten = \"127.0.0.1:8081\"", "ops.listen"),
+        ("[log]\nlevel = \"loud\"", "log.level"),
+        ("[log]\nformat = \"xml\"", "log.format"),
+        ("[unknown]", "unknown"),
+    ];
+    for (text, key) in table {
+        let told = faults(text);
+        assert!(
+            told.contains(&format!("keyward.toml: {key}: ")),
+            "{key} in:\n{told}\nof:\n{text}"
+        );
+    }
+}
+
+#[test]
+fn one_run_tells_all_faults() {
+    let told =
+        faults("[keys]\nprefix = \"\"\n[gateway]\nlisten = \"x\"\non_stale = \"y\"\n[log]\nlevel = \"z\"");
+    for key in [
+        "keys.prefix",
+        "gateway.listen",
+        "gateway.on_stale",
+        "log.level",
+        "gateway.upstreams",
+    ] {
+        assert!(told.contains(key), "{key}: {told}");
+    }
+}
+
+#[test]
+fn a_file_that_is_no_toml_or_not_there_is_named() {
+    let told = faults("[gateway\nlisten");
+    assert!(told.contains("keyward.toml") && told.contains("line 1"), "{told}");
+    let told = Place::empty().run(&["config", "check"]).expect(5).err;
+    assert!(
+        told.contains("keyward.toml") && told.contains("keyward init"),
+        "{told}"
+    );
+}
+
+#[test]
+fn the_environment_overrides_the_file_and_its_faults_name_the_variable() {
+    let place = Place::empty();
+    place.write("keyward.toml", FREE_PORTS);
+    let with = |name: &str, value: &str| {
+        let mut command = place.command(&["config", "print"]);
+        command.env(name, value);
+        ran(command)
+    };
+    assert!(
+        with("KEYWARD__GATEWAY__REALM", "mine")
+            .expect(0)
+            .out
+            .contains("realm = \"mine\"")
+    );
+    for (name, value) in [
+        ("KEYWARD__GATEWAY__LISTEN", "nowhere"),
+        ("KEYWARD__GATEWAY__WORKERS", "many"),
+        ("KEYWARD__GATEWAY__TIMEOUTS__IDLE", "long"),
+        ("KEYWARD__LOG__NOTHING", "1"),
+    ] {
+        let told = with(name, value).expect(5).err;
+        assert!(told.contains(name), "{name}: {told}");
+    }
+}
+
+#[test]
+fn what_is_printed_reads_back_the_same() {
+    let place = Place::empty();
+    let rich = format!(
+        "[[use_cases]]\nname = \"read\"\nroutes = [{{ methods = [\"GET\"], path = \"/api/{{site}}/**\" }}]\n{FREE_PORTS}\
+         [gateway.cors]\norigins = [\"https://app.example.com\"]\n[gateway.swagger]\nupstream_path = \"/openapi.json\"\n\
+         [gateway.tls]\ncertificate = \"c.pem\"\nkey = \"k.pem\"\n\
+         [[gateway.routes]]\npath = \"/wh/*/{{site}}\"\n[[gateway.routes]]\npath = \"/b\"\nsite = {{ host_label = 0 }}\n"
+    );
+    place.write("keyward.toml", &rich);
+    let first = place.run(&["config", "print"]).expect(0).out;
+    let json = place.run(&["--json", "config", "print"]).expect(0).json();
+    place.write("keyward.toml", &first);
+    assert_eq!(place.run(&["config", "print"]).expect(0).out, first);
+    assert_eq!(place.run(&["--json", "config", "print"]).expect(0).json(), json);
+    assert_eq!(json["gateway"]["routes"][1]["site"]["host_label"], 0);
+}
+
+#[test]
+fn the_file_of_init_says_what_the_defaults_are() {
+    let place = Place::empty();
+    place.run(&["init", "--no-token"]).expect(0);
+    let mut written = place.run(&["--json", "config", "print"]).expect(0).json();
+    place.write("keyward.toml", "");
+    let defaults = place.run(&["--json", "config", "print"]).expect(0).json();
+    written["gateway"]["upstreams"] = serde_json::json!([]);
+    written["gateway"].as_object_mut().unwrap().remove("routes");
+    assert_eq!(written, defaults);
+}
+
+#[test]
+fn every_commented_setting_of_init_is_one() {
+    let place = Place::empty();
+    place.run(&["init", "--no-token"]).expect(0);
+    let text = std::fs::read_to_string(place.path("keyward.toml")).unwrap();
+    // A commented setting is `# name = …` or `# [section]`; a sentence is neither.
+    let setting = |line: &str| {
+        line.starts_with('[')
+            || line
+                .split_once(" = ")
+                .is_some_and(|(name, _)| !name.contains(' '))
+    };
+    let uncommented: Vec<&str> = text
+        .lines()
+        .map(|line| {
+            line.strip_prefix("# ")
+                .filter(|rest| setting(rest))
+                .unwrap_or(line)
+        })
+        .filter(|line| !line.starts_with("site = "))
+        .collect();
+    place.write("keyward.toml", &uncommented.join("\n"));
+    place.run(&["config", "check"]).expect(0);
+}

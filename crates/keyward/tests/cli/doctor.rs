@@ -1,0 +1,155 @@
+//! What doctor finds.
+
+use crate::support::{Place, Running};
+use rustix::fs::{FlockOperation, fcntl_lock};
+use serde_json::Value;
+use std::net::TcpListener;
+
+/// An installation whose upstream listens.
+fn healthy() -> (Place, TcpListener) {
+    let place = Place::new();
+    let upstream = TcpListener::bind("127.0.0.1:0").unwrap();
+    let text = std::fs::read_to_string(place.path("keyward.toml")).unwrap();
+    place.write(
+        "keyward.toml",
+        &text.replace("127.0.0.1:3000", &upstream.local_addr().unwrap().to_string()),
+    );
+    (place, upstream)
+}
+
+/// The problems of one check.
+fn problems(place: &Place, check: &str) -> Vec<Value> {
+    let report = place.run(&["--json", "doctor"]).expect(6).json();
+    assert_eq!(report["healthy"], false);
+    let findings = report["findings"].as_array().unwrap();
+    let found: Vec<Value> = findings
+        .iter()
+        .filter(|f| f["grade"] == "problem" && f["check"] == check)
+        .cloned()
+        .collect();
+    assert!(!found.is_empty(), "{report:#}");
+    assert!(found.iter().all(|finding| finding["way_out"].is_string()));
+    found
+}
+
+#[test]
+fn a_healthy_installation_has_no_problems() {
+    let (place, _upstream) = healthy();
+    let ran = place.run(&["doctor"]).expect(0);
+    assert!(ran.out.contains("no problems"), "{ran:?}");
+}
+
+#[test]
+fn a_taken_port_is_found_and_keyward_itself_is_none() {
+    let (place, _upstream) = healthy();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let text = std::fs::read_to_string(place.path("keyward.toml")).unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    place.write("keyward.toml", &text.replacen("127.0.0.1:0", &address, 1));
+    let found = problems(&place, "port");
+    assert!(
+        found[0]["where"]
+            .as_str()
+            .unwrap()
+            .contains(&format!("gateway.listen {address}"))
+    );
+    place.write("keyward.toml", &text);
+    let running = Running::start(&place, &["serve"]);
+    let own = text.replace(
+        "[ops]\nlisten = \"127.0.0.1:0\"",
+        &format!("[ops]\nlisten = {}", running.told["ops"]),
+    );
+    place.write("keyward.toml", &own);
+    assert!(place.run(&["doctor"]).expect(0).out.contains("is running"));
+}
+
+#[test]
+fn a_locked_database_is_found() {
+    let (place, _upstream) = healthy();
+    let file = std::fs::File::options()
+        .write(true)
+        .open(place.path("keyward.db"))
+        .unwrap();
+    fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive).unwrap();
+    let found = problems(&place, "database");
+    assert!(found[0]["what"].as_str().unwrap().contains("lock"), "{found:?}");
+}
+
+#[test]
+fn s6_a_missing_damaged_or_foreign_database_is_found() {
+    let (place, _upstream) = healthy();
+    for content in [None, Some(&b""[..]), Some(b"this is no database, but a text that is long enough to be read as one......................................................")] {
+        std::fs::remove_file(place.path("keyward.db")).unwrap_or_default();
+        if let Some(content) = content {
+            std::fs::write(place.path("keyward.db"), content).unwrap();
+        }
+        problems(&place, "database");
+        place.run(&["serve"]).expect(1);
+    }
+}
+
+#[test]
+fn certificates_that_cannot_be_used_are_found() {
+    let (place, _upstream) = healthy();
+    let text = std::fs::read_to_string(place.path("keyward.toml")).unwrap();
+    place.write(
+        "keyward.toml",
+        &format!("{text}\n[console.tls]\ncertificate = \"cert.pem\"\nkey = \"key.pem\"\n"),
+    );
+    let found = problems(&place, "certificate");
+    assert!(
+        found[0]["what"].as_str().unwrap().contains("cert.pem"),
+        "{found:?}"
+    );
+    let pair = |until: i32| {
+        let mut params = rcgen::CertificateParams::new(vec!["x.example".to_owned()]).unwrap();
+        params.not_before = rcgen::date_time_ymd(2020, 1, 1);
+        params.not_after = rcgen::date_time_ymd(until, 1, 1);
+        let key = rcgen::KeyPair::generate().unwrap();
+        (params.self_signed(&key).unwrap().pem(), key.serialize_pem())
+    };
+    let ((good, key), (expired, old_key)) = (pair(2090), pair(2021));
+    place.write("cert.pem", &good);
+    place.write("key.pem", &old_key);
+    assert!(
+        problems(&place, "certificate")[0]["what"]
+            .as_str()
+            .unwrap()
+            .contains("fit")
+    );
+    place.write("cert.pem", &expired);
+    assert!(
+        problems(&place, "certificate")[0]["what"]
+            .as_str()
+            .unwrap()
+            .contains("expired at 2021-01-01")
+    );
+    place.write("cert.pem", &good);
+    place.write("key.pem", &key);
+    place.run(&["doctor"]).expect(0);
+}
+
+#[test]
+fn an_upstream_that_is_away_is_found() {
+    let (place, upstream) = healthy();
+    let address = upstream.local_addr().unwrap().to_string();
+    drop(upstream);
+    assert!(
+        problems(&place, "upstream")[0]["where"]
+            .as_str()
+            .unwrap()
+            .contains(&address)
+    );
+}
+
+#[test]
+fn a_wrong_configuration_is_found() {
+    let (place, _upstream) = healthy();
+    place.write("keyward.toml", "[gateway]\nlisten = \"x\"");
+    let found = problems(&place, "configuration");
+    assert!(
+        found
+            .iter()
+            .any(|f| f["what"].as_str().unwrap().contains("gateway.listen"))
+    );
+}

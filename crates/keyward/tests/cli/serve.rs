@@ -1,0 +1,176 @@
+//! A running Keyward: its start, its signals, the operator's port, the demo.
+
+use crate::support::{Place, Running, wait_for};
+use std::net::TcpListener;
+
+#[test]
+fn s14_a_stop_signal_ends_it_with_0_after_it_was_ready() {
+    for signal in ["TERM", "INT"] {
+        let place = Place::populated();
+        place.key("n", &[]);
+        let mut running = Running::start(&place, &["serve"]);
+        assert_eq!(running.told["keys"], 1);
+        assert!(running.get("ops", "/healthz").ends_with("ok"));
+        let ready = running.get("ops", "/readyz");
+        assert!(
+            ready.starts_with("HTTP/1.1 200") && ready.contains("\"ready\":true"),
+            "{ready}"
+        );
+        running.signal(signal);
+        assert_eq!(running.code(), 0);
+        assert!(
+            !place.path("keyward.db-wal").exists(),
+            "the database is closed cleanly"
+        );
+    }
+}
+
+#[test]
+fn o9_metrics_hold_bounded_labels_and_neither_secret_nor_version() {
+    let place = Place::populated();
+    let key = place.key("a-name-of-a-key", &[]);
+    let running = Running::start(&place, &["serve"]);
+    let text = running.get("ops", "/metrics");
+    for line in [
+        "keyward_decisions_total{outcome=\"granted\"} 0",
+        "keyward_decisions_total{outcome=\"rate_limited\"} 0",
+        "keyward_keys 1",
+        "keyward_limiter_mode{mode=\"memory\"} 1",
+        "keyward_replica_revision 3",
+        "keyward_stale 0",
+        "keyward_usage_pending 0",
+        "keyward_usage_lost_total 0",
+        "keyward_replica_age_seconds ",
+        "process_resident_memory_bytes ",
+        "process_open_fds ",
+        "process_start_time_seconds ",
+    ] {
+        assert!(text.contains(line), "{line}: {text}");
+    }
+    for field in ["secret", "id", "name"] {
+        assert!(!text.contains(key[field].as_str().unwrap()), "{field}");
+    }
+    for path in ["/metrics", "/healthz", "/readyz", "/"] {
+        let answer = running.get("ops", path).to_lowercase();
+        assert!(
+            !answer.contains(env!("CARGO_PKG_VERSION")) && !answer.contains("server:"),
+            "{answer}"
+        );
+    }
+}
+
+#[test]
+fn k6_no_log_at_any_level_holds_a_secret() {
+    for format in ["human", "json"] {
+        let place = Place::populated();
+        let key = place.key("management", &["--use-case", "management"]);
+        let text = std::fs::read_to_string(place.path("keyward.toml")).unwrap();
+        place.write(
+            "keyward.toml",
+            &format!("{text}\n[log]\nlevel = \"trace\"\nformat = \"{format}\"\n"),
+        );
+        let running = Running::start(&place, &["serve"]);
+        let secret = key["secret"].as_str().unwrap();
+        for plane in ["console", "ops"] {
+            for path in [
+                "/v1/keys".to_owned(),
+                format!("/v1/keys?key={secret}"),
+                format!("/{secret}"),
+            ] {
+                let fields = format!("x-api-key: {secret}\r\nauthorization: Bearer {secret}\r\n");
+                running.ask(plane, &path, &fields);
+                running.ask(plane, &path, &format!("{fields}bad field {secret}\r\n"));
+            }
+        }
+        let log = std::fs::read_to_string(place.path("log")).unwrap();
+        assert!(log.contains("ready") && !log.contains(&secret[3..20]), "{log}");
+    }
+}
+
+#[test]
+fn a_change_by_the_command_line_is_followed_within_seconds() {
+    let place = Place::populated();
+    let running = Running::start(&place, &["serve"]);
+    place.key("n", &[]);
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(5);
+    while !running.get("ops", "/metrics").contains("keyward_keys 1") {
+        assert!(std::time::Instant::now() < until);
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn s15_a_reload_takes_all_of_a_good_file_and_nothing_of_another() {
+    let place = Place::new();
+    let good = std::fs::read_to_string(place.path("keyward.toml")).unwrap();
+    let mut running = Running::start(&place, &["serve"]);
+    let reload = |text: &str, told: &str| {
+        place.write("keyward.toml", text);
+        running.signal("HUP");
+        wait_for(&place, "log", told);
+    };
+    reload(
+        &good.replace("[gateway]", "[gateway]\nrealm = 7"),
+        "gateway.realm",
+    );
+    reload(
+        &good.replace("http://127.0.0.1:3000", "ftp://x"),
+        "gateway.upstreams[0].url",
+    );
+    reload(&format!("{good}\n[keys]\nprefix = \"other\"\n"), "keys.prefix");
+    reload(
+        &good.replace("[gateway]", "[gateway]\nworkers = 3"),
+        "gateway.workers",
+    );
+    std::fs::remove_file(place.path("keyward.toml")).unwrap();
+    running.signal("HUP");
+    wait_for(&place, "log", "there is no such file");
+    let log = std::fs::read_to_string(place.path("log")).unwrap();
+    assert!(!log.contains("configuration reloaded"), "{log}");
+    reload(
+        &good.replace("[gateway]", "[gateway]\ntrusted_proxies = [\"10.0.0.0/8\"]"),
+        "configuration reloaded",
+    );
+    wait_for(&place, "log", "gateway.trusted_proxies");
+    running.signal("TERM");
+    assert_eq!(running.code(), 0);
+}
+
+#[test]
+fn a_taken_port_or_no_upstream_is_told_at_the_start() {
+    let place = Place::new();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let text = std::fs::read_to_string(place.path("keyward.toml")).unwrap();
+    place.write(
+        "keyward.toml",
+        &text.replace(
+            "[ops]\nlisten = \"127.0.0.1:0\"",
+            &format!("[ops]\nlisten = \"{address}\""),
+        ),
+    );
+    let told = place.run(&["serve"]).expect(1).err;
+    assert!(told.contains("ops.listen") && told.contains(&address), "{told}");
+    place.write("keyward.toml", "");
+    assert!(place.run(&["serve"]).expect(5).err.contains("gateway.upstreams"));
+}
+
+#[test]
+fn the_demo_makes_its_keys_once() {
+    let place = Place::empty();
+    let mut first = Running::start(&place, &["demo"]);
+    let secret = first.told["key"].as_str().unwrap().to_owned();
+    assert!(secret.starts_with("kw_") && first.told["management_key"].is_string());
+    first.signal("INT");
+    assert_eq!(first.code(), 0);
+    let second = Running::start(&place, &["demo"]);
+    assert!(second.told["key"].is_null());
+    let keys = place
+        .run(&["--json", "--config", "keyward-demo/keyward.toml", "keys", "list"])
+        .expect(0);
+    assert_eq!(keys.json()["items"].as_array().unwrap().len(), 2);
+    assert!(!keys.out.contains(&secret));
+    // Its ports are taken now, so another demo takes others.
+    let other = Running::start(&place, &["demo", "--dir", "other"]);
+    assert_ne!(other.told["console"], second.told["console"]);
+}
