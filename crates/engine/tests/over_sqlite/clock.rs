@@ -33,7 +33,11 @@ async fn r9_a_key_is_good_before_its_expiry_and_refused_from_it_on() {
         ] {
             home.clock.set(at.plus_millis(millis));
             assert_eq!(judged(&node, &key.secret), wanted, "{text} {millis}");
-            assert_eq!(word(&ask(&node, &key.secret, Counting::Peek)), wanted, "{text} {millis}");
+            assert_eq!(
+                word(&ask(&node, &key.secret, Counting::Peek)),
+                wanted,
+                "{text} {millis}"
+            );
         }
     }
 }
@@ -75,12 +79,21 @@ async fn r9_expiries_that_are_past_or_no_instants_are_refused_at_save() {
             other => panic!("{bad}: {other:?}"),
         }
     }
-    for good in ["9999-12-31T23:59:59.999Z", "9999-12-31T23:59:59+14:00", "2028-02-29T00:00:00Z", "2026-11-23T22:11:00.001Z"] {
+    for good in [
+        "9999-12-31T23:59:59.999Z",
+        "9999-12-31T23:59:59+14:00",
+        "2028-02-29T00:00:00Z",
+        "2026-11-23T22:11:00.001Z",
+    ] {
         let key = create_key(&node, &expiring(good)).await;
         assert_eq!(judged(&node, &key.secret), Ok(()), "{good}");
         let view = node.get_key(OPERATOR, &key.id).await.unwrap();
         let shown = view.key.expires_at.unwrap().to_string();
-        assert_eq!(shown.parse::<Timestamp>().ok(), view.key.expires_at, "{good}: {shown}");
+        assert_eq!(
+            shown.parse::<Timestamp>().ok(),
+            view.key.expires_at,
+            "{good}: {shown}"
+        );
     }
 }
 
@@ -95,7 +108,11 @@ async fn s12_a_key_seen_expired_stays_expired_on_that_node() {
     assert_eq!(judged(&node, &key.secret), Err(Reason::KeyExpired));
     home.clock.set(START);
     assert_eq!(judged(&node, &key.secret), Err(Reason::KeyExpired));
-    assert_eq!(judged(&node, &unasked.secret), Ok(()), "never asked while the clock was ahead");
+    assert_eq!(
+        judged(&node, &unasked.secret),
+        Ok(()),
+        "never asked while the clock was ahead"
+    );
     // It also outlives edits, switching off and on, and deleting and restoring.
     node.disable_key(OPERATOR, &key.id, None).await.unwrap();
     assert_eq!(judged(&node, &key.secret), Err(Reason::KeyDisabled));
@@ -136,12 +153,17 @@ async fn s12_no_jump_of_the_clock_panics_or_gives_a_key_more_than_one_window() {
     const LIMIT: usize = 5;
     for from in targets {
         for to in targets {
-            let key_draft = KeyDraft { limit: Some(LIMIT as u64), ..draft() };
+            let key_draft = KeyDraft {
+                limit: Some(LIMIT as u64),
+                ..draft()
+            };
             home.clock.set(START);
             let key = create_key(&node, &key_draft).await;
             let passes = |at: i64| {
                 home.clock.set(Timestamp::from_millis(at));
-                (0..3 * LIMIT).filter(|_| judged(&node, &key.secret).is_ok()).count()
+                (0..3 * LIMIT)
+                    .filter(|_| judged(&node, &key.secret).is_ok())
+                    .count()
             };
             assert!(passes(from) <= LIMIT, "{from}");
             assert!(passes(to) <= LIMIT, "{from} {to}");
@@ -171,7 +193,16 @@ async fn a10_a_deleted_key_comes_back_only_by_a_restore_within_30_days() {
             node.edit_key(OPERATOR, &key.id, &Default::default(), None).await,
             node.delete_key(OPERATOR, &key.id, None).await,
         ] {
-            assert!(matches!(refused, Err(EngineError::Conflict { code: "key_deleted", .. })), "{refused:?}");
+            assert!(
+                matches!(
+                    refused,
+                    Err(EngineError::Conflict {
+                        code: "key_deleted",
+                        ..
+                    })
+                ),
+                "{refused:?}"
+            );
         }
         assert_eq!(judged(&node, &key.secret), Err(Reason::KeyInvalid));
         home.clock.advance(days * day);
@@ -185,11 +216,19 @@ async fn a10_a_deleted_key_comes_back_only_by_a_restore_within_30_days() {
             // Nothing is left of it, so the same secret could be brought in again.
             let file = format!(
                 "{{\"owner\":\"{OWNER}\",\"name\":\"again\",\"fingerprint\":\"{}\"}}\n",
-                hex(keyward_domain::Presented::parse(key.secret.as_bytes()).unwrap().fingerprint().as_bytes())
+                hex(keyward_domain::Presented::parse(key.secret.as_bytes())
+                    .unwrap()
+                    .fingerprint()
+                    .as_bytes())
             );
-            node.import_keys(OPERATOR, keyward_engine::ImportFormat::JsonLines, &file, &|_, _| {})
-                .await
-                .unwrap();
+            node.import_keys(
+                OPERATOR,
+                keyward_engine::ImportFormat::JsonLines,
+                &file,
+                &|_, _| {},
+            )
+            .await
+            .unwrap();
         }
     }
 }
@@ -202,16 +241,35 @@ fn hex(bytes: &[u8]) -> String {
 async fn c12_a_set_up_token_works_once_within_its_hour_and_only_the_last_one() {
     let home = Home::new().await;
     let node = home.node().await;
-    let redeem = async |token: &str| node.redeem_setup_token(token, "first@example.com", None, None).await;
+    let redeem = async |token: &str| {
+        node.redeem_setup_token(token, "first@example.com", None, None)
+            .await
+    };
     let old = node.issue_setup_token().await.unwrap();
     home.clock.advance(3_600_000);
-    assert!(matches!(redeem(old.reveal()).await, Err(EngineError::Forbidden(_))), "expired");
+    assert!(
+        matches!(redeem(old.reveal()).await, Err(EngineError::Forbidden(_))),
+        "expired"
+    );
     let replaced = node.issue_setup_token().await.unwrap();
     let token = node.issue_setup_token().await.unwrap();
-    for wrong in [replaced.reveal(), old.reveal(), "", "setup_", "kw_x", &token.reveal()[1..]] {
-        assert!(matches!(redeem(wrong).await, Err(EngineError::Forbidden(_))), "{wrong}");
+    for wrong in [
+        replaced.reveal(),
+        old.reveal(),
+        "",
+        "setup_",
+        "kw_x",
+        &token.reveal()[1..],
+    ] {
+        assert!(
+            matches!(redeem(wrong).await, Err(EngineError::Forbidden(_))),
+            "{wrong}"
+        );
     }
     home.clock.advance(3_599_999);
     redeem(token.reveal()).await.unwrap();
-    assert!(matches!(redeem(token.reveal()).await, Err(EngineError::Forbidden(_))), "used");
+    assert!(
+        matches!(redeem(token.reveal()).await, Err(EngineError::Forbidden(_))),
+        "used"
+    );
 }

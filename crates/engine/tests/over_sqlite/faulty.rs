@@ -18,8 +18,9 @@ pub(crate) struct Faulty {
     /// Every answer waits for up to so many microseconds before and after the real one.
     pub(crate) jitter_micros: AtomicU64,
     turn: AtomicU64,
-    /// While set, an answer to `changes_since` or `load` waits, already read, for [`Faulty::release`].
-    hold: AtomicBool,
+    /// While set, the next answer waits, already read, for [`Faulty::release`].
+    hold_revision: AtomicBool,
+    hold_feed: AtomicBool,
     gate: Semaphore,
     held: Semaphore,
     /// The next load fails after so many entities; 0 lets it pass.
@@ -34,7 +35,8 @@ impl Faulty {
             real,
             jitter_micros: AtomicU64::new(0),
             turn: AtomicU64::new(0),
-            hold: AtomicBool::new(false),
+            hold_revision: AtomicBool::new(false),
+            hold_feed: AtomicBool::new(false),
             gate: Semaphore::new(0),
             held: Semaphore::new(0),
             fail_load_after: AtomicUsize::new(0),
@@ -42,9 +44,14 @@ impl Faulty {
         })
     }
 
-    /// From here on the next answer of a read is kept back after it was read.
-    pub(crate) fn hold_next_read(&self) {
-        self.hold.store(true, Ordering::SeqCst);
+    /// From here on the next answer of `revision` is kept back after it was read.
+    pub(crate) fn hold_next_revision(&self) {
+        self.hold_revision.store(true, Ordering::SeqCst);
+    }
+
+    /// The same for `changes_since` and `load`.
+    pub(crate) fn hold_next_feed(&self) {
+        self.hold_feed.store(true, Ordering::SeqCst);
     }
 
     /// Waits until an answer is kept back.
@@ -56,8 +63,8 @@ impl Faulty {
         self.gate.add_permits(1);
     }
 
-    async fn kept_back(&self) {
-        if self.hold.swap(false, Ordering::SeqCst) {
+    async fn kept_back(&self, hold: &AtomicBool) {
+        if hold.swap(false, Ordering::SeqCst) {
             self.held.add_permits(1);
             self.gate.acquire().await.unwrap().forget();
         }
@@ -86,14 +93,16 @@ macro_rules! late {
 #[async_trait]
 impl Store for Faulty {
     async fn revision(&self) -> Result<Revision, StoreError> {
-        late!(self, self.real.revision())
+        let revision = late!(self, self.real.revision());
+        self.kept_back(&self.hold_revision).await;
+        revision
     }
 
     async fn load(&self, visit: &mut (dyn FnMut(Change) + Send)) -> Result<Revision, StoreError> {
         let most = self.fail_load_after.swap(0, Ordering::SeqCst);
         let mut seen = Vec::new();
         let revision = late!(self, self.real.load(&mut |change| seen.push(change)))?;
-        self.kept_back().await;
+        self.kept_back(&self.hold_feed).await;
         let passed = if most == 0 { seen.len() } else { most };
         seen.into_iter().take(passed).for_each(visit);
         if most == 0 {
@@ -105,7 +114,7 @@ impl Store for Faulty {
 
     async fn changes_since(&self, after: Revision) -> Result<Feed, StoreError> {
         let feed = late!(self, self.real.changes_since(after));
-        self.kept_back().await;
+        self.kept_back(&self.hold_feed).await;
         feed
     }
 

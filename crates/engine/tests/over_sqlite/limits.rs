@@ -57,21 +57,40 @@ async fn l1_exactly_the_limit_passes_each_minute_while_the_key_is_edited() {
 async fn l6_limits_outside_1_to_1_000_000_are_refused_at_save() {
     let home = Home::new().await;
     let node = home.node_with_owner().await;
-    let edges = [0, 1_000_001, 1 << 31, (1 << 31) - 1, 1 << 32, (1 << 32) + 1, (1 << 53) + 1, 1 << 63, u64::MAX];
+    let edges = [
+        0,
+        1_000_001,
+        1 << 31,
+        (1 << 31) - 1,
+        1 << 32,
+        (1 << 32) + 1,
+        (1 << 53) + 1,
+        1 << 63,
+        u64::MAX,
+    ];
     let key = create_key(&node, &limited(1)).await;
     for bad in edges {
         let made = node.create_key(OPERATOR, &limited(bad), None).await.map(|_| ());
-        assert!(matches!(&made, Err(EngineError::Invalid(f)) if f[0].field == "limit"), "{bad}: {made:?}");
+        assert!(
+            matches!(&made, Err(EngineError::Invalid(f)) if f[0].field == "limit"),
+            "{bad}: {made:?}"
+        );
         let edit = KeyEdit {
             limit: Some(Some(bad)),
             ..KeyEdit::default()
         };
         let edited = node.edit_key(OPERATOR, &key.id, &edit, None).await;
-        assert!(matches!(&edited, Err(EngineError::Invalid(f)) if f[0].field == "limit"), "{bad}: {edited:?}");
+        assert!(
+            matches!(&edited, Err(EngineError::Invalid(f)) if f[0].field == "limit"),
+            "{bad}: {edited:?}"
+        );
     }
     assert_eq!(quota(&ask(&node, &key.secret, Counting::Peek)).limit, 1);
     let key = create_key(&node, &limited(1_000_000)).await;
-    assert_eq!(quota(&ask(&node, &key.secret, Counting::Count)).remaining, 999_999);
+    assert_eq!(
+        quota(&ask(&node, &key.secret, Counting::Count)).remaining,
+        999_999
+    );
 }
 
 #[tokio::test]
@@ -119,7 +138,10 @@ async fn l8_after_waiting_as_told_the_next_request_passes_1000_of_1000() {
             let decision = ask(&node, &key.secret, Counting::Count);
             let quota = quota(&decision);
             assert_eq!((quota.limit, quota.reset % 60), (3, 0));
-            assert!(last.is_none_or(|(reset, left)| reset != quota.reset || quota.remaining <= left), "round {round}");
+            assert!(
+                last.is_none_or(|(reset, left)| reset != quota.reset || quota.remaining <= left),
+                "round {round}"
+            );
             last = Some((quota.reset, quota.remaining));
             if word(&decision) == Err(Reason::RateLimited) {
                 break quota;
@@ -129,9 +151,16 @@ async fn l8_after_waiting_as_told_the_next_request_passes_1000_of_1000() {
         let left = refused.reset * 1000 - at.millis();
         assert!((1..=60_000).contains(&left), "round {round}: {left} ms");
         // Both as the gateway tells it (rounded up) and as the console does (whole seconds of the clock).
-        for wait in [left.div_euclid(1000) + i64::from(left % 1000 != 0), refused.reset - at.seconds()] {
+        for wait in [
+            left.div_euclid(1000) + i64::from(left % 1000 != 0),
+            refused.reset - at.seconds(),
+        ] {
             home.clock.set(at.plus_millis(wait * 1000));
-            assert_eq!(word(&ask(&node, &key.secret, Counting::Peek)), Ok(()), "round {round}, {wait} s");
+            assert_eq!(
+                word(&ask(&node, &key.secret, Counting::Peek)),
+                Ok(()),
+                "round {round}, {wait} s"
+            );
         }
         assert_eq!(judged(&node, &key.secret), Ok(()), "round {round}");
         at = keyward_engine::Clock::now(&*home.clock);

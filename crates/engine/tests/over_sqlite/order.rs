@@ -23,7 +23,7 @@ async fn r4_a_change_that_commits_while_the_feed_is_under_way_is_in_force_when_a
     node.load().await.unwrap();
     // Something that the feed has to tell, read before the key is disabled and put in after.
     create_key(&other, &draft()).await;
-    faulty.hold_next_read();
+    faulty.hold_next_feed();
     let follow = tokio::spawn({
         let node = Arc::clone(&node);
         async move { node.follow().await }
@@ -44,6 +44,25 @@ async fn r4_a_change_that_commits_while_the_feed_is_under_way_is_in_force_when_a
 }
 
 #[tokio::test]
+async fn r4_a_revision_that_was_asked_for_before_a_change_is_no_step_back() {
+    let home = Home::new().await;
+    home.node_with_owner().await;
+    let faulty = Faulty::before(home.store.clone());
+    let node = home.node_over(faulty.clone());
+    node.load().await.unwrap();
+    faulty.hold_next_revision();
+    let follow = tokio::spawn({
+        let node = Arc::clone(&node);
+        async move { node.follow().await }
+    });
+    faulty.wait_held().await;
+    let key = create_key(&node, &draft()).await;
+    faulty.release();
+    follow.await.unwrap().expect("nothing went back");
+    assert_eq!(judged(&node, &key.secret), Ok(()));
+}
+
+#[tokio::test]
 async fn r4_a_change_that_commits_while_the_replica_loads_is_not_lost() {
     for delete in [false, true] {
         let home = Home::new().await;
@@ -51,7 +70,7 @@ async fn r4_a_change_that_commits_while_the_replica_loads_is_not_lost() {
         let key = create_key(&other, &draft()).await;
         let faulty = Faulty::before(home.store.clone());
         let node = home.node_over(faulty.clone());
-        faulty.hold_next_read();
+        faulty.hold_next_feed();
         let load = tokio::spawn({
             let node = Arc::clone(&node);
             async move { node.load().await }
@@ -87,7 +106,10 @@ async fn r4_a_load_that_failed_half_way_leaves_nothing_behind() {
 async fn r4_a_second_load_misses_no_deletion() {
     let home = Home::new().await;
     let other = home.node_with_owner().await;
-    let (key, kept) = (create_key(&other, &draft()).await, create_key(&other, &draft()).await);
+    let (key, kept) = (
+        create_key(&other, &draft()).await,
+        create_key(&other, &draft()).await,
+    );
     let node = home.node().await;
     assert_eq!(judged(&node, &key.secret), Ok(()));
     other.delete_key(OPERATOR, &key.id, None).await.unwrap();
@@ -197,7 +219,11 @@ async fn r5_disable_and_enable_in_quick_turns_end_in_the_last_state_on_all_nodes
     let done = Arc::new(AtomicBool::new(false));
     let follower = tokio::spawn(follow_until(Arc::clone(&other), Arc::clone(&done)));
     for _ in 0..sized(100, 1000) {
-        for (enable, wanted) in [(false, Err(Reason::KeyDisabled)), (true, Ok(())), (false, Err(Reason::KeyDisabled))] {
+        for (enable, wanted) in [
+            (false, Err(Reason::KeyDisabled)),
+            (true, Ok(())),
+            (false, Err(Reason::KeyDisabled)),
+        ] {
             if enable {
                 node.enable_key(OPERATOR, &key.id, None).await.unwrap();
             } else {
@@ -259,7 +285,10 @@ async fn r7_a_user_that_is_disabled_or_deleted_takes_all_keys_along() {
     assert_all(&node, Ok(()));
     node.delete_user(OPERATOR, &user, None).await.unwrap();
     assert_all(&node, Err(Reason::OwnerInactive));
-    assert!(node.enable_user(OPERATOR, &user, None).await.is_err(), "a deleted user is not enabled");
+    assert!(
+        node.enable_user(OPERATOR, &user, None).await.is_err(),
+        "a deleted user is not enabled"
+    );
     // The same address again is another user: the keys stay with the one that is gone.
     create_user(&node, OWNER).await;
     assert_all(&node, Err(Reason::OwnerInactive));
