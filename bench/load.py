@@ -133,9 +133,9 @@ def main():
     write_keys()
     for name in ("upstream.conf", "nginx.conf"):
         (RUN / name).write_text((HERE / "peers" / name).read_text().replace("@RUN@", str(RUN)))
-    (RUN / "keyward.toml").write_text(CONFIG)
     keyward = ROOT / "target/release/keyward"
-    run(keyward, "migrate")
+    run(keyward, "init", "--no-token")
+    (RUN / "keyward.toml").write_text(CONFIG)
     run(keyward, "users", "create", "bench@example.com")
     for site in range(100):
         run(keyward, "sites", "create", f"s{site}")

@@ -42,7 +42,8 @@ impl Modify for Scheme {
 pub(crate) fn router(mut document: OpenApi) -> Router<App> {
     add_problems(&mut document);
     let json = serde_json::to_string(&document).unwrap_or_default();
-    let config = Arc::new(Config::from("/openapi.json"));
+    // The validator is a page of somebody else's.
+    let config = Arc::new(Config::from("/openapi.json").validator_url("none"));
     let asset = move |name: String| {
         let config = Arc::clone(&config);
         async move { serve_asset(&name, config) }
@@ -59,7 +60,7 @@ pub(crate) fn router(mut document: OpenApi) -> Router<App> {
         .route("/swagger/{name}", get(move |Named(name): Named| asset(name)))
 }
 
-/// Every operation may answer with a problem.
+/// Every operation may answer with a problem, and every answer has a description.
 fn add_problems(document: &mut OpenApi) {
     let content = ContentBuilder::new()
         .schema(Some(RefOr::Ref(Ref::from_schema_name("ProblemDocument"))))
@@ -71,6 +72,13 @@ fn add_problems(document: &mut OpenApi) {
     for path in document.paths.paths.values_mut() {
         let operations = [&mut path.get, &mut path.post, &mut path.patch, &mut path.delete];
         for operation in operations.into_iter().flatten() {
+            for response in operation.responses.responses.values_mut() {
+                if let RefOr::T(response) = response
+                    && response.description.is_empty()
+                {
+                    response.description = "Done".into();
+                }
+            }
             operation
                 .responses
                 .responses

@@ -92,3 +92,61 @@ pub(crate) fn owner_inactive(key: keyward_domain::KeyId, now: i64) -> Problem {
     };
     denied(&refusal, now)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use keyward_domain::Quota;
+
+    #[test]
+    fn every_error_has_its_status_and_code() {
+        let table = [
+            (EngineError::field("name", "no"), 422, "invalid"),
+            (EngineError::InvalidLines(Vec::new()), 422, "invalid_lines"),
+            (EngineError::NotFound("key"), 404, "not_found"),
+            (EngineError::Forbidden("no"), 403, "forbidden"),
+            (EngineError::Stale, 412, "stale"),
+            (EngineError::NoEntropy, 500, "internal"),
+            (
+                EngineError::Conflict {
+                    code: "site_exists",
+                    message: "there".into(),
+                },
+                409,
+                "site_exists",
+            ),
+        ];
+        for (error, status, code) in table {
+            let problem = Problem::from(error);
+            assert_eq!((problem.0.status.as_u16(), problem.0.code), (status, code));
+        }
+    }
+
+    #[test]
+    fn a_refusal_says_when_to_come_back() {
+        let refusal = |reason, quota| Denied {
+            reason,
+            key: None,
+            quota,
+        };
+        let quota = Quota {
+            limit: 1,
+            remaining: 0,
+            reset: 120,
+        };
+        for (now, wait) in [(60, "60"), (119, "1"), (120, "1"), (500, "1")] {
+            let problem = denied(&refusal(Reason::RateLimited, Some(quota)), now);
+            assert_eq!(problem.0.headers[0].1, wait);
+        }
+        for reason in Reason::ALL {
+            let problem = denied(&refusal(reason, None), 0);
+            let challenged = problem
+                .0
+                .headers
+                .iter()
+                .any(|(name, _)| *name == header::WWW_AUTHENTICATE);
+            assert_eq!(challenged, reason.status() == 401, "{reason:?}");
+        }
+        assert_eq!(cannot_tell().0.headers[0].0, header::RETRY_AFTER);
+    }
+}

@@ -22,7 +22,7 @@ pub(crate) async fn guard(State(app): State<App>, request: Request, next: Next) 
     let method = request.method().clone();
     let path = path_for_log(&request);
     let under_v1 = request.uri().path().starts_with("/v1");
-    let response = match check_host(&request) {
+    let response = match check_form(&request) {
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),
     };
@@ -37,7 +37,7 @@ pub(crate) async fn guard(State(app): State<App>, request: Request, next: Next) 
             method = %method.as_str().escape_debug(),
             %path,
             status = response.status().as_u16(),
-            duration_ms = started.elapsed().as_secs_f64() * 1000.0,
+            duration_ms = format_args!("{:.2}", started.elapsed().as_secs_f64() * 1000.0),
             request_id = %id,
             key = key.as_deref().unwrap_or("-"),
             "request"
@@ -46,15 +46,26 @@ pub(crate) async fn guard(State(app): State<App>, request: Request, next: Next) 
     response
 }
 
-/// HTTP/1.1 wants exactly one Host.
-fn check_host(request: &Request) -> Result<(), Problem> {
-    let hosts = request.headers().get_all(header::HOST).iter().count();
-    let fits = hosts == 1 || (hosts == 0 && request.version() != Version::HTTP_11);
-    if fits {
+/// What two readers could read differently: not exactly one Host, or a body whose length is told in two ways.
+fn check_form(request: &Request) -> Result<(), Problem> {
+    let count = |name: HeaderName| request.headers().get_all(name).iter().count();
+    let hosts = count(header::HOST);
+    let detail = if hosts > 1 || (hosts == 0 && request.version() == Version::HTTP_11) {
+        "Send exactly one Host header."
+    } else if count(header::CONTENT_LENGTH) + count(header::TRANSFER_ENCODING) > 1 {
+        "Send one Content-Length or one Transfer-Encoding."
+    } else if !is_plainly_chunked(request.headers()) {
+        "The one Transfer-Encoding that is taken is chunked."
+    } else {
         return Ok(());
-    }
-    Err(Problem::bad_request("bad_host", "Send exactly one Host header.")
-        .with_header(header::CONNECTION, HeaderValue::from_static("close")))
+    };
+    let close = HeaderValue::from_static("close");
+    Err(Problem::bad_request("malformed_request", detail).with_header(header::CONNECTION, close))
+}
+
+fn is_plainly_chunked(headers: &HeaderMap) -> bool {
+    let coding = headers.get(header::TRANSFER_ENCODING);
+    coding.is_none_or(|coding| coding.as_bytes().eq_ignore_ascii_case(b"chunked"))
 }
 
 /// The route, with the ids in it. Other text of callers is left out: a secret may have been pasted there.

@@ -136,7 +136,10 @@ impl Engine {
         let claim = once.map(|once| self.claim(actor, once)).transpose()?;
         match self.store.insert_key(&key, &event, claim.as_ref()).await? {
             Inserted::New(revision) => {
-                self.confirm(revision).await?;
+                // The secret exists in this answer only: it is given even if this node learns of its key a little later.
+                if let Err(error) = self.confirm(revision).await {
+                    tracing::warn!(key = %key.id, %error, "the new key is not in force on this node yet");
+                }
                 key.revision = revision;
                 Ok(Created::New(IssuedKey {
                     view: self.key_view(key, &owner.email, &book, None),

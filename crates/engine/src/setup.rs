@@ -98,7 +98,9 @@ impl Engine {
                 StoreError::NotFound => refused(),
                 other => other.into(),
             })?;
-        self.confirm(revision).await?;
+        if let Err(error) = self.confirm(revision).await {
+            tracing::warn!(%error, "the first administrator's key is not in force on this node yet");
+        }
         user.revision = revision;
         key.revision = revision;
         let view = self.get_key(&Actor::OPERATOR, &key_target).await?;

@@ -23,6 +23,14 @@ use keyward_tower::{Refusal, credential};
 use std::cell::Cell;
 use std::time::Instant;
 
+/// Hop-by-hop fields that hold lists of names.
+const LISTS: [HeaderName; 4] = [
+    http::header::TE,
+    http::header::TRAILER,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+];
+
 /// What is needed to judge.
 pub(crate) struct Judge<'a> {
     pub(crate) engine: &'a Engine,
@@ -256,10 +264,7 @@ impl Judge<'_> {
                 }
             }
         }
-        for list in ["te", "trailer", "keep-alive", "proxy-connection"]
-            .iter()
-            .flat_map(|name| headers.get_all(*name))
-        {
+        for list in LISTS.iter().flat_map(|name| headers.get_all(name)) {
             let names_ours = list
                 .as_bytes()
                 .split(|b| *b == b',')
@@ -334,10 +339,8 @@ impl Judge<'_> {
                 strip_overrides: granted.use_case.routes.is_some(),
             }),
             Decision::Denied(denied) => {
-                let refusal = Refusal(denied);
-                let mut answer = answer::problem(refusal.problem(), self.id);
                 let now = self.engine.clock().now();
-                refusal.headers(&self.rules.challenge, now, answer.headers_mut());
+                let mut answer = answer::refusal(Refusal(denied), &self.rules.challenge, now, self.id);
                 if let Some(quota) = denied.quota.filter(|_| self.rules.ietf_rate_limit_headers) {
                     keyward_tower::rate_limit_headers_ietf(quota, now, answer.headers_mut());
                 }

@@ -54,6 +54,9 @@ pub(crate) struct Identity {
     pub(crate) strip_overrides: bool,
 }
 
+/// Where a request came from, hop by hop.
+pub(crate) const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 /// Fields by which some frameworks let a request change its method.
 const OVERRIDES: [&str; 3] = ["x-http-method-override", "x-http-method", "x-method-override"];
 /// Fields by which some frameworks let a request change its path, or pretend another method, after it was judged. Proxies
@@ -179,15 +182,17 @@ impl Judged {
     fn put_origin(&self, from_proxy: bool, put: &mut impl FnMut(&str, &[u8])) {
         let mut chain = Vec::with_capacity(48);
         if from_proxy {
-            for line in self.parts.headers.get_all("x-forwarded-for") {
+            for line in self.parts.headers.get_all(&X_FORWARDED_FOR) {
                 chain.extend_from_slice(line.as_bytes());
                 chain.extend_from_slice(b", ");
             }
         }
+        let said = Some(X_FORWARDED_PROTO)
+            .filter(|_| from_proxy)
+            .and_then(|name| self.parts.headers.get(name));
         // Writing to a vector cannot fail.
         let _ = write!(chain, "{}", self.peer.to_canonical());
         put("x-forwarded-for", &chain);
-        let said = self.parts.headers.get("x-forwarded-proto").filter(|_| from_proxy);
         let proto = said.map_or(
             if self.tls { &b"https"[..] } else { b"http" },
             HeaderValue::as_bytes,

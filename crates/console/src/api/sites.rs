@@ -30,8 +30,10 @@ impl Decode for NewSite {
 #[derive(ToSchema)]
 pub(crate) struct SiteChange {
     /// 1 to 64 of `A-Za-z0-9._-`. Keys follow a renamed site.
+    #[schema(nullable = false)]
     name: Option<String>,
     /// Open (true) or disabled.
+    #[schema(nullable = false)]
     active: Option<bool>,
 }
 

@@ -33,6 +33,7 @@ pub(crate) struct VerifyRequest {
     /// The path, without its query, byte for byte as it was sent.
     path: String,
     /// Whether the request counts (the default).
+    #[schema(nullable = false)]
     count: Option<bool>,
 }
 

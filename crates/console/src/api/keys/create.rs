@@ -29,6 +29,7 @@ pub(crate) struct NewKey {
     /// Addresses and networks; absent or null is every address, an empty list none.
     addresses: Option<Vec<String>>,
     /// Requests a minute, 1 to 1,000,000; absent or null is no limit.
+    #[schema(minimum = 1, maximum = 1_000_000)]
     limit: Option<u64>,
 }
 

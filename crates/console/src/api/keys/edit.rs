@@ -15,8 +15,10 @@ use utoipa::ToSchema;
 #[derive(ToSchema)]
 pub(crate) struct KeyChange {
     /// Name: 1 to 64 characters.
+    #[schema(nullable = false)]
     name: Option<String>,
     /// Description: up to 500 characters.
+    #[schema(nullable = false)]
     description: Option<String>,
     /// Site names; null is every site, an empty list none.
     #[schema(value_type = Option<Vec<String>>)]
@@ -25,7 +27,7 @@ pub(crate) struct KeyChange {
     #[schema(value_type = Option<Vec<String>>)]
     addresses: Option<Option<Vec<String>>>,
     /// Requests a minute, 1 to 1,000,000; null is no limit.
-    #[schema(value_type = Option<u64>)]
+    #[schema(value_type = Option<u64>, minimum = 1, maximum = 1_000_000)]
     limit: Option<Option<u64>>,
 }
 

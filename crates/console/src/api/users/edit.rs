@@ -15,8 +15,10 @@ use utoipa::ToSchema;
 #[derive(ToSchema)]
 pub(crate) struct UserChange {
     /// Name: 1 to 64 characters.
+    #[schema(nullable = false)]
     name: Option<String>,
     /// `admin` or `member`.
+    #[schema(nullable = false)]
     role: Option<String>,
     /// Site names; null is every site, an empty list none.
     #[schema(value_type = Option<Vec<String>>)]

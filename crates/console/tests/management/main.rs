@@ -1,0 +1,19 @@
+//! The management API over real sockets. Tests name the rows of the security contract that they cover.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "everything here is a test, helpers included"
+)]
+
+mod audit;
+mod bodies;
+mod documents;
+mod edits;
+mod lifecycle;
+mod limits;
+mod plane;
+mod rights;
+mod secrets;
+mod support;
+mod wires;

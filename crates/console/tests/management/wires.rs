@@ -1,0 +1,140 @@
+//! Other wires than plain HTTP/1.1, and many of them.
+
+use crate::support::{Plane, engine, key, user};
+use bytes::Bytes;
+use http::Request;
+use http_body_util::Full;
+use hyper::client::conn::http2::{SendRequest, handshake};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use keyward_console::{Console, Settings};
+use keyward_domain::Timestamp;
+use keyward_engine::ManualClock;
+use keyward_listener::TlsFiles;
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, RootCertStore};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+async fn speak_h2(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> SendRequest<Full<Bytes>> {
+    let (sender, connection) = handshake(TokioExecutor::new(), TokioIo::new(stream))
+        .await
+        .unwrap();
+    tokio::spawn(connection);
+    sender
+}
+
+fn me(uri: String, secret: &str) -> Request<Full<Bytes>> {
+    let request = Request::get(uri).header("x-api-key", secret);
+    request.body(Full::default()).unwrap()
+}
+
+#[tokio::test]
+async fn http_2_is_spoken_without_tls() {
+    let plane = Plane::start().await;
+    let address = plane.console.address();
+    let mut sender = speak_h2(TcpStream::connect(address).await.unwrap()).await;
+    let uri = format!("http://{address}/v1/me");
+    let answer = sender.send_request(me(uri.clone(), &plane.admin)).await.unwrap();
+    assert_eq!(answer.status(), 200);
+    assert!(!answer.headers().contains_key("strict-transport-security"));
+    let twice = Request::get(uri)
+        .header("x-api-key", plane.admin.as_str())
+        .header("x-api-key", plane.admin.as_str());
+    let answer = sender
+        .send_request(twice.body(Full::default()).unwrap())
+        .await
+        .unwrap();
+    assert_eq!(answer.status(), 401);
+}
+
+#[tokio::test]
+async fn o8_http_2_is_spoken_over_tls() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let files = TlsFiles {
+        certificate: folder.path().join("cert.pem"),
+        key: folder.path().join("key.pem"),
+    };
+    std::fs::write(&files.certificate, made.cert.pem()).unwrap();
+    std::fs::write(&files.key, made.signing_key.serialize_pem()).unwrap();
+    let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
+    let engine = engine(folder.path(), clock).await;
+    let admin = user(&engine, "admin@example.com", "admin").await;
+    let (_, secret) = key(&engine, &admin, "management", None).await;
+    let settings = Settings {
+        listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+        tls: Some(files),
+        access_log: false,
+    };
+    let console = Console::start(&engine, settings).await.unwrap();
+    let mut roots = RootCertStore::empty();
+    roots.add(made.cert.der().clone()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    let tcp = TcpStream::connect(console.address()).await.unwrap();
+    let name = ServerName::try_from("localhost").unwrap();
+    let tls = TlsConnector::from(Arc::new(config))
+        .connect(name, tcp)
+        .await
+        .unwrap();
+    let mut sender = speak_h2(tls).await;
+    let uri = format!("https://localhost:{}/v1/me", console.address().port());
+    let answer = sender.send_request(me(uri, &secret)).await.unwrap();
+    assert_eq!(answer.status(), 200);
+    assert!(answer.headers().contains_key("strict-transport-security"));
+    console.drain(Duration::from_secs(5)).await;
+}
+
+#[tokio::test]
+async fn a_missing_certificate_and_a_taken_port_are_named() {
+    let plane = Plane::start().await;
+    let missing = TlsFiles {
+        certificate: "/nowhere/cert.pem".into(),
+        key: "/nowhere/key.pem".into(),
+    };
+    for (tls, word) in [(Some(missing), "cert.pem"), (None, "another address or port")] {
+        let listen = plane.console.address();
+        let settings = Settings {
+            listen,
+            tls,
+            access_log: false,
+        };
+        let fault = Console::start(&plane.engine, settings)
+            .await
+            .err()
+            .unwrap()
+            .to_string();
+        assert!(fault.contains(word), "{fault}");
+    }
+}
+
+#[tokio::test]
+async fn d10_connections_past_256_are_closed_and_the_others_go_on() {
+    let plane = Plane::start().await;
+    let mut held = Vec::new();
+    for _ in 0..256 {
+        let mut stream = TcpStream::connect(plane.console.address()).await.unwrap();
+        stream
+            .write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            .await
+            .unwrap();
+        stream.read_exact(&mut [0; 12]).await.unwrap();
+        held.push(stream);
+    }
+    let mut shed = TcpStream::connect(plane.console.address()).await.unwrap();
+    let mut nothing = Vec::new();
+    let ended = tokio::time::timeout(Duration::from_secs(2), shed.read_to_end(&mut nothing)).await;
+    assert!(ended.is_ok() && nothing.is_empty());
+    drop(held);
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(plane.get(&plane.admin, "/v1/me").await.status, 200);
+}
