@@ -160,6 +160,8 @@ impl Replica {
             })
             .await?;
         self.sites.store(Arc::new(sites));
+        // The tables that were outgrown on the way are freed now, not with the next changes.
+        self.keys.guard().flush();
         self.confirm(revision, asked_at);
         self.loaded.store(true, Ordering::Release);
         Ok(revision)
