@@ -20,6 +20,10 @@ pub enum TimestampFault {
     NoSuchInstant,
 }
 
+/// The first and the last millisecond of the years 1 to 9999.
+const FIRST: i64 = -62_135_596_800_000;
+const LAST: i64 = 253_402_300_799_999;
+
 const EPOCH: DateTime = date(1970, 1, 1).at(0, 0, 0, 0);
 
 impl Timestamp {
@@ -63,12 +67,13 @@ impl FromStr for Timestamp {
             return Err(TimestampFault::NoSuchInstant);
         }
         let civil: DateTime = local.parse().map_err(|_| TimestampFault::NoSuchInstant)?;
-        if civil.year() < 1 {
-            return Err(TimestampFault::NoSuchInstant);
-        }
         let local_millis = civil.duration_since(EPOCH).as_millis();
         let millis =
             i64::try_from(local_millis).map_err(|_| TimestampFault::NoSuchInstant)? - offset_minutes * 60_000;
+        // The offset counts: what is written as the last minute of 9999 may be an instant of 10000.
+        if !(FIRST..=LAST).contains(&millis) {
+            return Err(TimestampFault::NoSuchInstant);
+        }
         Ok(Self(millis))
     }
 }
@@ -162,6 +167,8 @@ mod tests {
         }
         let bad = [
             "10000-01-01T00:00:00Z",
+            "9999-12-31T23:59:59-00:01",
+            "0001-01-01T00:00:00+00:01",
             "2026-02-30T00:00:00Z",
             "2016-12-31T23:59:60Z",
             "2026-01-01T24:00:00Z",

@@ -6,16 +6,16 @@
 use arc_swap::ArcSwap;
 use foldhash::fast::FixedState;
 use keyward_domain::{
-    Fingerprint, KeyRecord, KeyStatus, OwnerRecord, RequestSite, Revision, SiteId, SiteName, SiteRule,
+    Fingerprint, KeyId, KeyRecord, KeyStatus, OwnerRecord, RequestSite, Revision, SiteId, SiteName, SiteRule,
     SiteStatus, UseCaseCatalogue, User, UserId,
 };
 use keyward_limit::{WindowId, Windows};
 use keyward_store::{Change, KeyState, Store, StoreError};
 use papaya::Guard;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 /// The copy.
@@ -30,6 +30,8 @@ pub(crate) struct Replica {
     /// Milliseconds after `started` at which the revision was last confirmed with the store.
     confirmed: AtomicU64,
     applier: tokio::sync::Mutex<Owners>,
+    /// Keys that this node has refused as expired and that were deleted then, should they be restored.
+    expired_gone: Mutex<HashSet<KeyId>>,
 }
 
 type Owners = HashMap<UserId, Arc<Owner>>;
@@ -92,6 +94,7 @@ impl Replica {
             started: Instant::now(),
             confirmed: AtomicU64::new(0),
             applier: tokio::sync::Mutex::default(),
+            expired_gone: Mutex::default(),
         }
     }
 
@@ -137,9 +140,16 @@ impl Replica {
         u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
-    /// Loads everything. Requests are answered once it is done.
+    /// Loads everything. Requests are answered once it is done. What is loaded already only catches up: a second load
+    /// would not tell of keys that were deleted since the first.
     pub(crate) async fn load(&self, store: &dyn Store) -> Result<Revision, StoreError> {
         let mut owners = self.applier.lock().await;
+        if self.is_loaded() {
+            drop(owners);
+            self.follow(store).await?;
+            return Ok(self.revision());
+        }
+        self.forget_keys();
         let asked_at = self.elapsed_millis();
         let mut sites = SiteTable::default();
         let revision = store
@@ -181,11 +191,13 @@ impl Replica {
     /// Asks the store for its revision, and catches up when it has moved.
     pub(crate) async fn follow(&self, store: &dyn Store) -> Result<(), StoreError> {
         let asked_at = self.elapsed_millis();
+        // Read before the store is asked: a change on this node may be put in force while the answer is under way.
+        let known = self.revision();
         let revision = store.revision().await?;
-        if revision > self.revision() {
+        if revision > known {
             return self.catch_up(store, revision).await;
         }
-        if revision < self.revision() {
+        if revision < known {
             // What was revoked since may be good again in there: this copy must not be called confirmed.
             let why = "its revision went back, as after restoring a backup: restart this node";
             return Err(StoreError::Unavailable(why.into()));
@@ -194,9 +206,22 @@ impl Replica {
         Ok(())
     }
 
+    fn lock_expired_gone(&self) -> MutexGuard<'_, HashSet<KeyId>> {
+        self.expired_gone.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn confirm(&self, revision: Revision, asked_at: u64) {
         self.applied.store(revision.0, Ordering::Release);
         self.confirmed.fetch_max(asked_at, Ordering::Relaxed);
+    }
+
+    /// Drops what a load that failed has left: a key of it may be deleted by now.
+    fn forget_keys(&self) {
+        let keys = self.keys.pin();
+        for entry in keys.values() {
+            self.windows.release(entry.window);
+        }
+        keys.clear();
     }
 
     fn put_key(&self, owners: &mut Owners, key: KeyState) {
@@ -204,6 +229,9 @@ impl Replica {
         let known = self.keys.get(&key.fingerprint, &guard);
         if matches!(key.status, KeyStatus::Deleted { .. }) {
             if let Some(entry) = known {
+                if entry.seen_expired.load(Ordering::Relaxed) {
+                    self.lock_expired_gone().insert(key.id);
+                }
                 self.windows.release(entry.window);
                 self.keys.remove(&key.fingerprint, &guard);
                 guard.flush();
@@ -216,7 +244,10 @@ impl Replica {
                 .or_insert_with(|| Owner::unknown(key.owner)),
         );
         let window = known.map_or_else(|| self.windows.allocate(), |entry| entry.window);
-        let seen_expired = known.is_some_and(|entry| entry.seen_expired.load(Ordering::Relaxed));
+        let seen_expired = known.map_or_else(
+            || self.lock_expired_gone().remove(&key.id),
+            |entry| entry.seen_expired.load(Ordering::Relaxed),
+        );
         let record = KeyRecord {
             id: key.id,
             active: key.status == KeyStatus::Active,

@@ -423,7 +423,7 @@ impl Period {
     /// The start of the bucket that an instant lies in.
     pub const fn start_of(self, at: Timestamp) -> Timestamp {
         let width = self.millis();
-        Timestamp::from_millis(at.millis().div_euclid(width) * width)
+        Timestamp::from_millis(at.millis().div_euclid(width).saturating_mul(width))
     }
 }
 

@@ -166,8 +166,13 @@ impl Prepared {
             .as_str()
             .expect("a database URL as text");
         let file = url.strip_prefix("sqlite:").map(|path| keyward.dir().join(path));
-        if !file.is_some_and(|file| file.exists()) {
+        if let Some(file) = file.filter(|file| !file.exists()) {
+            // `init` writes a configuration and a database of its own, and never over another's.
+            let config = fs::read(keyward.config_path()).expect("the configuration");
+            fs::remove_file(keyward.config_path()).expect("make room for init");
             keyward.cli_ok(&["init", "--no-token"]).await;
+            fs::write(keyward.config_path(), config).expect("write the configuration");
+            fs::rename(keyward.dir().join("keyward.db"), file).expect("move the database");
         }
         if no_admin {
             return;

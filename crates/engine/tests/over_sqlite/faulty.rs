@@ -1,0 +1,288 @@
+//! A store whose answers come late, in another order than they were given, or not at all.
+
+use async_trait::async_trait;
+use keyward_domain::{Email, Key, KeyId, Revision, Site, SiteName, Timestamp, User, UserId};
+use keyward_store::{
+    AuditEvent, AuditQuery, Change, Feed, IdempotencyClaim, Inserted, KeyQuery, LastUsed, Period,
+    SqliteStore, Store, StoreError, UsageBatch, UsageBucket, UserQuery,
+};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+use tokio::sync::Semaphore;
+
+/// Stands before a real store.
+pub(crate) struct Faulty {
+    real: Arc<SqliteStore>,
+    /// Every answer waits for up to so many microseconds before and after the real one.
+    pub(crate) jitter_micros: AtomicU64,
+    turn: AtomicU64,
+    /// While set, the next answer waits, already read, for [`Faulty::release`].
+    hold_revision: AtomicBool,
+    hold_feed: AtomicBool,
+    gate: Semaphore,
+    held: Semaphore,
+    /// The next load fails after so many entities; 0 lets it pass.
+    pub(crate) fail_load_after: AtomicUsize,
+    /// Whether usage cannot be stored.
+    pub(crate) fail_usage: AtomicBool,
+}
+
+impl Faulty {
+    pub(crate) fn before(real: Arc<SqliteStore>) -> Arc<Self> {
+        Arc::new(Self {
+            real,
+            jitter_micros: AtomicU64::new(0),
+            turn: AtomicU64::new(0),
+            hold_revision: AtomicBool::new(false),
+            hold_feed: AtomicBool::new(false),
+            gate: Semaphore::new(0),
+            held: Semaphore::new(0),
+            fail_load_after: AtomicUsize::new(0),
+            fail_usage: AtomicBool::new(false),
+        })
+    }
+
+    /// From here on the next answer of `revision` is kept back after it was read.
+    pub(crate) fn hold_next_revision(&self) {
+        self.hold_revision.store(true, Ordering::SeqCst);
+    }
+
+    /// The same for `changes_since` and `load`.
+    pub(crate) fn hold_next_feed(&self) {
+        self.hold_feed.store(true, Ordering::SeqCst);
+    }
+
+    /// Waits until an answer is kept back.
+    pub(crate) async fn wait_held(&self) {
+        self.held.acquire().await.unwrap().forget();
+    }
+
+    pub(crate) fn release(&self) {
+        self.gate.add_permits(1);
+    }
+
+    async fn kept_back(&self, hold: &AtomicBool) {
+        if hold.swap(false, Ordering::SeqCst) {
+            self.held.add_permits(1);
+            self.gate.acquire().await.unwrap().forget();
+        }
+    }
+
+    async fn jitter(&self) {
+        let most = self.jitter_micros.load(Ordering::Relaxed);
+        if most > 0 {
+            let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+            let micros = turn.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33;
+            tokio::time::sleep(Duration::from_micros(micros % most)).await;
+        }
+    }
+}
+
+/// Passes calls on, late.
+macro_rules! late {
+    ($self:ident, $call:expr) => {{
+        $self.jitter().await;
+        let answer = $call.await;
+        $self.jitter().await;
+        answer
+    }};
+}
+
+#[async_trait]
+impl Store for Faulty {
+    async fn revision(&self) -> Result<Revision, StoreError> {
+        let revision = late!(self, self.real.revision());
+        self.kept_back(&self.hold_revision).await;
+        revision
+    }
+
+    async fn load(&self, visit: &mut (dyn FnMut(Change) + Send)) -> Result<Revision, StoreError> {
+        let most = self.fail_load_after.swap(0, Ordering::SeqCst);
+        let mut seen = Vec::new();
+        let revision = late!(self, self.real.load(&mut |change| seen.push(change)))?;
+        self.kept_back(&self.hold_feed).await;
+        let passed = if most == 0 { seen.len() } else { most };
+        seen.into_iter().take(passed).for_each(visit);
+        if most == 0 {
+            Ok(revision)
+        } else {
+            Err(StoreError::Unavailable("told to fail".into()))
+        }
+    }
+
+    async fn changes_since(&self, after: Revision) -> Result<Feed, StoreError> {
+        let feed = late!(self, self.real.changes_since(after));
+        self.kept_back(&self.hold_feed).await;
+        feed
+    }
+
+    async fn find_key(&self, id: KeyId) -> Result<Option<Key>, StoreError> {
+        self.real.find_key(id).await
+    }
+
+    async fn list_keys(&self, query: &KeyQuery) -> Result<Vec<Key>, StoreError> {
+        self.real.list_keys(query).await
+    }
+
+    async fn insert_key(
+        &self,
+        key: &Key,
+        audit: &AuditEvent,
+        once: Option<&IdempotencyClaim>,
+    ) -> Result<Inserted, StoreError> {
+        late!(self, self.real.insert_key(key, audit, once))
+    }
+
+    async fn update_key(
+        &self,
+        key: &Key,
+        expected: Revision,
+        audit: &AuditEvent,
+    ) -> Result<Revision, StoreError> {
+        late!(self, self.real.update_key(key, expected, audit))
+    }
+
+    async fn import_keys(
+        &self,
+        keys: &[Key],
+        audit: &AuditEvent,
+        progress: &(dyn Fn(usize) + Sync),
+    ) -> Result<Revision, StoreError> {
+        self.real.import_keys(keys, audit, progress).await
+    }
+
+    async fn list_purgeable_keys(
+        &self,
+        deleted_before: Timestamp,
+        most: u32,
+    ) -> Result<Vec<Key>, StoreError> {
+        self.real.list_purgeable_keys(deleted_before, most).await
+    }
+
+    async fn purge_key(
+        &self,
+        id: KeyId,
+        expected: Revision,
+        audit: &AuditEvent,
+    ) -> Result<Revision, StoreError> {
+        late!(self, self.real.purge_key(id, expected, audit))
+    }
+
+    async fn find_user(&self, id: UserId) -> Result<Option<User>, StoreError> {
+        self.real.find_user(id).await
+    }
+
+    async fn find_user_by_email(&self, email: &Email) -> Result<Option<User>, StoreError> {
+        self.real.find_user_by_email(email).await
+    }
+
+    async fn list_users(&self, query: &UserQuery) -> Result<Vec<User>, StoreError> {
+        self.real.list_users(query).await
+    }
+
+    async fn insert_user(
+        &self,
+        user: &User,
+        audit: &AuditEvent,
+        once: Option<&IdempotencyClaim>,
+    ) -> Result<Inserted, StoreError> {
+        late!(self, self.real.insert_user(user, audit, once))
+    }
+
+    async fn update_user(
+        &self,
+        user: &User,
+        expected: Revision,
+        audit: &AuditEvent,
+    ) -> Result<Revision, StoreError> {
+        late!(self, self.real.update_user(user, expected, audit))
+    }
+
+    async fn list_sites(&self) -> Result<Vec<Site>, StoreError> {
+        self.real.list_sites().await
+    }
+
+    async fn find_site(&self, name: &SiteName) -> Result<Option<Site>, StoreError> {
+        self.real.find_site(name).await
+    }
+
+    async fn insert_site(
+        &self,
+        site: &Site,
+        audit: &AuditEvent,
+        once: Option<&IdempotencyClaim>,
+    ) -> Result<Inserted, StoreError> {
+        late!(self, self.real.insert_site(site, audit, once))
+    }
+
+    async fn update_site(
+        &self,
+        site: &Site,
+        expected: Revision,
+        audit: &AuditEvent,
+    ) -> Result<Revision, StoreError> {
+        late!(self, self.real.update_site(site, expected, audit))
+    }
+
+    async fn append_audit(&self, event: &AuditEvent) -> Result<(), StoreError> {
+        self.real.append_audit(event).await
+    }
+
+    async fn list_audit(&self, query: &AuditQuery) -> Result<Vec<AuditEvent>, StoreError> {
+        self.real.list_audit(query).await
+    }
+
+    async fn put_setup_token(&self, hash: &[u8; 32], expires_at: Timestamp) -> Result<(), StoreError> {
+        self.real.put_setup_token(hash, expires_at).await
+    }
+
+    async fn redeem_setup_token(
+        &self,
+        hash: &[u8; 32],
+        now: Timestamp,
+        user: &User,
+        key: &Key,
+        audit: &[AuditEvent],
+    ) -> Result<Revision, StoreError> {
+        self.real.redeem_setup_token(hash, now, user, key, audit).await
+    }
+
+    async fn add_usage(&self, batch: &UsageBatch) -> Result<(), StoreError> {
+        if self.fail_usage.load(Ordering::SeqCst) {
+            return Err(StoreError::NotWritable("told to fail".into()));
+        }
+        self.real.add_usage(batch).await
+    }
+
+    async fn usage(
+        &self,
+        key: KeyId,
+        period: Period,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> Result<Vec<UsageBucket>, StoreError> {
+        self.real.usage(key, period, from, until).await
+    }
+
+    async fn last_used(&self, keys: &[KeyId]) -> Result<Vec<LastUsed>, StoreError> {
+        self.real.last_used(keys).await
+    }
+
+    async fn prune(&self, now: Timestamp) -> Result<(), StoreError> {
+        self.real.prune(now).await
+    }
+
+    async fn backup(&self, to: &Path) -> Result<(), StoreError> {
+        self.real.backup(to).await
+    }
+
+    async fn check(&self) -> Result<(), StoreError> {
+        self.real.check().await
+    }
+
+    async fn close(&self) {
+        self.real.close().await;
+    }
+}

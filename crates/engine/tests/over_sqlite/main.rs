@@ -1,0 +1,11 @@
+//! The engine over a real SQLite file, with a clock that tests set.
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "test code")]
+
+mod audit;
+mod clock;
+mod common;
+mod faulty;
+mod limits;
+mod oracle;
+mod order;
+mod usage;

@@ -1,0 +1,92 @@
+//! Usage sums are exact under threads and failing flushes.
+
+use crate::common::{Home, START, ask, create_key, draft, sized, word};
+use crate::faulty::Faulty;
+use keyward_domain::{KeyId, Reason};
+use keyward_engine::{Counting, KeyDraft, Period, Store};
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+type Sums = HashMap<(usize, Option<Reason>), u64>;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn usage_is_exact_while_threads_count_and_flushes_fail() {
+    let home = Home::new().await;
+    let faulty = Faulty::before(home.store.clone());
+    let node = home.node_over(faulty.clone());
+    node.load().await.unwrap();
+    crate::common::create_user(&node, crate::common::OWNER).await;
+    let mut keys = Vec::new();
+    for limit in [None, Some(1), Some(1000), None, None] {
+        keys.push(create_key(&node, &KeyDraft { limit, ..draft() }).await);
+    }
+    let wanted = Mutex::new(Sums::new());
+    let running = AtomicBool::new(true);
+    let requests = sized(20_000, 500_000);
+    let count = |thread: usize| {
+        let mut own = Sums::new();
+        for n in 0..requests {
+            let key = (n * 7 + thread) % keys.len();
+            let outcome = word(&ask(&node, &keys[key].secret, Counting::Count)).err();
+            *own.entry((key, outcome)).or_default() += 1;
+            // Peeks and strangers are not counted.
+            ask(&node, &keys[key].secret, Counting::Peek);
+            ask(&node, "stranger", Counting::Count);
+            if n % 1000 == 0 && thread == 0 {
+                home.clock.advance(7000);
+            }
+        }
+        let mut wanted = wanted.lock().unwrap();
+        own.into_iter()
+            .for_each(|(place, n)| *wanted.entry(place).or_default() += n);
+    };
+    let flush = async {
+        let mut failed = 0;
+        for turn in 0_u32.. {
+            if !running.load(Ordering::SeqCst) {
+                break;
+            }
+            faulty.fail_usage.store(turn % 3 != 2, Ordering::SeqCst);
+            failed += u32::from(node.flush_usage().await.is_err());
+            tokio::task::yield_now().await;
+        }
+        assert!(failed > 0, "no flush failed");
+    };
+    tokio::task::block_in_place(|| {
+        std::thread::scope(|scope| {
+            let counters: Vec<_> = (0..4).map(|thread| scope.spawn(move || count(thread))).collect();
+            let runtime = tokio::runtime::Handle::current();
+            let flusher = scope.spawn(move || runtime.block_on(flush));
+            let counted: Vec<_> = counters
+                .into_iter()
+                .map(|counter| counter.join().is_ok())
+                .collect();
+            running.store(false, Ordering::SeqCst);
+            flusher.join().unwrap();
+            assert!(counted.into_iter().all(|ok| ok));
+        });
+    });
+    faulty.fail_usage.store(false, Ordering::SeqCst);
+    node.flush_usage().await.unwrap();
+    let mut stored = Sums::new();
+    for (place, key) in keys.iter().enumerate() {
+        let id: KeyId = key.id.parse().unwrap();
+        for period in [Period::Minute, Period::Hour, Period::Day] {
+            let from = period.start_of(START);
+            let buckets = faulty.usage(id, period, from, START.plus_days(60)).await.unwrap();
+            let mut sums = Sums::new();
+            for bucket in buckets {
+                *sums.entry((place, bucket.refused)).or_default() += bucket.count;
+            }
+            match period {
+                Period::Minute => stored.extend(sums),
+                _ => assert!(sums.iter().all(|(place, n)| stored[place] == *n), "{period:?}"),
+            }
+        }
+    }
+    let wanted = wanted.into_inner().unwrap();
+    assert_eq!(wanted.values().sum::<u64>(), 4 * requests as u64);
+    assert_eq!(stored, wanted);
+    assert_eq!(node.status().usage_lost, 0);
+}
