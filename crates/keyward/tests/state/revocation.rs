@@ -57,7 +57,10 @@ impl Hammer {
     async fn wait_for(&self, more: usize) {
         let wanted = self.done.load(Ordering::SeqCst) + more;
         while self.done.load(Ordering::SeqCst) < wanted {
-            assert!(!self.clients.iter().any(|client| client.is_finished()), "a client failed");
+            assert!(
+                !self.clients.iter().any(|client| client.is_finished()),
+                "a client failed"
+            );
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     }
@@ -68,7 +71,9 @@ impl Hammer {
         let mut counts = [BTreeMap::new(), BTreeMap::new()];
         for client in self.clients {
             for seen in client.await.unwrap() {
-                *counts[usize::from(seen.began > at)].entry(seen.verdict).or_default() += 1;
+                *counts[usize::from(seen.began > at)]
+                    .entry(seen.verdict)
+                    .or_default() += 1;
             }
         }
         counts
@@ -82,15 +87,55 @@ fn changes() -> Vec<Change> {
     vec![
         ("POST", "/v1/keys/{key}/disable", Value::Null, "401 key_disabled"),
         ("DELETE", "/v1/keys/{key}", Value::Null, "401 key_invalid"),
-        ("PATCH", "/v1/keys/{key}", json!({ "sites": ["2"] }), "403 site_forbidden"),
-        ("PATCH", "/v1/keys/{key}", json!({ "sites": [] }), "403 site_forbidden"),
-        ("PATCH", "/v1/keys/{key}", json!({ "addresses": ["192.0.2.0/24"] }), "403 ip_forbidden"),
-        ("PATCH", "/v1/keys/{key}", json!({ "addresses": [] }), "403 ip_forbidden"),
-        ("PATCH", "/v1/keys/{key}", json!({ "limit": 1 }), "429 rate_limited"),
-        ("PATCH", "/v1/users/{user}", json!({ "sites": ["2"] }), "403 site_forbidden"),
-        ("POST", "/v1/users/{user}/disable", Value::Null, "401 owner_inactive"),
+        (
+            "PATCH",
+            "/v1/keys/{key}",
+            json!({ "sites": ["2"] }),
+            "403 site_forbidden",
+        ),
+        (
+            "PATCH",
+            "/v1/keys/{key}",
+            json!({ "sites": [] }),
+            "403 site_forbidden",
+        ),
+        (
+            "PATCH",
+            "/v1/keys/{key}",
+            json!({ "addresses": ["192.0.2.0/24"] }),
+            "403 ip_forbidden",
+        ),
+        (
+            "PATCH",
+            "/v1/keys/{key}",
+            json!({ "addresses": [] }),
+            "403 ip_forbidden",
+        ),
+        (
+            "PATCH",
+            "/v1/keys/{key}",
+            json!({ "limit": 1 }),
+            "429 rate_limited",
+        ),
+        (
+            "PATCH",
+            "/v1/users/{user}",
+            json!({ "sites": ["2"] }),
+            "403 site_forbidden",
+        ),
+        (
+            "POST",
+            "/v1/users/{user}/disable",
+            Value::Null,
+            "401 owner_inactive",
+        ),
         ("DELETE", "/v1/users/{user}", Value::Null, "401 owner_inactive"),
-        ("PATCH", "/v1/sites/1", json!({ "active": false }), "403 site_forbidden"),
+        (
+            "PATCH",
+            "/v1/sites/1",
+            json!({ "active": false }),
+            "403 site_forbidden",
+        ),
     ]
 }
 
@@ -115,7 +160,12 @@ async fn hammer_and_change(keyward: &Keyward, label: &str, change: &Change) -> b
     let email = format!("u{label}@example.com");
     let user = keyward.user(&email, "member").await;
     let key = keyward
-        .key(KeySpec::new(&email, "k").sites(&["1", "2"]).addresses(&["127.0.0.0/8"]).limit(1_000_000))
+        .key(
+            KeySpec::new(&email, "k")
+                .sites(&["1", "2"])
+                .addresses(&["127.0.0.0/8"])
+                .limit(1_000_000),
+        )
         .await;
     let minute = now().seconds() / 60;
     let hammer = Hammer::start(keyward.gateway(), &key.secret).await;
@@ -125,13 +175,22 @@ async fn hammer_and_change(keyward: &Keyward, label: &str, change: &Change) -> b
     hammer.wait_for(4 * CLIENTS).await;
     let [before, after] = hammer.stop(answered).await;
     if path == "/v1/sites/1" {
-        keyward.api_ok("PATCH", "/v1/sites/1", &json!({ "active": true })).await;
+        keyward
+            .api_ok("PATCH", "/v1/sites/1", &json!({ "active": true }))
+            .await;
     }
     if wanted.starts_with("429") && now().seconds() / 60 != minute {
         return false;
     }
-    assert!(before.get("200").is_some_and(|n| *n >= CLIENTS), "{change:?}: {before:?}");
-    assert_eq!(after.keys().collect::<Vec<_>>(), [wanted], "{change:?}: {after:?}");
+    assert!(
+        before.get("200").is_some_and(|n| *n >= CLIENTS),
+        "{change:?}: {before:?}"
+    );
+    assert_eq!(
+        after.keys().collect::<Vec<_>>(),
+        [wanted],
+        "{change:?}: {after:?}"
+    );
     true
 }
 
@@ -154,7 +213,11 @@ async fn r5_quick_flips_end_in_the_last_state_and_nothing_flips_later() {
     // Longer than the pause between two looks at the store.
     tokio::time::sleep(Duration::from_millis(1500)).await;
     let [_, after] = hammer.stop(answered).await;
-    assert_eq!(after.keys().collect::<Vec<_>>(), ["401 key_disabled"], "{after:?}");
+    assert_eq!(
+        after.keys().collect::<Vec<_>>(),
+        ["401 key_disabled"],
+        "{after:?}"
+    );
 }
 
 #[tokio::test]
@@ -168,7 +231,12 @@ async fn r6_a_key_that_was_tried_before_it_was_made_works_at_once() {
         }
     }
     assert_eq!(upstream.count(), 0);
-    let line = |secret: &str| format!("{}\n", json!({ "owner": OWNER, "name": "brought along", "secret": secret }));
+    let line = |secret: &str| {
+        format!(
+            "{}\n",
+            json!({ "owner": OWNER, "name": "brought along", "secret": secret })
+        )
+    };
     let import = request(
         "POST",
         "/v1/keys/import",
@@ -206,10 +274,16 @@ async fn r7_a_user_that_is_disabled_loses_the_console_too() {
             keys.push(keyward.key(KeySpec::new(&email, "k")).await);
         }
         let path = format!("/v1/users/{user}");
-        let me = async || keyward.api_as(&management.secret, "GET", "/v1/me", &Value::Null).await;
+        let me = async || {
+            keyward
+                .api_as(&management.secret, "GET", "/v1/me", &Value::Null)
+                .await
+        };
         assert_eq!(me().await.status, 200);
         if again {
-            keyward.api_ok("POST", &format!("{path}/disable"), &Value::Null).await;
+            keyward
+                .api_ok("POST", &format!("{path}/disable"), &Value::Null)
+                .await;
         } else {
             keyward.api_ok("DELETE", &path, &Value::Null).await;
         }
@@ -219,9 +293,14 @@ async fn r7_a_user_that_is_disabled_loses_the_console_too() {
         }
         assert_eq!(upstream.count(), 0);
         let refused = me().await;
-        assert_eq!((refused.status, &refused.json["code"]), (401, &json!("owner_inactive")));
+        assert_eq!(
+            (refused.status, &refused.json["code"]),
+            (401, &json!("owner_inactive"))
+        );
         if again {
-            keyward.api_ok("POST", &format!("{path}/enable"), &Value::Null).await;
+            keyward
+                .api_ok("POST", &format!("{path}/enable"), &Value::Null)
+                .await;
             assert_eq!(verdict(&ask(&keyward, &keys[0].secret).await), "200");
             assert_eq!(me().await.status, 200);
         }
@@ -286,11 +365,19 @@ async fn r9_expiries_that_are_no_instants_to_come_are_refused_at_save() {
     ] {
         let body = json!({ "owner": OWNER, "name": "k", "expires_at": bad });
         let answer = keyward.api("POST", "/v1/keys", &body).await;
-        assert_eq!((answer.status, &answer.json["errors"][0]["field"]), (422, &json!("expires_at")), "{bad}");
+        assert_eq!(
+            (answer.status, &answer.json["errors"][0]["field"]),
+            (422, &json!("expires_at")),
+            "{bad}"
+        );
     }
-    let far = keyward.key(KeySpec::new(OWNER, "k").expires_at("9999-12-31T23:59:59Z")).await;
+    let far = keyward
+        .key(KeySpec::new(OWNER, "k").expires_at("9999-12-31T23:59:59Z"))
+        .await;
     assert_eq!(verdict(&ask(&keyward, &far.secret).await), "200");
-    let offset = keyward.key(KeySpec::new(OWNER, "k").expires_at("2099-01-01T12:00:00+14:00")).await;
+    let offset = keyward
+        .key(KeySpec::new(OWNER, "k").expires_at("2099-01-01T12:00:00+14:00"))
+        .await;
     assert_eq!(offset.json["expires_at"], "2098-12-31T22:00:00Z");
 }
 
@@ -309,29 +396,50 @@ async fn a10_a11_a_deleted_key_is_like_none_and_each_step_has_its_line() {
         let headers: Vec<_> = answer
             .headers
             .iter()
-            .filter(|(name, _)| !name.eq_ignore_ascii_case("date") && !name.to_ascii_lowercase().contains("request-id"))
+            .filter(|(name, _)| {
+                !name.eq_ignore_ascii_case("date") && !name.to_ascii_lowercase().contains("request-id")
+            })
             .cloned()
             .collect();
         (answer.status, headers, problem)
     };
-    assert_eq!(strip(&gone), strip(&never), "a deleted key can be told from one that never was");
+    assert_eq!(
+        strip(&gone),
+        strip(&never),
+        "a deleted key can be told from one that never was"
+    );
     assert_eq!(upstream.count(), 1);
     for word in ["enable", "disable"] {
         let refused = keyward.api("POST", &format!("{path}/{word}"), &Value::Null).await;
-        assert_eq!((refused.status, &refused.json["code"]), (409, &json!("key_deleted")));
+        assert_eq!(
+            (refused.status, &refused.json["code"]),
+            (409, &json!("key_deleted"))
+        );
     }
     let edit = keyward.api("PATCH", &path, &json!({ "name": "x" })).await;
     assert_eq!(edit.status, 409);
     assert_eq!(verdict(&ask(&keyward, &key.secret).await), "401 key_invalid");
     let ids = async |status: &str| {
-        let list = keyward.api_ok("GET", &format!("/v1/keys?status={status}"), &Value::Null).await;
-        list["items"].as_array().unwrap().iter().any(|item| item["id"] == json!(key.id))
+        let list = keyward
+            .api_ok("GET", &format!("/v1/keys?status={status}"), &Value::Null)
+            .await;
+        list["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|item| item["id"] == json!(key.id))
     };
     assert!(ids("deleted").await && !ids("active").await);
-    keyward.api_ok("POST", &format!("{path}/restore"), &Value::Null).await;
+    keyward
+        .api_ok("POST", &format!("{path}/restore"), &Value::Null)
+        .await;
     assert_eq!(verdict(&ask(&keyward, &key.secret).await), "200");
     let log = keyward
-        .api_ok("GET", &format!("/v1/audit?target_kind=key&target_id={}", key.id), &Value::Null)
+        .api_ok(
+            "GET",
+            &format!("/v1/audit?target_kind=key&target_id={}", key.id),
+            &Value::Null,
+        )
         .await;
     let actions: Vec<&str> = log["items"]
         .as_array()
