@@ -3,10 +3,16 @@
 //! `cargo bench -p keyward-bench --bench authenticate`. Keys are asked for in a random order, so that with a million of
 //! them nearly every look-up misses the processor's caches, as it would in service.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a measurement that cannot be set up should end")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a measurement that cannot be set up should end"
+)]
 
 use divan::{AllocProfiler, Bencher};
-use keyward_domain::{ClientAddress, Presented, Prefix, SecretFormat, StrictPath, UseCase, UseCaseCatalogue, UseCaseName};
+use keyward_domain::{
+    ClientAddress, Prefix, Presented, SecretFormat, StrictPath, UseCase, UseCaseCatalogue, UseCaseName,
+};
 use keyward_engine::{
     Actor, Asked, Counting, Decision, Engine, ImportFormat, OnStale, Settings, SystemClock, UserDraft,
 };
@@ -52,13 +58,17 @@ fn world(keys: usize) -> Arc<World> {
 
 fn build(keys: usize) -> World {
     let dir = tempfile::tempdir().unwrap();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     let format = SecretFormat::new(Prefix::new("kw").unwrap(), Vec::new());
     let mut noise = Noise(keys as u64 + 7);
     let mut file = String::new();
     let mut secrets = Vec::with_capacity(keys);
     for number in 0..keys {
-        let secret = format.generate(&mut |bytes| bytes.iter_mut().for_each(|byte| *byte = noise.next() as u8));
+        let secret =
+            format.generate(&mut |bytes| bytes.iter_mut().for_each(|byte| *byte = noise.next() as u8));
         // Every decision walks through all steps: a site, a network and a limit.
         let _ = writeln!(
             file,
@@ -70,9 +80,18 @@ fn build(keys: usize) -> World {
     }
     let engine = runtime.block_on(async {
         let path = dir.path().join("bench.db");
-        let options = SqliteOptions { path, create: true, migrate: true, read_only: false };
+        let options = SqliteOptions {
+            path,
+            create: true,
+            migrate: true,
+            read_only: false,
+        };
         let store = Arc::new(SqliteStore::open(&options).await.unwrap());
-        let use_case = UseCase { name: UseCaseName::new("rest-api").unwrap(), title: String::new(), routes: None };
+        let use_case = UseCase {
+            name: UseCaseName::new("rest-api").unwrap(),
+            title: String::new(),
+            routes: None,
+        };
         let settings = Settings {
             format,
             catalogue: UseCaseCatalogue::new(vec![use_case]).unwrap(),
@@ -80,18 +99,31 @@ fn build(keys: usize) -> World {
             on_stale: OnStale::Serve,
         };
         let engine = Engine::new(store, Arc::new(SystemClock), settings);
-        let user = UserDraft { email: "bench@example.com".into(), ..UserDraft::default() };
+        let user = UserDraft {
+            email: "bench@example.com".into(),
+            ..UserDraft::default()
+        };
         engine.create_user(&Actor::OPERATOR, &user, None).await.unwrap();
         for site in 0..100 {
-            engine.create_site(&Actor::OPERATOR, &format!("s{site}"), None).await.unwrap();
+            engine
+                .create_site(&Actor::OPERATOR, &format!("s{site}"), None)
+                .await
+                .unwrap();
         }
-        engine.import_keys(&Actor::OPERATOR, ImportFormat::JsonLines, &file, &|_, _| {}).await.unwrap();
+        engine
+            .import_keys(&Actor::OPERATOR, ImportFormat::JsonLines, &file, &|_, _| {})
+            .await
+            .unwrap();
         engine.load().await.unwrap();
         Arc::new(engine)
     });
     // The runtime's threads would disturb the measurement.
     runtime.shutdown_background();
-    World { engine, secrets, _dir: dir }
+    World {
+        engine,
+        secrets,
+        _dir: dir,
+    }
 }
 
 fn decide(engine: &Engine, secret: &str, site: &str) -> bool {
@@ -101,7 +133,10 @@ fn decide(engine: &Engine, secret: &str, site: &str) -> bool {
         method: "GET",
         path: StrictPath::parse(b"/api/s1/items").unwrap_or_else(|fault| panic!("{fault}")),
     };
-    matches!(engine.authenticate(Presented::parse(secret.as_bytes()), &asked, Counting::Count), Decision::Granted(_))
+    matches!(
+        engine.authenticate(Presented::parse(secret.as_bytes()), &asked, Counting::Count),
+        Decision::Granted(_)
+    )
 }
 
 const SITES: [&str; 100] = {
@@ -148,7 +183,12 @@ fn unknown_key(bencher: Bencher<'_, '_>, keys: usize) {
     let mut noise = Noise(17);
     let format = SecretFormat::new(Prefix::new("kw").unwrap(), Vec::new());
     let strangers: Vec<String> = (0..1000)
-        .map(|_| format.generate(&mut |b| b.iter_mut().for_each(|b| *b = noise.next() as u8)).reveal().to_owned())
+        .map(|_| {
+            format
+                .generate(&mut |b| b.iter_mut().for_each(|b| *b = noise.next() as u8))
+                .reveal()
+                .to_owned()
+        })
         .collect();
     bencher
         .with_inputs(|| strangers[(noise.next() % 1000) as usize].as_str())

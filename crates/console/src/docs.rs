@@ -45,7 +45,6 @@ pub(crate) fn router(mut document: OpenApi) -> Router<App> {
     // The validator is a page of somebody else's.
     let config = Arc::new(Config::from("/openapi.json").validator_url("none"));
     let asset = move |name: String| {
-        // The validator is a page of somebody else's.
         let config = Arc::clone(&config);
         async move { serve_asset(&name, config) }
     };

@@ -12,8 +12,8 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 
 /// How often other nodes' changes are looked for.
 const FOLLOW_EVERY: Duration = Duration::from_secs(1);
-/// How often usage is stored.
-const FLUSH_EVERY: Duration = Duration::from_secs(1);
+/// How often usage is stored: seldom enough that many uses of a key become one row.
+const FLUSH_EVERY: Duration = Duration::from_secs(10);
 /// How often deleted keys are purged and old rows dropped.
 const HOUSEKEEP_EVERY: Duration = Duration::from_secs(600);
 /// How long one of these may take before it is given up.

@@ -1,174 +1,159 @@
-//! Uses of keys: recorded in a few nanoseconds on the hot path, summed and stored off it.
+//! Uses of keys: counted in a few nanoseconds on the hot path, stored off it.
 //!
-//! Each thread has a buffer (more or less: threads share a fixed number of them). A full buffer is summed up in place,
-//! so nothing is lost; [`Engine::flush_usage`] empties them all in one batch.
+//! Each thread counts in a table of its own (more or less: threads share a fixed number of them), so that none waits for
+//! another. [`Engine::flush_usage`] takes the tables away and stores them in one batch. Nothing is lost but what a crash
+//! takes since the last flush, or what a store that is away for too long makes too much.
 
 use crate::actor::Actor;
 use crate::{Engine, EngineError};
+use foldhash::fast::FixedState;
 use keyward_domain::{ClientAddress, KeyId, Reason, Timestamp};
 use keyward_store::{LastUsed, Period, StoreError, UsageBatch, UsageBucket, UsageCount};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-const BUFFERS: usize = 16;
-const BUFFER_EVENTS: usize = 8192;
+const TABLES: usize = 16;
+/// Keys that a table has room for at the beginning; later as many as it held at the last flush.
+const TABLE_KEYS: usize = 1024;
 /// How many sums wait at most for a store that is away.
 const MOST_PENDING: usize = 500_000;
 
+/// A key, a minute (Unix milliseconds at its start), and granted (`None`) or the reason of the refusal.
+type Place = (KeyId, i64, Option<Reason>);
+type Table = HashMap<Place, Tally, FixedState>;
+
 pub(crate) struct Usage {
-    buffers: [Mutex<Vec<Event>>; BUFFERS],
-    pending: Mutex<Pending>,
+    tables: [Mutex<Table>; TABLES],
+    pending: Mutex<Table>,
     lost: AtomicU64,
 }
 
+/// The uses in one place.
 #[derive(Clone, Copy)]
-struct Event {
-    key: KeyId,
-    at: Timestamp,
-    refused: Option<Reason>,
-    client: ClientAddress,
+struct Tally {
     count: u64,
-}
-
-impl Event {
-    fn last_used(&self) -> LastUsed {
-        let address = match self.client {
-            ClientAddress::Known(address) => Some(address),
-            ClientAddress::Unknown => None,
-        };
-        LastUsed {
-            key: self.key,
-            at: self.at,
-            address,
-        }
-    }
-}
-
-#[derive(Default)]
-struct Pending {
-    counts: HashMap<(KeyId, Timestamp, Option<Reason>), u64>,
-    last_used: HashMap<KeyId, LastUsed>,
+    last_at: Timestamp,
+    last_client: ClientAddress,
 }
 
 impl Default for Usage {
     fn default() -> Self {
         Self {
-            buffers: std::array::from_fn(|_| Mutex::new(Vec::with_capacity(BUFFER_EVENTS))),
+            tables: std::array::from_fn(|_| Mutex::new(table(TABLE_KEYS))),
             pending: Mutex::default(),
             lost: AtomicU64::new(0),
         }
     }
 }
 
+fn table(keys: usize) -> Table {
+    Table::with_capacity_and_hasher(keys, FixedState::default())
+}
+
 impl Usage {
     pub(crate) fn record(&self, key: KeyId, at: Timestamp, refused: Option<Reason>, client: ClientAddress) {
-        let mut events = self.buffers[buffer_of_thread()]
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if events.len() == events.capacity() {
-            sum_up(&mut events);
-            if events.len() > events.capacity() / 2 {
-                let more = events.capacity();
-                events.reserve(more);
-            }
-        }
-        events.push(Event {
-            key,
-            at,
-            refused,
-            client,
+        let place = (key, Period::Minute.start_of(at).millis(), refused);
+        let tally = Tally {
             count: 1,
-        });
+            last_at: at,
+            last_client: client,
+        };
+        lock(&self.tables[table_of_thread()])
+            .entry(place)
+            .and_modify(|sum| sum.add(&tally))
+            .or_insert(tally);
     }
 
     pub(crate) fn pending(&self) -> usize {
-        self.lock_pending().counts.len()
+        lock(&self.pending).len()
     }
 
     pub(crate) fn lost(&self) -> u64 {
         self.lost.load(Ordering::Relaxed)
     }
 
-    /// Moves everything recorded so far into the pending sums.
-    fn collect(&self) {
-        for buffer in &self.buffers {
-            let mut events = buffer.lock().unwrap_or_else(PoisonError::into_inner);
-            if events.is_empty() {
+    /// Takes everything that was counted so far.
+    fn take(&self) -> Table {
+        let mut all = std::mem::take(&mut *lock(&self.pending));
+        for shared in &self.tables {
+            let mut counted = lock(shared);
+            if counted.is_empty() {
                 continue;
             }
-            let taken = std::mem::replace(&mut *events, Vec::with_capacity(BUFFER_EVENTS));
-            drop(events);
-            let mut pending = self.lock_pending();
-            for event in taken {
-                let minute = Period::Minute.start_of(event.at);
-                let lost = pending.add_count(event.key, minute, event.refused, event.count);
-                self.lost.fetch_add(lost, Ordering::Relaxed);
-                if event.refused.is_none() {
-                    pending.add_last_used(event.last_used());
-                }
+            let fresh = table(counted.len());
+            let taken = std::mem::replace(&mut *counted, fresh);
+            drop(counted);
+            self.merge(&mut all, taken);
+        }
+        all
+    }
+
+    /// Keeps what could not be stored for the next time.
+    fn put_back(&self, older: Table) {
+        self.merge(&mut lock(&self.pending), older);
+    }
+
+    fn merge(&self, into: &mut Table, from: Table) {
+        for (place, tally) in from {
+            let full = into.len() >= MOST_PENDING;
+            match into.get_mut(&place) {
+                Some(sum) => sum.add(&tally),
+                None if full => drop(self.lost.fetch_add(tally.count, Ordering::Relaxed)),
+                None => drop(into.insert(place, tally)),
             }
         }
     }
-
-    fn lock_pending(&self) -> std::sync::MutexGuard<'_, Pending> {
-        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
-impl Pending {
-    /// Adds a count, and says how many requests were lost for want of room.
-    fn add_count(&mut self, key: KeyId, minute: Timestamp, refused: Option<Reason>, count: u64) -> u64 {
-        let full = self.counts.len() >= MOST_PENDING;
-        match self.counts.get_mut(&(key, minute, refused)) {
-            Some(sum) => *sum += count,
-            None if full => return count,
-            None => drop(self.counts.insert((key, minute, refused), count)),
-        }
-        0
-    }
-
-    /// Moves a last use forward.
-    fn add_last_used(&mut self, used: LastUsed) {
-        let last = self.last_used.entry(used.key).or_insert(used);
-        if last.at <= used.at {
-            *last = used;
-        }
-    }
-
-    fn batch(&self) -> UsageBatch {
-        let counts = self.counts.iter();
-        UsageBatch {
-            counts: counts
-                .map(|((key, minute, refused), count)| UsageCount {
-                    key: *key,
-                    minute: *minute,
-                    refused: *refused,
-                    count: *count,
-                })
-                .collect(),
-            last_used: self.last_used.values().copied().collect(),
+impl Tally {
+    fn add(&mut self, other: &Self) {
+        self.count += other.count;
+        if other.last_at >= self.last_at {
+            (self.last_at, self.last_client) = (other.last_at, other.last_client);
         }
     }
 }
 
-fn buffer_of_thread() -> usize {
+fn lock(table: &Mutex<Table>) -> MutexGuard<'_, Table> {
+    table.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn table_of_thread() -> usize {
     static THREADS: AtomicUsize = AtomicUsize::new(0);
-    thread_local!(static BUFFER: usize = THREADS.fetch_add(1, Ordering::Relaxed) % BUFFERS);
-    BUFFER.with(|buffer| *buffer)
+    thread_local!(static TABLE: usize = THREADS.fetch_add(1, Ordering::Relaxed) % TABLES);
+    TABLE.with(|table| *table)
 }
 
-/// Sums events of the same key, minute and outcome into one, in place.
-fn sum_up(events: &mut Vec<Event>) {
-    let place = |event: &Event| (event.key, Period::Minute.start_of(event.at), event.refused);
-    events.sort_unstable_by_key(|event| (place(event), event.at));
-    events.dedup_by(|later, kept| {
-        let same = place(later) == place(kept);
-        if same {
-            (kept.count, kept.at, kept.client) = (kept.count + later.count, later.at, later.client);
+fn batch(table: &Table) -> UsageBatch {
+    let mut batch = UsageBatch::default();
+    let mut last_used: HashMap<KeyId, LastUsed> = HashMap::new();
+    for ((key, minute, refused), tally) in table {
+        let minute = Timestamp::from_millis(*minute);
+        batch.counts.push(UsageCount {
+            key: *key,
+            minute,
+            refused: *refused,
+            count: tally.count,
+        });
+        if refused.is_none() {
+            let address = match tally.last_client {
+                ClientAddress::Known(address) => Some(address),
+                ClientAddress::Unknown => None,
+            };
+            let used = LastUsed {
+                key: *key,
+                at: tally.last_at,
+                address,
+            };
+            let last = last_used.entry(*key).or_insert(used);
+            if last.at < used.at {
+                *last = used;
+            }
         }
-        same
-    });
+    }
+    batch.last_used = last_used.into_values().collect();
+    batch
 }
 
 /// Which part of a key's usage to show.
@@ -203,14 +188,13 @@ impl Engine {
     /// # Errors
     /// Whatever the store says.
     pub async fn flush_usage(&self) -> Result<(), StoreError> {
-        self.usage.collect();
-        let pending = std::mem::take(&mut *self.usage.lock_pending());
-        if pending.counts.is_empty() && pending.last_used.is_empty() {
+        let counted = self.usage.take();
+        if counted.is_empty() {
             return Ok(());
         }
-        let outcome = self.store.add_usage(&pending.batch()).await;
+        let outcome = self.store.add_usage(&batch(&counted)).await;
         if outcome.is_err() {
-            self.usage.put_back(pending);
+            self.usage.put_back(counted);
         }
         outcome
     }
@@ -256,20 +240,5 @@ impl Engine {
             buckets,
             last_used,
         })
-    }
-}
-
-impl Usage {
-    /// Keeps what could not be stored for the next time.
-    fn put_back(&self, older: Pending) {
-        let mut pending = self.lock_pending();
-        for ((key, minute, refused), count) in older.counts {
-            let lost = pending.add_count(key, minute, refused, count);
-            self.lost.fetch_add(lost, Ordering::Relaxed);
-        }
-        older
-            .last_used
-            .into_values()
-            .for_each(|used| pending.add_last_used(used));
     }
 }

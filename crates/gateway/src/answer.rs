@@ -5,12 +5,15 @@ use crate::request_id::RequestId;
 use crate::upstream_body::UpstreamBody;
 use bytes::Bytes;
 use http::header::{CONNECTION, RETRY_AFTER};
-use http::{HeaderValue, Response, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
-use keyward_domain::PathFault;
-use keyward_tower::Problem;
+use keyward_domain::{PathFault, Timestamp};
+use keyward_tower::{Problem, Refusal};
 use std::pin::Pin;
 use std::task::{Context, Poll};
+
+/// The name of a request, on every answer of the gateway's own.
+pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// An answer to a client.
 pub(crate) type Answer = Response<AnswerBody>;
@@ -87,10 +90,24 @@ impl Body for AnswerBody {
 
 /// A problem document of the gateway's own.
 pub(crate) fn problem(problem: Problem<'_>, id: RequestId) -> Answer {
-    let mut answer = Response::new(AnswerBody::own(problem.to_json(id.as_str())));
-    *answer.status_mut() = problem.status;
+    let mut answer = json(problem.status, problem.to_json(id.as_str()), id);
     Problem::headers(answer.headers_mut());
-    answer.headers_mut().insert("x-request-id", id.header());
+    answer
+}
+
+/// A refusal of a key, with the fields that it carries.
+pub(crate) fn refusal(refusal: Refusal, challenge: &HeaderValue, now: Timestamp, id: RequestId) -> Answer {
+    let mut answer = json(refusal.problem().status, refusal.to_json(id.as_str()), id);
+    refusal.headers(challenge, now, answer.headers_mut());
+    answer
+}
+
+fn json(status: StatusCode, document: String, id: RequestId) -> Answer {
+    let mut answer = Response::new(AnswerBody::own(document));
+    *answer.status_mut() = status;
+    // Room for what is added on the way out, so that it is not moved again and again.
+    *answer.headers_mut() = HeaderMap::with_capacity(16);
+    answer.headers_mut().insert(X_REQUEST_ID, id.header());
     answer
 }
 

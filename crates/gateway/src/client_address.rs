@@ -1,5 +1,6 @@
 //! Where a request comes from: the socket's peer, or what listed proxies say.
 
+use crate::judged::X_FORWARDED_FOR;
 use http::HeaderMap;
 use ipnet::IpNet;
 use keyward_domain::ClientAddress;
@@ -13,7 +14,7 @@ pub(crate) fn client_address(headers: &HeaderMap, peer: IpAddr, trusted: &[IpNet
         return ClientAddress::from(peer);
     }
     let mut client = ClientAddress::from(peer);
-    let lines: Vec<_> = headers.get_all("x-forwarded-for").iter().collect();
+    let lines: Vec<_> = headers.get_all(X_FORWARDED_FOR).iter().collect();
     for line in lines.into_iter().rev() {
         let Ok(line) = line.to_str() else {
             return ClientAddress::Unknown;

@@ -42,6 +42,8 @@ pub(crate) async fn serve(
     peer: SocketAddr,
     slot: Slot,
 ) {
+    // A socket for both families shows IPv4 clients in IPv6 dress.
+    let address = peer.ip().to_canonical();
     let patience = shared.settings.timeouts.request_head;
     match &shared.tls {
         None => {
@@ -53,10 +55,7 @@ pub(crate) async fn serve(
             )
             .await;
             let Ok(Ok(http2)) = preface else { return };
-            let peer = Peer {
-                address: peer.ip(),
-                tls: false,
-            };
+            let peer = Peer { address, tls: false };
             serve_stream(shared, worker, stream, read, http2, peer).await;
         }
         Some(tls) => {
@@ -64,10 +63,7 @@ pub(crate) async fn serve(
                 return;
             };
             let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-            let peer = Peer {
-                address: peer.ip(),
-                tls: true,
-            };
+            let peer = Peer { address, tls: true };
             serve_stream(shared, worker, stream, BytesMut::new(), http2, peer).await;
         }
     }

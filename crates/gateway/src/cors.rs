@@ -1,6 +1,6 @@
 //! Cross-origin rules: preflights answered here, and what a page may read of other answers.
 
-use crate::answer::{Answer, AnswerBody};
+use crate::answer::{Answer, AnswerBody, X_REQUEST_ID};
 use crate::request_id::RequestId;
 use crate::rules::Compiled;
 use http::header::{
@@ -23,7 +23,7 @@ pub(crate) fn preflight(rules: &Compiled, headers: &HeaderMap, id: RequestId) ->
     let mut answer = Response::new(AnswerBody::own(""));
     *answer.status_mut() = StatusCode::NO_CONTENT;
     let fields = answer.headers_mut();
-    fields.insert("x-request-id", id.header());
+    fields.insert(X_REQUEST_ID, id.header());
     fields.insert(VARY, HeaderValue::from_static("Origin"));
     if cors.allows(origin) {
         fields.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());

@@ -3,7 +3,7 @@
 use crate::answer::{self, Answer};
 use crate::client_address::client_address;
 use crate::connection::Peer;
-use crate::judged::{Identity, Judged, Pass, is_keyward_field, is_protected};
+use crate::judged::{Identity, Judged, Pass, is_protected};
 use crate::metrics::{Metrics, SAMPLE};
 use crate::own_key;
 use crate::request_id::RequestId;
@@ -13,7 +13,7 @@ use crate::swagger;
 use crate::upstream_connection::is_hop_by_hop;
 use http::header::{CONNECTION, HOST};
 use http::request::Parts;
-use http::uri::Authority;
+use http::uri::{Authority, PathAndQuery};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
 use hyper::body::{Body, Incoming};
 use hyper::upgrade::OnUpgrade;
@@ -22,6 +22,14 @@ use keyward_engine::{Asked, Counting, Decision, Engine};
 use keyward_tower::{Refusal, credential};
 use std::cell::Cell;
 use std::time::Instant;
+
+/// Hop-by-hop fields that hold lists of names.
+const LISTS: [HeaderName; 4] = [
+    http::header::TE,
+    http::header::TRAILER,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+];
 
 /// What is needed to judge.
 pub(crate) struct Judge<'a> {
@@ -61,6 +69,14 @@ impl Outcome {
 
 type Refused = Box<Outcome>;
 
+/// A host, with a port after its colon when it has one.
+fn is_authority(text: &str) -> bool {
+    let after_name = text.rfind(']').map_or(text, |end| &text[end..]);
+    let port = after_name.split_once(':').map_or("", |(_, port)| port);
+    let is_port = port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok();
+    (port.is_empty() || is_port) && text.parse::<Authority>().is_ok()
+}
+
 fn refuse<T>(code: &'static str, answer: Answer) -> Result<T, Refused> {
     Err(Box::new(Outcome::new(code, answer)))
 }
@@ -82,6 +98,7 @@ impl Judge<'_> {
         let host = self.host(&parts)?;
         let listed = self.listed(&parts.headers)?;
         let uri = parts.uri.clone();
+        self.target(&parts)?;
         let path =
             StrictPath::parse_with_encoded_slashes(uri.path().as_bytes()).or_else(|f| self.bad_path(f))?;
         let client = client_address(&parts.headers, self.peer.address, &self.rules.trusted_proxies);
@@ -174,6 +191,19 @@ impl Judge<'_> {
         refuse("bad_request", answer::bad_request(detail, self.id))
     }
 
+    /// What the path's own rules do not see: a target without a path, and over HTTP/2, where no guard has read it, the
+    /// bytes of the query.
+    fn target(&self, parts: &Parts) -> Result<(), Refused> {
+        let target = parts.uri.path_and_query().map_or("", PathAndQuery::as_str);
+        if !target.starts_with('/') {
+            return self.bad_path(PathFault::NotAbsolute);
+        }
+        if parts.version == Version::HTTP_2 && !target.bytes().all(|b| b.is_ascii_graphic()) {
+            return self.bad_path(PathFault::RawByte);
+        }
+        Ok(())
+    }
+
     fn no_route(&self) -> Refused {
         Box::new(Outcome::new("no_route", answer::no_route(self.id)))
     }
@@ -199,7 +229,7 @@ impl Judge<'_> {
         };
         let sign = |byte: &u8| byte.is_ascii_alphanumeric() || b".-_:[]".contains(byte);
         let plain = (1..=255).contains(&host.len()) && host.as_bytes().iter().all(sign);
-        if plain && host.to_str().is_ok_and(|text| text.parse::<Authority>().is_ok()) {
+        if plain && host.to_str().is_ok_and(is_authority) {
             Ok(host)
         } else {
             self.bad_request("its Host is malformed")
@@ -239,8 +269,7 @@ impl Judge<'_> {
                 .split(|b| *b == b',')
                 .map(<[u8]>::trim_ascii)
                 .any(|token| {
-                    HeaderName::from_bytes(token)
-                        .is_ok_and(|name| name == "x-api-key" || is_keyward_field(name.as_str()))
+                    HeaderName::from_bytes(token).is_ok_and(|name| is_protected(name.as_str(), self.rules))
                 });
             if names_ours {
                 return self.bad_request("a hop-by-hop field lists a field that decides");
@@ -309,10 +338,8 @@ impl Judge<'_> {
                 strip_overrides: granted.use_case.routes.is_some(),
             }),
             Decision::Denied(denied) => {
-                let refusal = Refusal(denied);
-                let mut answer = answer::problem(refusal.problem(), self.id);
                 let now = self.engine.clock().now();
-                refusal.headers(&self.rules.challenge, now, answer.headers_mut());
+                let mut answer = answer::refusal(Refusal(denied), &self.rules.challenge, now, self.id);
                 if let Some(quota) = denied.quota.filter(|_| self.rules.ietf_rate_limit_headers) {
                     keyward_tower::rate_limit_headers_ietf(quota, now, answer.headers_mut());
                 }
@@ -363,6 +390,37 @@ impl Judge<'_> {
             parts.extensions.remove::<OnUpgrade>()
         } else {
             None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn f7_a_port_is_digits() {
+        for good in [
+            "localhost",
+            "localhost:80",
+            "1.example.com:8080",
+            "[::1]",
+            "[::1]:443",
+            "a:",
+        ] {
+            assert!(is_authority(good), "{good}");
+        }
+        for bad in [
+            "",
+            "a:x",
+            "a:80:80",
+            "a:-1",
+            "[::1",
+            "::1",
+            "[::1]:x",
+            "a:99999999",
+        ] {
+            assert!(!is_authority(bad), "{bad}");
         }
     }
 }

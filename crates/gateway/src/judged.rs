@@ -54,17 +54,30 @@ pub(crate) struct Identity {
     pub(crate) strip_overrides: bool,
 }
 
+/// Where a request came from, hop by hop.
+pub(crate) const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 /// Fields by which some frameworks let a request change its method.
 const OVERRIDES: [&str; 3] = ["x-http-method-override", "x-http-method", "x-method-override"];
+/// Fields by which some frameworks let a request change its path, or pretend another method, after it was judged. Proxies
+/// pass on a client's own, so not even a trusted one's go on.
+const REROUTES: [&str; 8] = [
+    "x-original-url",
+    "x-original-uri",
+    "x-original-method",
+    "x-rewrite-url",
+    "x-forwarded-method",
+    "x-forwarded-path",
+    "x-forwarded-uri",
+    "x-request-uri",
+];
 /// Fields that tell where a request comes from; only a trusted proxy's go on.
-const ORIGINS: [&str; 12] = [
+const ORIGINS: [&str; 10] = [
     "forwarded",
     "x-forwarded-for",
     "x-forwarded-host",
     "x-forwarded-proto",
     "x-forwarded-port",
-    "x-forwarded-method",
-    "x-forwarded-uri",
     "x-real-ip",
     "x-client-ip",
     "true-client-ip",
@@ -134,6 +147,9 @@ impl Judged {
         if *name == CONTENT_LENGTH {
             return matches!(self.pass, Pass::Key(_));
         }
+        if rules.folds_to_site_header(text) {
+            return false;
+        }
         match text.as_bytes()[0] {
             b'x' | b'f' | b't' | b'c' => {}
             _ => return true,
@@ -141,12 +157,13 @@ impl Judged {
         if folds_to(text, "x-api-key") {
             return rules.forward_key && text == "x-api-key" && matches!(self.pass, Pass::Key(_));
         }
-        if is_keyward_field(text) {
+        if is_keyward_field(text) || REROUTES.iter().any(|field| folds_to(text, field)) {
             return false;
         }
-        if ORIGINS.iter().any(|origin| folds_to(text, origin)) {
+        if let Some(origin) = ORIGINS.iter().find(|origin| folds_to(text, origin)) {
+            // A proxy sets the field itself; another spelling of it is the client's.
             let replaced = matches!(text, "x-forwarded-for" | "x-forwarded-proto");
-            return from_proxy && !replaced;
+            return from_proxy && !replaced && text == *origin;
         }
         let overrides = OVERRIDES.iter().any(|field| folds_to(text, field));
         !overrides || matches!(&self.pass, Pass::Key(identity) if !identity.strip_overrides)
@@ -155,15 +172,17 @@ impl Judged {
     fn put_origin(&self, from_proxy: bool, put: &mut impl FnMut(&str, &[u8])) {
         let mut chain = Vec::with_capacity(48);
         if from_proxy {
-            for line in self.parts.headers.get_all("x-forwarded-for") {
+            for line in self.parts.headers.get_all(&X_FORWARDED_FOR) {
                 chain.extend_from_slice(line.as_bytes());
                 chain.extend_from_slice(b", ");
             }
         }
+        let said = Some(X_FORWARDED_PROTO)
+            .filter(|_| from_proxy)
+            .and_then(|name| self.parts.headers.get(name));
         // Writing to a vector cannot fail.
         let _ = write!(chain, "{}", self.peer.to_canonical());
         put("x-forwarded-for", &chain);
-        let said = self.parts.headers.get("x-forwarded-proto").filter(|_| from_proxy);
         let proto = said.map_or(
             if self.tls { &b"https"[..] } else { b"http" },
             HeaderValue::as_bytes,
@@ -197,6 +216,11 @@ fn folds_to(name: &str, wanted: &str) -> bool {
             .all(|(byte, want)| fold(byte) == want)
 }
 
+/// Whether two names are one to such a reader.
+pub(crate) fn folds_alike(one: &str, other: &str) -> bool {
+    one.len() == other.len() && one.bytes().map(fold).eq(other.bytes().map(fold))
+}
+
 /// Whether a name begins like the fields by which Keyward tells who is calling, in any spelling that folds to them.
 pub(crate) fn is_keyward_field(name: &str) -> bool {
     name.len() > 10 && folds_to(&name[..10], "x-keyward-")
@@ -228,6 +252,7 @@ pub(crate) fn is_protected(name: &str, rules: &Compiled) -> bool {
         || ORIGINS
             .iter()
             .chain(&OVERRIDES)
+            .chain(&REROUTES)
             .any(|field| folds_to(name, field))
         || name.starts_with("access-control-")
         || rules.site_headers.iter().any(|header| header.as_str() == name)
@@ -251,6 +276,7 @@ mod tests {
         ] {
             assert!(is_keyward_field(name), "{name}");
         }
+        assert!(folds_alike("x_site", "x-site") && !folds_alike("x-sites", "x-site"));
         assert!(!is_keyward_field("x-keyward") && !is_keyward_field("x-keywarden-id"));
     }
 }

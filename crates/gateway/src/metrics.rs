@@ -42,11 +42,9 @@ impl Metrics {
             "keyward_decide_seconds",
             "Time of a decision (one in 64 is measured)",
         )
-        .buckets(
-            [0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0, 5.0, 10.0, 50.0, 1000.0]
-                .map(|micros| micros * 1e-6)
-                .to_vec(),
-        );
+        .buckets(vec![
+            1e-7, 2e-7, 3e-7, 5e-7, 7.5e-7, 1e-6, 2e-6, 5e-6, 1e-5, 5e-5, 1e-3,
+        ]);
         let upstream = HistogramOpts::new(
             "keyward_upstream_seconds",
             "Time to the head of an upstream's answer",

@@ -1,6 +1,6 @@
 //! `GET /keyward/self`: what a client may learn about its own key.
 
-use crate::answer::{self, AnswerBody};
+use crate::answer::{self, AnswerBody, X_REQUEST_ID};
 use crate::judge::Outcome;
 use crate::request_id::RequestId;
 use crate::rules::Compiled;
@@ -29,9 +29,7 @@ pub(crate) fn answer(
             key: None,
         },
         Some(Err(denied)) => {
-            let refusal = Refusal(denied);
-            let mut answer = answer::problem(refusal.problem(), id);
-            refusal.headers(&rules.challenge, engine.clock().now(), answer.headers_mut());
+            let answer = answer::refusal(Refusal(denied), &rules.challenge, engine.clock().now(), id);
             Outcome {
                 answer,
                 code: denied.reason.code(),
@@ -44,7 +42,7 @@ pub(crate) fn answer(
             fields.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
             fields.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
             fields.insert(VARY, HeaderValue::from_static("X-API-KEY"));
-            fields.insert("x-request-id", id.header());
+            fields.insert(X_REQUEST_ID, id.header());
             if let Some(quota) = own.quota {
                 rate_limit_headers(quota, fields);
             }

@@ -1,5 +1,6 @@
 //! The rules, compiled: checked once, so that a request is only compared with them.
 
+use crate::judged::folds_alike;
 use crate::pool::Pool;
 use crate::settings::{Rules, SiteSource, Swagger};
 use crate::{Cors, StartFault};
@@ -103,6 +104,13 @@ impl Compiled {
             .any(|prefix| path.is_plainly_under(prefix))
     }
 
+    /// Whether a name is not that of a field that a route reads a site from, but may be read for it.
+    pub(crate) fn folds_to_site_header(&self, name: &str) -> bool {
+        self.site_headers
+            .iter()
+            .any(|site| name != site.as_str() && folds_alike(name, site.as_str()))
+    }
+
     /// The first route that names a path.
     pub(crate) fn find<'p>(&self, path: &StrictPath<'p>) -> Result<Option<Found<'_, 'p>>, PathFault> {
         for route in &self.routes {
@@ -115,7 +123,11 @@ impl Compiled {
                 }));
             }
         }
-        Ok(None)
+        // An encoded slash may stand only where a route allows it: another reader could find a route behind it.
+        match path.encoded_slash() {
+            Some(_) => Err(PathFault::EscapedSlash),
+            None => Ok(None),
+        }
     }
 }
 

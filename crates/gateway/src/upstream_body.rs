@@ -4,7 +4,7 @@ use crate::answer::BodyFault;
 use crate::deadline::Deadline;
 use crate::framing::{Chunk, Chunks, Length};
 use crate::pool::Pool;
-use crate::upstream_connection::Connection;
+use crate::upstream_connection::{BODY_READ_BYTES, Connection};
 use bytes::{Buf, Bytes};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
@@ -164,7 +164,7 @@ impl Http1 {
             let Some(connection) = &mut self.connection else {
                 return Poll::Ready(None);
             };
-            match ready!(connection.poll_fill(stall, cx)) {
+            match ready!(connection.poll_fill(BODY_READ_BYTES, stall, cx)) {
                 Ok(0) if matches!(self.rest, Rest::UntilClose) => {
                     self.connection = None;
                     return Poll::Ready(None);

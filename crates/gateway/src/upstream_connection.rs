@@ -24,7 +24,9 @@ use tokio_util::io::poll_read_buf;
 const MOST_HEAD_BYTES: usize = 64 * 1024;
 const MOST_HEADERS: usize = 128;
 const MOST_INTERIM: usize = 16;
-const READ_BYTES: usize = 16 * 1024;
+/// Room for one read: little for a head (its buffer lives on in the answer's fields), more within a body.
+const HEAD_READ_BYTES: usize = 2 * 1024;
+pub(crate) const BODY_READ_BYTES: usize = 16 * 1024;
 
 /// A connection to an upstream.
 pub(crate) struct Connection {
@@ -135,7 +137,7 @@ impl Connection {
                 if self.buffer.len() > MOST_HEAD_BYTES {
                     return Err(bad("a head that is too long"));
                 }
-                let read = poll_fn(|cx| self.poll_fill(patience, cx)).await;
+                let read = poll_fn(|cx| self.poll_fill(HEAD_READ_BYTES, patience, cx)).await;
                 match read {
                     Ok(0) => {
                         return Err(Failed {
@@ -162,8 +164,13 @@ impl Connection {
     }
 
     /// Reads more into the buffer; 0 at the end of the stream, `TimedOut` when nothing comes for too long.
-    pub(crate) fn poll_fill(&mut self, patience: Duration, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        self.buffer.reserve(READ_BYTES);
+    pub(crate) fn poll_fill(
+        &mut self,
+        room: usize,
+        patience: Duration,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        self.buffer.reserve(room);
         match poll_read_buf(Pin::new(&mut self.io), cx, &mut self.buffer) {
             Poll::Ready(outcome) => {
                 self.deadline.clear();

@@ -55,7 +55,8 @@ async fn announce(context: Context<'_>, node: &Node, checked: &Checked) -> Resul
     })?;
     if !context.output.json && !node.has_administrator().await? {
         print(&format!(
-            "\nThere is no administrator yet: make a set-up token with\n  keyward init --new-token --config {}",
+            "\nThere is no administrator yet: trade the set-up token that `keyward init` printed, or make a new one in its \
+             place with\n  keyward init --new-token --config {}",
             context.config.display()
         ))?;
     }

@@ -3,8 +3,10 @@
 use crate::rate_limit::{rate_limit_headers, retry_after};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, VARY, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, StatusCode};
-use keyward_domain::Timestamp;
+use keyward_domain::{Reason, Timestamp};
 use keyward_engine::Denied;
+use serde::Serialize;
+use std::sync::LazyLock;
 
 /// A problem, before it becomes an answer.
 #[derive(Clone, Copy, Debug)]
@@ -19,18 +21,30 @@ pub struct Problem<'a> {
     pub detail: &'a str,
 }
 
+/// A problem as it is sent.
+#[derive(Serialize)]
+struct Document<'a> {
+    r#type: &'a str,
+    title: &'a str,
+    status: u16,
+    code: &'a str,
+    detail: &'a str,
+    request_id: &'a str,
+}
+
 impl Problem<'_> {
     /// The document: `type`, `title`, `status`, `code`, `detail`, `request_id`.
     pub fn to_json(&self, request_id: &str) -> String {
-        serde_json::json!({
-            "type": "about:blank",
-            "title": self.title,
-            "status": self.status.as_u16(),
-            "code": self.code,
-            "detail": self.detail,
-            "request_id": request_id,
-        })
-        .to_string()
+        let document = Document {
+            r#type: "about:blank",
+            title: self.title,
+            status: self.status.as_u16(),
+            code: self.code,
+            detail: self.detail,
+            request_id,
+        };
+        // Texts and a number: there is nothing in it that could fail to become JSON.
+        serde_json::to_string(&document).unwrap_or_default()
     }
 
     /// The header fields that every problem carries.
@@ -56,6 +70,27 @@ impl Refusal {
         }
     }
 
+    /// The document. All of it but the request's id is the same each time, and rendered once.
+    pub fn to_json(&self, request_id: &str) -> String {
+        static RENDERED: LazyLock<Vec<String>> = LazyLock::new(|| {
+            let refusal = |reason| {
+                Refusal(Denied {
+                    reason,
+                    key: None,
+                    quota: None,
+                })
+            };
+            Reason::ALL
+                .iter()
+                .map(|reason| refusal(*reason).problem().to_json(""))
+                .collect()
+        });
+        let rendered = &RENDERED[self.0.reason as usize];
+        // The id stands last, between the quotes before the closing brace.
+        let (before, after) = rendered.split_at(rendered.len() - 2);
+        [before, request_id, after].concat()
+    }
+
     /// Sets what a refusal carries: the challenge of a 401, `Retry-After` of a 429, what remains, `Vary`. `challenge`
     /// is the value of `WWW-Authenticate`.
     pub fn headers(&self, challenge: &HeaderValue, now: Timestamp, headers: &mut HeaderMap) {
@@ -70,6 +105,27 @@ impl Refusal {
             if status == 429 {
                 headers.insert(RETRY_AFTER, HeaderValue::from(retry_after(quota, now)));
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_refusal_is_a_whole_document_with_the_requests_id() {
+        for reason in Reason::ALL {
+            let refusal = Refusal(Denied {
+                reason,
+                key: None,
+                quota: None,
+            });
+            let document: serde_json::Value = serde_json::from_str(&refusal.to_json("0123abcd")).unwrap();
+            assert_eq!(document["code"], reason.code());
+            assert_eq!(document["status"], reason.status());
+            assert_eq!(document["request_id"], "0123abcd");
+            assert_eq!(refusal.to_json("x"), refusal.problem().to_json("x"));
         }
     }
 }

@@ -164,6 +164,11 @@ fn check_target(method: &str, target: &str) -> Result<(), Fault> {
     }
     let absolute = target.starts_with("http://") || target.starts_with("https://");
     if target.starts_with('/') || absolute || target == "*" || method == "CONNECT" {
+        // What hyper would refuse by itself, without a word, is refused here. Most targets need no second look.
+        let doubtful = !target.starts_with('/') || target.contains(['"', '<', '>', '`']);
+        if doubtful && target.parse::<http::Uri>().is_err() {
+            return Err(Fault::Malformed("a malformed target"));
+        }
         Ok(())
     } else {
         Err(Fault::Malformed(

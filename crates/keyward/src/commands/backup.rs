@@ -17,6 +17,9 @@ pub(super) async fn run(context: Context<'_>, engine: &Engine, args: &Backup) ->
     let bytes = std::fs::metadata(&args.file).map(|data| data.len()).unwrap_or(0);
     let answer = serde_json::json!({ "file": name, "bytes": bytes });
     context.output.value(&answer, |_| {
-        format!("{name}: {bytes} bytes\nTo go back to it, stop Keyward and put it in place of the database.")
+        format!(
+            "{name}: {bytes} bytes\nTo go back to it, stop Keyward, move the database and its -wal and -shm files away, \
+             and put this file in its place."
+        )
     })
 }

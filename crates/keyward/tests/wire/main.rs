@@ -1,0 +1,19 @@
+//! The wire: what paths, headers, addresses and methods may and may not do, over real sockets in front of an upstream
+//! that records every byte. Each test names the rows of the security contract that it covers.
+
+#[cfg(test)]
+mod address;
+#[cfg(test)]
+mod header;
+#[cfg(test)]
+mod methods;
+#[cfg(test)]
+mod mission;
+#[cfg(test)]
+mod paths;
+#[cfg(test)]
+mod spoken;
+#[cfg(test)]
+mod swagger;
+#[cfg(test)]
+mod world;
