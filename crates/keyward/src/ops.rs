@@ -26,6 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// The running port.
 pub(crate) struct Ops {
     address: SocketAddr,
+    listening: Arc<AtomicBool>,
     draining: Arc<AtomicBool>,
     stop: watch::Sender<bool>,
     task: JoinHandle<()>,
@@ -35,6 +36,7 @@ pub(crate) struct Ops {
 struct Probe {
     engine: Arc<Engine>,
     registry: prometheus::Registry,
+    listening: Arc<AtomicBool>,
     draining: Arc<AtomicBool>,
 }
 
@@ -57,16 +59,19 @@ impl Ops {
         registry
             .register(Box::new(EngineNumbers::new(Arc::clone(engine))?))
             .map_err(|error| Failure::failed(format!("metrics: {error}")))?;
+        let listening = Arc::new(AtomicBool::new(false));
         let draining = Arc::new(AtomicBool::new(false));
         let probe = Probe {
             engine: Arc::clone(engine),
             registry,
+            listening: Arc::clone(&listening),
             draining: Arc::clone(&draining),
         };
         let (stop, stopped) = watch::channel(false);
         let task = tokio::spawn(serve(listener, probe, stopped));
         Ok(Self {
             address,
+            listening,
             draining,
             stop,
             task,
@@ -76,6 +81,11 @@ impl Ops {
     /// Where it listens.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// From here on `/readyz` may say 200: the ports that requests are sent to are open.
+    pub(crate) fn listen(&self) {
+        self.listening.store(true, Ordering::Relaxed);
     }
 
     /// From here on `/readyz` says 503, so that no new requests are sent here.
@@ -113,7 +123,8 @@ fn router(probe: Probe) -> Router {
 async fn get_readyz(State(probe): State<Probe>) -> impl IntoResponse {
     let status = probe.engine.status();
     let draining = probe.draining.load(Ordering::Relaxed);
-    let ready = status.loaded && !status.stale && !draining;
+    let listening = probe.listening.load(Ordering::Relaxed);
+    let ready = listening && status.loaded && !status.stale && !draining;
     let code = if ready {
         StatusCode::OK
     } else {
@@ -121,7 +132,7 @@ async fn get_readyz(State(probe): State<Probe>) -> impl IntoResponse {
     };
     let body = Json(json!({
         "ready": ready,
-        "checks": { "replica": status.loaded, "fresh": status.loaded && !status.stale, "draining": draining },
+        "checks": { "replica": status.loaded, "fresh": status.loaded && !status.stale, "listening": listening, "draining": draining },
         "revision": status.revision.0,
         "age_ms": u64::try_from(status.age.as_millis()).unwrap_or(u64::MAX),
     }));

@@ -22,12 +22,30 @@ fn ask() -> Ask {
 #[tokio::test]
 async fn h1_two_key_fields_are_malformed_whatever_they_hold() {
     for world in [World::start("").await, World::start_tls("").await] {
-        let (k1, other) = (world.k1.as_str(), world.secret(KeySpec::new(OWNER, "other")).await);
-        let pairs = [(k1, k1), (k1, other.as_str()), (&other, k1), (k1, ""), ("", k1), ("", ""), (k1, "x"), ("x", k1)];
+        let (k1, other) = (
+            world.k1.as_str(),
+            world.secret(KeySpec::new(OWNER, "other")).await,
+        );
+        let pairs = [
+            (k1, k1),
+            (k1, other.as_str()),
+            (&other, k1),
+            (k1, ""),
+            ("", k1),
+            ("", ""),
+            (k1, "x"),
+            ("x", k1),
+        ];
         let mut table: Vec<(Ask, Wanted)> = Vec::new();
         for (one, two) in pairs {
             table.push((ask().key(one).key(two), MALFORMED));
-            table.push((ask().with("x-api-key", one).with("Accept", "*/*").with("X-Api-Key", two), MALFORMED));
+            table.push((
+                ask()
+                    .with("x-api-key", one)
+                    .with("Accept", "*/*")
+                    .with("X-Api-Key", two),
+                MALFORMED,
+            ));
             table.push((Ask::new("POST", "/wh/a/1").key(one).key(two), MALFORMED));
         }
         table.push((ask().key(k1).key(k1).key(k1), MALFORMED));
@@ -68,10 +86,17 @@ async fn h2_a_key_is_the_whole_value_without_list_quotes_or_scheme() {
         let table: Vec<(Ask, Wanted)> = values.iter().map(|value| (ask().key(value), REFUSED)).collect();
         world.all_refused(BOTH, &table).await;
         for blank in ["", " ", " \t "] {
-            world.all_refused(&[Way::Http1], &[(ask().key(blank), MISSING)]).await;
+            world
+                .all_refused(&[Way::Http1], &[(ask().key(blank), MISSING)])
+                .await;
         }
         // Blanks around a value are no part of it in HTTP/1.1, and a fault in HTTP/2 (RFC 9110, 5.5; RFC 9113, 8.2.1).
-        let blanks = [format!(" {k}"), format!("{k} "), format!("\t{k}\t "), format!("  {k}  ")];
+        let blanks = [
+            format!(" {k}"),
+            format!("{k} "),
+            format!("\t{k}\t "),
+            format!("  {k}  "),
+        ];
         for value in &blanks {
             world.passed(Way::Http1, &ask().key(value)).await;
             let said = world.door().say(Way::Http2, &ask().key(value)).await;
@@ -84,13 +109,42 @@ async fn h2_a_key_is_the_whole_value_without_list_quotes_or_scheme() {
 async fn h3_no_other_spelling_of_the_header_is_a_credential_or_reaches_the_upstream() {
     for config in ["", "[gateway]\nforward_key = true\n"] {
         let world = World::start(config).await;
-        let spellings = ["X_API_KEY", "X-API_KEY", "X_API-KEY", "X.API.KEY", "x_api_key", "X~API!KEY", "X-API.KEY"];
-        let near = ["XAPIKEY", "X-APIKEY", "API-KEY", "ApiKey", "X-API-KEYS", "X-Api-Key-2", "HTTP_X_API_KEY", "XX-API-KEY"];
-        let table: Vec<(Ask, Wanted)> =
-            spellings.iter().chain(&near).map(|name| (ask().with(name, &world.k1), MISSING)).collect();
+        let spellings = [
+            "X_API_KEY",
+            "X-API_KEY",
+            "X_API-KEY",
+            "X.API.KEY",
+            "x_api_key",
+            "X~API!KEY",
+            "X-API.KEY",
+        ];
+        let near = [
+            "XAPIKEY",
+            "X-APIKEY",
+            "API-KEY",
+            "ApiKey",
+            "X-API-KEYS",
+            "X-Api-Key-2",
+            "HTTP_X_API_KEY",
+            "XX-API-KEY",
+        ];
+        let table: Vec<(Ask, Wanted)> = spellings
+            .iter()
+            .chain(&near)
+            .map(|name| (ask().with(name, &world.k1), MISSING))
+            .collect();
         world.all_refused(BOTH, &table).await;
-        for name in ["X API KEY", "X-API-KEY ", " X-API-KEY", "X-API-KEY\t", "X-API\u{2010}KEY", "X-API-KEY\0"] {
-            world.all_refused(&[Way::Http1], &[(ask().with(name, &world.k1), BAD)]).await;
+        for name in [
+            "X API KEY",
+            "X-API-KEY ",
+            " X-API-KEY",
+            "X-API-KEY\t",
+            "X-API\u{2010}KEY",
+            "X-API-KEY\0",
+        ] {
+            world
+                .all_refused(&[Way::Http1], &[(ask().with(name, &world.k1), BAD)])
+                .await;
         }
         for way in BOTH {
             for target in ["/api/1/x", "/swagger/x"] {
@@ -114,7 +168,15 @@ async fn h3_no_other_spelling_of_the_header_is_a_credential_or_reaches_the_upstr
 async fn h4_the_upstream_gets_one_value_of_each_identity_header_and_it_is_ours() {
     for world in [World::start("").await, World::start_tls("").await] {
         let key = &world.k1_issued;
-        let names = ["Key-Id", "User-Id", "Site", "Use-Case", "Request-Id", "Role", "Anything"];
+        let names = [
+            "Key-Id",
+            "User-Id",
+            "Site",
+            "Use-Case",
+            "Request-Id",
+            "Role",
+            "Anything",
+        ];
         let spelled: Vec<String> = names
             .iter()
             .flat_map(|name| {
@@ -135,30 +197,61 @@ async fn h4_the_upstream_gets_one_value_of_each_identity_header_and_it_is_ours()
                 with_all = with_all.with(name, "forged").with(name, "forged");
             }
             let got = world.passed(*way, &with_all).await;
-            assert!(!String::from_utf8_lossy(&got.head).contains("forged"), "{:?}", got.header_lines());
+            assert!(
+                !String::from_utf8_lossy(&got.head).contains("forged"),
+                "{:?}",
+                got.header_lines()
+            );
             assert_eq!(got.header("x-keyward-key-id"), [key.id.as_str()]);
-            assert_eq!(got.header("x-keyward-user-id"), [key.json["owner"]["id"].as_str().unwrap()]);
-            assert_eq!(got.header("x-keyward-use-case"), [key.json["use_case"].as_str().unwrap()]);
+            assert_eq!(
+                got.header("x-keyward-user-id"),
+                [key.json["owner"]["id"].as_str().unwrap()]
+            );
+            assert_eq!(
+                got.header("x-keyward-use-case"),
+                [key.json["use_case"].as_str().unwrap()]
+            );
             assert_eq!(got.header("x-keyward-site"), ["1"]);
             assert_eq!(got.header("x-keyward-request-id").len(), 1);
             assert_eq!(folded_prefix(&got, "x-keyward-"), 5, "{:?}", got.header_lines());
             // Where nobody was identified, nobody is named.
-            for (method, target) in [("GET", "/swagger/x"), ("OPTIONS", "/api/1/x"), ("HEAD", "/swagger")] {
+            for (method, target) in [
+                ("GET", "/swagger/x"),
+                ("OPTIONS", "/api/1/x"),
+                ("HEAD", "/swagger"),
+            ] {
                 let mut open = Ask::new(method, target).key(&world.k1);
                 for name in &spelled {
                     open = open.with(name, "forged");
                 }
                 let got = world.passed(*way, &open).await;
-                assert!(!String::from_utf8_lossy(&got.head).contains("forged"), "{:?}", got.header_lines());
-                assert_eq!(folded_prefix(&got, "x-keyward-"), 1, "the request id alone: {:?}", got.header_lines());
-                assert!(folded_fields(&got, "x-api-key").is_empty(), "{:?}", got.header_lines());
+                assert!(
+                    !String::from_utf8_lossy(&got.head).contains("forged"),
+                    "{:?}",
+                    got.header_lines()
+                );
+                assert_eq!(
+                    folded_prefix(&got, "x-keyward-"),
+                    1,
+                    "the request id alone: {:?}",
+                    got.header_lines()
+                );
+                assert!(
+                    folded_fields(&got, "x-api-key").is_empty(),
+                    "{:?}",
+                    got.header_lines()
+                );
             }
         }
     }
 }
 
 fn folded_prefix(got: &keyward_testkit::Recorded, prefix: &str) -> usize {
-    let names = got.header_lines().iter().map(|line| crate::world::folded(line)).collect::<Vec<_>>();
+    let names = got
+        .header_lines()
+        .iter()
+        .map(|line| crate::world::folded(line))
+        .collect::<Vec<_>>();
     names.iter().filter(|name| name.starts_with(prefix)).count()
 }
 
@@ -197,10 +290,22 @@ async fn h6_connection_cannot_take_away_what_decides() {
     ] {
         table.push((ask().key(&world.k1).with("Connection", list), BAD));
         table.push((Ask::new("OPTIONS", "/api/1/x").with("Connection", list), BAD));
-        table.push((Ask::get("/swagger").with("Connection", "close").with("Connection", list), BAD));
+        table.push((
+            Ask::get("/swagger")
+                .with("Connection", "close")
+                .with("Connection", list),
+            BAD,
+        ));
     }
     for name in ["Keep-Alive", "TE", "Trailer", "Proxy-Connection"] {
-        for list in ["X-API-KEY", "a, X_API_KEY", "X-Keyward-Key-Id", "x_keyward_site", "X-Forwarded-For", "X-Site"] {
+        for list in [
+            "X-API-KEY",
+            "a, X_API_KEY",
+            "X-Keyward-Key-Id",
+            "x_keyward_site",
+            "X-Forwarded-For",
+            "X-Site",
+        ] {
             table.push((ask().key(&world.k1).with(name, list), BAD));
         }
     }
@@ -209,8 +314,19 @@ async fn h6_connection_cannot_take_away_what_decides() {
     let some = [(ask().key(&tls.k1).with("Connection", "X-API-KEY"), BAD)];
     tls.all_refused(&[Way::Http1], &some).await;
     // HTTP/2 has no such fields at all (RFC 9113, 8.2.2).
-    for (name, value) in [("connection", "x-api-key"), ("connection", "close"), ("keep-alive", "x"), ("proxy-connection", "x"), ("te", "gzip"), ("transfer-encoding", "chunked"), ("upgrade", "websocket")] {
-        let said = tls.door().say(Way::Http2, &ask().key(&tls.k1).with(name, value)).await;
+    for (name, value) in [
+        ("connection", "x-api-key"),
+        ("connection", "close"),
+        ("keep-alive", "x"),
+        ("proxy-connection", "x"),
+        ("te", "gzip"),
+        ("transfer-encoding", "chunked"),
+        ("upgrade", "websocket"),
+    ] {
+        let said = tls
+            .door()
+            .say(Way::Http2, &ask().key(&tls.k1).with(name, value))
+            .await;
         assert!(matches!(said.status, 0 | 400), "{name}: {said:?}");
     }
     assert_eq!(tls.upstream.count(), 0);
@@ -235,7 +351,19 @@ async fn h6_hop_by_hop_headers_end_at_the_gateway_before_ours_are_added() {
         .with("X-Twice", "2")
         .with("X-Kept", "3");
     let got = world.passed(Way::Http1, &hops).await;
-    let gone = ["connection", "keep-alive", "proxy-connection", "proxy-authorization", "proxy-authenticate", "te", "trailer", "upgrade", "http2-settings", "x-once", "x-twice"];
+    let gone = [
+        "connection",
+        "keep-alive",
+        "proxy-connection",
+        "proxy-authorization",
+        "proxy-authenticate",
+        "te",
+        "trailer",
+        "upgrade",
+        "http2-settings",
+        "x-once",
+        "x-twice",
+    ];
     for name in gone {
         assert!(got.header(name).is_empty(), "{name}: {:?}", got.header_lines());
     }
@@ -248,7 +376,14 @@ async fn h7_a_key_anywhere_but_in_its_header_is_no_key() {
     for world in [World::start("").await, World::start_tls("").await] {
         let k = world.k1.as_str();
         let mut table: Vec<(Ask, Wanted)> = Vec::new();
-        for query in ["api_key", "X-API-KEY", "x-api-key", "apikey", "key", "access_token"] {
+        for query in [
+            "api_key",
+            "X-API-KEY",
+            "x-api-key",
+            "apikey",
+            "key",
+            "access_token",
+        ] {
             table.push((Ask::get(format!("/api/1/x?{query}={k}")), MISSING));
         }
         for (name, value) in [
@@ -273,30 +408,62 @@ async fn keys_in_bodies_and_trailers_are_none(world: &World) {
     let in_body = format!("api_key={k}&X-API-KEY={k}");
     let in_trailer = format!("5\r\nhello\r\n0\r\nX-API-KEY: {k}\r\nX-Keyward-Key-Id: root\r\n\r\n");
     for (fields, body) in [
-        (format!("Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n", in_body.len()), &in_body),
+        (
+            format!(
+                "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n",
+                in_body.len()
+            ),
+            &in_body,
+        ),
         ("Transfer-Encoding: chunked\r\n".to_owned(), &in_trailer),
-        ("Trailer: X-Sum\r\nTransfer-Encoding: chunked\r\n".to_owned(), &in_trailer),
+        (
+            "Trailer: X-Sum\r\nTransfer-Encoding: chunked\r\n".to_owned(),
+            &in_trailer,
+        ),
     ] {
         world.upstream.clear();
         let mut client = world.door().connect().await;
-        drop(client.try_send(format!("POST /api/1/x HTTP/1.1\r\nHost: localhost\r\n{fields}\r\n{body}")).await);
+        drop(
+            client
+                .try_send(format!(
+                    "POST /api/1/x HTTP/1.1\r\nHost: localhost\r\n{fields}\r\n{body}"
+                ))
+                .await,
+        );
         let answer = client.read_response().await;
-        assert_eq!((answer.status, answer.json()["code"].as_str()), (401, Some("key_missing")));
+        assert_eq!(
+            (answer.status, answer.json()["code"].as_str()),
+            (401, Some("key_missing"))
+        );
         assert_eq!(world.upstream.count(), 0);
     }
     // With a key in its place, a trailer is dropped and never merged into the fields.
     let mut client = world.door().connect().await;
-    let head = format!("POST /api/1/x HTTP/1.1\r\nHost: localhost\r\nX-API-KEY: {k}\r\nTransfer-Encoding: chunked\r\n\r\n");
+    let head = format!(
+        "POST /api/1/x HTTP/1.1\r\nHost: localhost\r\nX-API-KEY: {k}\r\nTransfer-Encoding: chunked\r\n\r\n"
+    );
     client.send(head + &in_trailer).await;
     assert_eq!(client.read_response().await.status, 200);
     let got = world.upstream.last();
-    assert_eq!((got.body.as_slice(), got.trailers.as_slice()), (&b"hello"[..], &b""[..]));
-    assert!(!String::from_utf8_lossy(&got.head).contains("root"), "{:?}", got.header_lines());
+    assert_eq!(
+        (got.body.as_slice(), got.trailers.as_slice()),
+        (&b"hello"[..], &b""[..])
+    );
+    assert!(
+        !String::from_utf8_lossy(&got.head).contains("root"),
+        "{:?}",
+        got.header_lines()
+    );
     assert!(!String::from_utf8_lossy(&got.chunked_body).contains("root"));
     world.upstream.clear();
     // The same over HTTP/2: the key comes after the body.
     let mut h2 = world.door().connect_h2().await;
-    let post = [(":method", "POST"), (":scheme", "http"), (":authority", "localhost"), (":path", "/api/1/x")];
+    let post = [
+        (":method", "POST"),
+        (":scheme", "http"),
+        (":authority", "localhost"),
+        (":path", "/api/1/x"),
+    ];
     h2.headers(1, &post, false).await;
     h2.data(1, "hello", false).await;
     h2.headers(1, &[("x-api-key", k.as_str())], true).await;
@@ -305,10 +472,14 @@ async fn keys_in_bodies_and_trailers_are_none(world: &World) {
     let keyed: Vec<(&str, &str)> = post.iter().copied().chain([("x-api-key", k.as_str())]).collect();
     h2.headers(3, &keyed, false).await;
     h2.data(3, "hello", false).await;
-    h2.headers(3, &[("x-keyward-key-id", "root"), ("x-api-key", "other")], true).await;
+    h2.headers(3, &[("x-keyward-key-id", "root"), ("x-api-key", "other")], true)
+        .await;
     assert_eq!(h2.outcome(3).await, H2Outcome::Status(200));
     let got = world.upstream.last();
-    assert_eq!((got.body.as_slice(), got.trailers.as_slice()), (&b"hello"[..], &b""[..]));
+    assert_eq!(
+        (got.body.as_slice(), got.trailers.as_slice()),
+        (&b"hello"[..], &b""[..])
+    );
     assert_eq!(got.header("x-keyward-key-id"), [world.k1_issued.id.as_str()]);
 }
 
@@ -322,21 +493,40 @@ async fn h9_line_ends_in_a_value_split_nothing() {
             (ask().key(&format!("{k}\\r\\nX-Keyward-User-Id:root")), REFUSED),
         ];
         world.all_refused(BOTH, &table).await;
-        for value in ["\rX-Keyward-User-Id: root", "\nX-Keyward-User-Id: root", "\0", "\r", "\x01", "\x7f", "\r\n root", "\n root"] {
+        for value in [
+            "\rX-Keyward-User-Id: root",
+            "\nX-Keyward-User-Id: root",
+            "\0",
+            "\r",
+            "\x01",
+            "\x7f",
+            "\r\n root",
+            "\n root",
+        ] {
             let raw = ask().key(&format!("{k}{value}"));
             world.all_refused(&[Way::Http1], &[(raw, BAD)]).await;
             let other_field = ask().key(k).with("X-Other", format!("a{value}"));
             world.all_refused(&[Way::Http1], &[(other_field, BAD)]).await;
         }
-        let pseudo = [(":method", "GET"), (":scheme", "http"), (":authority", "localhost"), (":path", "/api/1/x")];
+        let pseudo = [
+            (":method", "GET"),
+            (":scheme", "http"),
+            (":authority", "localhost"),
+            (":path", "/api/1/x"),
+        ];
         let with = |more: &[(&str, String)]| -> Vec<(String, String)> {
             let given = pseudo.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned()));
-            given.chain(more.iter().map(|(n, v)| ((*n).to_owned(), v.clone()))).collect()
+            given
+                .chain(more.iter().map(|(n, v)| ((*n).to_owned(), v.clone())))
+                .collect()
         };
         let key = ("x-api-key", k.to_owned());
         for fields in [
             with(&[("x-api-key", format!("{k}\r\nx-keyward-user-id: root"))]),
-            with(&[key.clone(), ("x-other", "a\r\nx-keyward-user-id: root".to_owned())]),
+            with(&[
+                key.clone(),
+                ("x-other", "a\r\nx-keyward-user-id: root".to_owned()),
+            ]),
             with(&[key.clone(), ("x-other", "a\nb".to_owned())]),
             with(&[key.clone(), ("x-other", "a\0b".to_owned())]),
             with(&[key.clone(), ("x-other\r\nx-keyward-user-id", "root".to_owned())]),
@@ -364,7 +554,10 @@ async fn h11_nothing_that_is_known_of_a_key_is_a_key() {
     let key = &world.k1_issued;
     let digest = Sha256::digest(key.secret.as_bytes());
     let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    let of_id: String = Sha256::digest(key.id.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+    let of_id: String = Sha256::digest(key.id.as_bytes())
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     let random = SecretFormat::new(Prefix::new("kw").unwrap(), Vec::new());
     let mut known = vec![
         key.id.clone(),
@@ -402,13 +595,22 @@ async fn h11_nothing_that_is_known_of_a_key_is_a_key() {
     let said = world.say(&raw).await;
     assert!(matches!(said.status, 400 | 401), "{said:?}");
     // An imported fingerprint opens for its secret, and not for itself.
-    let fingerprint: String = Sha256::digest(b"abcdef").iter().map(|byte| format!("{byte:02x}")).collect();
-    let line = serde_json::json!({ "owner": OWNER, "name": "imported", "fingerprint": fingerprint, "sites": ["1"] });
+    let fingerprint: String = Sha256::digest(b"abcdef")
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    let line =
+        serde_json::json!({ "owner": OWNER, "name": "imported", "fingerprint": fingerprint, "sites": ["1"] });
     let file = world.keyward.dir().join("keys.jsonl");
     std::fs::write(&file, format!("{line}\n")).unwrap();
     world.keyward.cli_ok(&["import", file.to_str().unwrap()]).await;
     world.eventually_passes(&ask().key("abcdef")).await;
-    world.all_refused(BOTH, &[(ask().key(&fingerprint), INVALID)]).await;
-    let shown: Value = world.keyward.api_ok("GET", &format!("/v1/keys/{}", key.id), &Value::Null).await;
+    world
+        .all_refused(BOTH, &[(ask().key(&fingerprint), INVALID)])
+        .await;
+    let shown: Value = world
+        .keyward
+        .api_ok("GET", &format!("/v1/keys/{}", key.id), &Value::Null)
+        .await;
     assert!(!shown.to_string().contains(&hex), "{shown}");
 }

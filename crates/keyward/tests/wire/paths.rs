@@ -13,7 +13,10 @@ const NO_ROUTE: &[(u16, &str)] = &[(404, "no_route")];
 type Wanted = &'static [(u16, &'static str)];
 
 fn with_key(world: &World, table: &[(&[u8], Wanted)]) -> Vec<(Ask, Wanted)> {
-    table.iter().map(|(target, wanted)| (Ask::get(target).key(&world.k1), *wanted)).collect()
+    table
+        .iter()
+        .map(|(target, wanted)| (Ask::get(target).key(&world.k1), *wanted))
+        .collect()
 }
 
 /// Spellings that must be refused whatever the key is: they could be read in two ways.
@@ -161,7 +164,13 @@ async fn p1_p2_p3_p4_p6_p8_p9_p11_ambiguous_paths_are_refused_in_every_way() {
             table.push((Ask::get(target).key(&world.k1), MALFORMED));
         }
         // The same without a key, and with methods that need none.
-        for target in [&b"//api/2/x"[..], b"/api/1/../2/x", b"/api/1%2f..%2f2/x", b"/api/1;v=2/x", b"/swagger/..;/api/2"] {
+        for target in [
+            &b"//api/2/x"[..],
+            b"/api/1/../2/x",
+            b"/api/1%2f..%2f2/x",
+            b"/api/1;v=2/x",
+            b"/swagger/..;/api/2",
+        ] {
             table.push((Ask::get(target), BAD));
             table.push((Ask::new("OPTIONS", target), BAD));
             table.push((Ask::new("HEAD", target), &[(400, "")]));
@@ -173,18 +182,31 @@ async fn p1_p2_p3_p4_p6_p8_p9_p11_ambiguous_paths_are_refused_in_every_way() {
 #[tokio::test]
 async fn p8_line_ends_and_spaces_in_a_target_are_refused_and_never_reach_a_log_unescaped() {
     let world = World::start("").await;
-    for target in ["/api/1/a b", "/api/1/a\rb", "/api/1/a\nb", "/api/1/a\r\nb", "/api/1/ HTTP/1.1 ", " /api/1", "/api/1/\u{202e}"] {
+    for target in [
+        "/api/1/a b",
+        "/api/1/a\rb",
+        "/api/1/a\nb",
+        "/api/1/a\r\nb",
+        "/api/1/ HTTP/1.1 ",
+        " /api/1",
+        "/api/1/\u{202e}",
+    ] {
         let said = world.say(&Ask::get(target).key(&world.k1)).await;
         assert_eq!(said.word(), (400, "bad_request"), "{target:?}");
     }
-    for (target, way) in [("/api/1/%1b[31m%0aforged", Way::Http1), ("/api/1/\u{85}\u{202e}forged", Way::Http2)] {
+    for (target, way) in [
+        ("/api/1/%1b[31m%0aforged", Way::Http1),
+        ("/api/1/\u{85}\u{202e}forged", Way::Http2),
+    ] {
         let said = world.door().say(way, &Ask::get(target).key(&world.k1)).await;
         assert!(matches!(said.status, 0 | 400), "{target:?}: {said:?}");
     }
     assert_eq!(world.upstream.count(), 0);
     let log = world.keyward.log();
     assert!(log.contains("bad_path") && log.contains("forged"), "{log}");
-    let stray = log.chars().find(|c| (c.is_control() && *c != '\n') || *c == '\u{202e}');
+    let stray = log
+        .chars()
+        .find(|c| (c.is_control() && *c != '\n') || *c == '\u{202e}');
     assert_eq!(stray, None, "{log:?}");
     assert!(!log.lines().any(|line| line.starts_with("forged")), "{log}");
 }
@@ -221,9 +243,17 @@ async fn p5_a_foreign_authority_is_refused_and_the_own_one_is_judged_by_its_path
         ("http://localhost", NO_ROUTE),
         ("http://localhost?/api/1/x", BAD),
     ];
-    let table: Vec<_> = forms.iter().map(|(target, wanted)| (Ask::get(target).key(&world.k1), *wanted)).collect();
+    let table: Vec<_> = forms
+        .iter()
+        .map(|(target, wanted)| (Ask::get(target).key(&world.k1), *wanted))
+        .collect();
     world.all_refused(&[Way::Http1], &table).await;
-    let own = world.passed(Way::Http1, &Ask::get("http://localhost/api/1/x?y=%2e").key(&world.k1)).await;
+    let own = world
+        .passed(
+            Way::Http1,
+            &Ask::get("http://localhost/api/1/x?y=%2e").key(&world.k1),
+        )
+        .await;
     assert_eq!(own.request_line(), "GET /api/1/x?y=%2e HTTP/1.1");
 }
 
@@ -238,7 +268,12 @@ async fn p5_over_http2_one_authority_and_a_path_or_nothing() {
             (path("/api/1/x").host("local host"), &[(400, "bad_request")]),
             (path("/api/1/x").host(""), &[(400, "bad_request")]),
             (path("/api/1/x").host("localhost/api/2"), &[(400, "bad_request")]),
-            (path("/api/1/x").with("host", "localhost").with("host", "localhost"), &[(400, "bad_request")]),
+            (
+                path("/api/1/x")
+                    .with("host", "localhost")
+                    .with("host", "localhost"),
+                &[(400, "bad_request")],
+            ),
             (path("http://other/api/2/x"), BAD),
             (path("http://localhost/api/1/x"), BAD),
             (path("api/1/x"), BAD),
@@ -251,14 +286,27 @@ async fn p5_over_http2_one_authority_and_a_path_or_nothing() {
         // The HTTP/2 library cuts a fragment off before anybody sees it: what is judged is what goes on.
         let cut = world.passed(Way::Http2, &path("/api/1/x#/../../2")).await;
         assert_eq!(cut.request_line(), "GET /api/1/x HTTP/1.1");
-        world.all_refused(&[Way::Http2], &[(path("/api/2/x#/../../1"), FORBIDDEN), (path("#/api/1/x"), NO_ROUTE)]).await;
+        world
+            .all_refused(
+                &[Way::Http2],
+                &[
+                    (path("/api/2/x#/../../1"), FORBIDDEN),
+                    (path("#/api/1/x"), NO_ROUTE),
+                ],
+            )
+            .await;
         no_second_pseudo_header_is_believed(door, &world.k1).await;
         assert_eq!(world.upstream.count(), 0);
     }
 }
 
 async fn no_second_pseudo_header_is_believed(door: Door<'_>, secret: &str) {
-    let good = [(":method", "GET"), (":scheme", "http"), (":authority", "localhost"), (":path", "/api/1/x")];
+    let good = [
+        (":method", "GET"),
+        (":scheme", "http"),
+        (":authority", "localhost"),
+        (":path", "/api/1/x"),
+    ];
     for extra in [
         (":path", "/api/2/x"),
         (":path", "/api/1/x"),
@@ -272,7 +320,10 @@ async fn no_second_pseudo_header_is_believed(door: Door<'_>, secret: &str) {
         fields.extend([extra, ("x-api-key", secret)]);
         h2.headers(1, &fields, true).await;
         let outcome = h2.outcome(1).await;
-        assert!(!matches!(outcome, H2Outcome::Status(200..=299 | 401 | 403)), "{extra:?}: {outcome:?}");
+        assert!(
+            !matches!(outcome, H2Outcome::Status(200..=299 | 401 | 403)),
+            "{extra:?}: {outcome:?}"
+        );
     }
     // A pseudo-header after a field.
     let mut h2 = door.connect_h2().await;
@@ -385,7 +436,9 @@ async fn p12_only_exact_members_of_the_list_pass() {
     for site in [longest.as_str(), "a.b_c-D"] {
         world.keyward.site(site).await;
     }
-    let k13 = world.secret(KeySpec::new(OWNER, "K13").sites(&["1", "3", &longest, "a.b_c-D"])).await;
+    let k13 = world
+        .secret(KeySpec::new(OWNER, "K13").sites(&["1", "3", &longest, "a.b_c-D"]))
+        .await;
     for site in ["1", "3", longest.as_str(), "a.b_c-D"] {
         for target in [format!("/api/{site}/x"), format!("/wh/hook/{site}")] {
             for way in BOTH {
@@ -399,10 +452,50 @@ async fn p12_only_exact_members_of_the_list_pass() {
         table.push((Ask::get(format!("/api/{site}/x")).key(&k13), wanted));
         table.push((Ask::get(format!("/wh/hook/{site}")).key(&k13), wanted));
     };
-    for site in ["2", "4", "13", "31", "0", "_", "1.3", "1-3", "1_3", "null", "all", "any", "A.b_c-D", "a.b_c-d", "a", &"s".repeat(63), &"S".repeat(64)] {
+    for site in [
+        "2",
+        "4",
+        "13",
+        "31",
+        "0",
+        "_",
+        "1.3",
+        "1-3",
+        "1_3",
+        "null",
+        "all",
+        "any",
+        "A.b_c-D",
+        "a.b_c-d",
+        "a",
+        &"s".repeat(63),
+        &"S".repeat(64),
+    ] {
         add(site, FORBIDDEN);
     }
-    for site in ["*", "**", "1*", "?", "%", "%25", "'%20or%201=1--", "'or'1'='1", "1,3", "1%2c3", "1|3", "1&3", "[1]", "{1}", "(1)", "1$", "^1", "1%0a", "1%00", &"s".repeat(65), &"1".repeat(4096)] {
+    for site in [
+        "*",
+        "**",
+        "1*",
+        "?",
+        "%",
+        "%25",
+        "'%20or%201=1--",
+        "'or'1'='1",
+        "1,3",
+        "1%2c3",
+        "1|3",
+        "1&3",
+        "[1]",
+        "{1}",
+        "(1)",
+        "1$",
+        "^1",
+        "1%0a",
+        "1%00",
+        &"s".repeat(65),
+        &"1".repeat(4096),
+    ] {
         if site != "?" {
             add(site, BAD);
         }
@@ -412,10 +505,20 @@ async fn p12_only_exact_members_of_the_list_pass() {
     world.all_refused(&[Way::Http1], &raw).await;
     // A key that names no site reaches none, nor a route without one; a route without a site is closed to both.
     let none = world.secret(KeySpec::new(OWNER, "none").sites(&[])).await;
-    let closed: Vec<(Ask, Wanted)> = [("/api/1/x", &none), ("/api/*/x", &none), ("/free/x", &none), ("/free/x", &k13)]
-        .iter()
-        .map(|(target, key)| (Ask::get(target).key(key), if target.contains('*') { BAD } else { FORBIDDEN }))
-        .collect();
+    let closed: Vec<(Ask, Wanted)> = [
+        ("/api/1/x", &none),
+        ("/api/*/x", &none),
+        ("/free/x", &none),
+        ("/free/x", &k13),
+    ]
+    .iter()
+    .map(|(target, key)| {
+        (
+            Ask::get(target).key(key),
+            if target.contains('*') { BAD } else { FORBIDDEN },
+        )
+    })
+    .collect();
     world.all_refused(BOTH, &closed).await;
 }
 
@@ -447,7 +550,12 @@ async fn p12_a_site_from_a_header_is_one_plain_value_and_no_other_spelling_goes_
         let listed = [(ask().with("X-Site", "1").with("Connection", "X-Site"), bad)];
         world.all_refused(&[Way::Http1], &listed).await;
         for way in BOTH {
-            let got = world.passed(*way, &ask().with("X-Site", "1").with("X_Site", "2").with("X.Site", "2")).await;
+            let got = world
+                .passed(
+                    *way,
+                    &ask().with("X-Site", "1").with("X_Site", "2").with("X.Site", "2"),
+                )
+                .await;
             assert_eq!(got.header("x-site"), ["1"]);
             assert_eq!(got.header("x-keyward-site"), ["1"]);
             assert_eq!(folded_fields(&got, "x-site"), ["x-site: 1"]);
@@ -477,20 +585,34 @@ async fn p12_a_site_from_a_host_label_is_that_of_the_one_host() {
             (at("1.example.com:x"), bad),
             (at("1.example.com:80:80"), bad),
             (at("1.example.com").with("Host", "2.example.com"), bad),
-            (at("2.example.com").with("X-Forwarded-Host", "1.example.com"), FORBIDDEN),
+            (
+                at("2.example.com").with("X-Forwarded-Host", "1.example.com"),
+                FORBIDDEN,
+            ),
             (at("2.example.com").with("X-Host", "1.example.com"), FORBIDDEN),
         ];
         world.all_refused(BOTH, &table).await;
         for way in BOTH {
             for host in ["1.example.com", "1.example.com:8080", "1.", "1"] {
-                let ask = at(host).with("X-Forwarded-Host", "2.example.com").with("Forwarded", "host=2.example.com");
+                let ask = at(host)
+                    .with("X-Forwarded-Host", "2.example.com")
+                    .with("Forwarded", "host=2.example.com");
                 let got = world.passed(*way, &ask).await;
                 assert_eq!(got.header("host"), [host]);
                 assert_eq!(got.header("x-keyward-site"), ["1"]);
-                assert!(!String::from_utf8_lossy(&got.head).contains("2.example.com"), "{:?}", got.header_lines());
+                assert!(
+                    !String::from_utf8_lossy(&got.head).contains("2.example.com"),
+                    "{:?}",
+                    got.header_lines()
+                );
             }
         }
-        let absolute = [(Ask::get("http://2.example.com/host/x").host("1.example.com").key(&world.k1), bad)];
+        let absolute = [(
+            Ask::get("http://2.example.com/host/x")
+                .host("1.example.com")
+                .key(&world.k1),
+            bad,
+        )];
         world.all_refused(&[Way::Http1], &absolute).await;
     }
 }
@@ -502,15 +624,38 @@ async fn p5_p6_a_path_cannot_be_moved_by_a_header_and_an_empty_one_goes_nowhere(
     let any = world.secret(KeySpec::new(OWNER, "any")).await;
     for way in BOTH {
         let mut ask = Ask::get("/a").key(&any);
-        for name in ["X-Original-URL", "X-Rewrite-URL", "X_Original_URL", "X-Original-URI", "X-Forwarded-Uri", "X-Forwarded-Path"] {
+        for name in [
+            "X-Original-URL",
+            "X-Rewrite-URL",
+            "X_Original_URL",
+            "X-Original-URI",
+            "X-Forwarded-Uri",
+            "X-Forwarded-Path",
+        ] {
             ask = ask.with(name, "/api/2/x");
         }
         let got = world.passed(*way, &ask).await;
-        assert!(!String::from_utf8_lossy(&got.head).contains("/api/2/x"), "{:?}", got.header_lines());
-        assert_eq!(world.passed(*way, &Ask::get("/").key(&any)).await.request_line(), "GET / HTTP/1.1");
+        assert!(
+            !String::from_utf8_lossy(&got.head).contains("/api/2/x"),
+            "{:?}",
+            got.header_lines()
+        );
+        assert_eq!(
+            world.passed(*way, &Ask::get("/").key(&any)).await.request_line(),
+            "GET / HTTP/1.1"
+        );
     }
-    world.all_refused(&[Way::Http1], &[(Ask::get("http://localhost?x=1").key(&any), BAD)]).await;
-    world.all_refused(&[Way::Http2], &[(Ask::get("?x=1").key(&any), BAD)]).await;
-    let root = world.passed(Way::Http1, &Ask::get("http://localhost").key(&any)).await;
+    world
+        .all_refused(
+            &[Way::Http1],
+            &[(Ask::get("http://localhost?x=1").key(&any), BAD)],
+        )
+        .await;
+    world
+        .all_refused(&[Way::Http2], &[(Ask::get("?x=1").key(&any), BAD)])
+        .await;
+    let root = world
+        .passed(Way::Http1, &Ask::get("http://localhost").key(&any))
+        .await;
     assert_eq!(root.request_line(), "GET / HTTP/1.1");
 }

@@ -142,14 +142,21 @@ impl Door<'_> {
 
     async fn say_http2(self, ask: &Ask) -> Said {
         let mut h2 = self.connect_h2().await;
-        let scheme = if self.certificate.is_some() { "https" } else { "http" };
+        let scheme = if self.certificate.is_some() {
+            "https"
+        } else {
+            "http"
+        };
         let pseudo = [
             (":method", ask.method.as_bytes()),
             (":scheme", scheme.as_bytes()),
             (":authority", ask.host.as_bytes()),
             (":path", &ask.target),
         ];
-        let fields = ask.fields.iter().map(|(name, value)| (name.to_ascii_lowercase(), value.clone()));
+        let fields = ask
+            .fields
+            .iter()
+            .map(|(name, value)| (name.to_ascii_lowercase(), value.clone()));
         let all: Vec<(String, Vec<u8>)> = pseudo
             .iter()
             .map(|(name, value)| ((*name).to_owned(), value.to_vec()))

@@ -60,7 +60,10 @@ impl World {
     /// Starts with these routes.
     pub(crate) async fn start_with(routes: &str, config: &str, certificate: Option<Certificate>) -> Self {
         let upstream = EchoUpstream::start().await;
-        let mut builder = builder().upstream(upstream.address()).config_toml(routes).config_toml(config);
+        let mut builder = builder()
+            .upstream(upstream.address())
+            .config_toml(routes)
+            .config_toml(config);
         if let Some(certificate) = &certificate {
             builder = builder.gateway_tls(certificate);
         }
@@ -110,7 +113,12 @@ impl World {
                     String::from_utf8_lossy(&ask.bytes()),
                     said.word()
                 );
-                assert_eq!(self.upstream.count(), 0, "{way:?} {ask:?}: {:?}", self.upstream.requests());
+                assert_eq!(
+                    self.upstream.count(),
+                    0,
+                    "{way:?} {ask:?}: {:?}",
+                    self.upstream.requests()
+                );
             }
         }
     }
@@ -140,14 +148,23 @@ impl World {
 /// A header line with its name as a reader sees it who takes every other sign for a hyphen.
 pub(crate) fn folded(line: &str) -> String {
     let (name, value) = line.split_once(':').unwrap_or((line, ""));
-    let fold = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
+    let fold = |c: char| {
+        if c.is_ascii_alphanumeric() {
+            c.to_ascii_lowercase()
+        } else {
+            '-'
+        }
+    };
     format!("{}:{value}", name.chars().map(fold).collect::<String>())
 }
 
 /// The lines that such a reader takes for this field, as they were sent.
 pub(crate) fn folded_fields(got: &Recorded, name: &str) -> Vec<String> {
     let start = format!("{name}:");
-    got.header_lines().into_iter().filter(|line| folded(line).starts_with(&start)).collect()
+    got.header_lines()
+        .into_iter()
+        .filter(|line| folded(line).starts_with(&start))
+        .collect()
 }
 
 pub(crate) fn builder() -> KeywardBuilder {
