@@ -260,10 +260,7 @@ impl Judge<'_> {
                 }
             }
         }
-        for list in ["te", "trailer", "keep-alive", "proxy-connection"]
-            .iter()
-            .flat_map(|name| headers.get_all(*name))
-        {
+        for list in LISTS.iter().flat_map(|name| headers.get_all(name)) {
             let names_ours = list
                 .as_bytes()
                 .split(|b| *b == b',')
