@@ -6,8 +6,8 @@
 use arc_swap::ArcSwap;
 use foldhash::fast::FixedState;
 use keyward_domain::{
-    Fingerprint, KeyId, KeyRecord, KeyStatus, OwnerRecord, RequestSite, Revision, SiteId, SiteName, SiteRule,
-    SiteStatus, UseCaseCatalogue, User, UserId,
+    Expiry, Fingerprint, KeyId, KeyRecord, KeyStatus, OwnerRecord, RequestSite, Revision, SiteId, SiteName,
+    SiteRule, SiteStatus, UseCaseCatalogue, User, UserId,
 };
 use keyward_limit::{WindowId, Windows};
 use keyward_store::{Change, KeyState, Store, StoreError};
@@ -251,7 +251,7 @@ impl Replica {
         let record = KeyRecord {
             id: key.id,
             active: key.status == KeyStatus::Active,
-            expires_at: key.expires_at,
+            expiry: Expiry::from(key.expires_at),
             use_case: self.catalogue.number_of(&key.use_case),
             sites: key.sites,
             addresses: key.addresses,

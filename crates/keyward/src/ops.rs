@@ -26,7 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// The running port.
 pub(crate) struct Ops {
     address: SocketAddr,
-    listening: Arc<AtomicBool>,
+    serving: Arc<AtomicBool>,
     draining: Arc<AtomicBool>,
     stop: watch::Sender<bool>,
     task: JoinHandle<()>,
@@ -36,7 +36,7 @@ pub(crate) struct Ops {
 struct Probe {
     engine: Arc<Engine>,
     registry: prometheus::Registry,
-    listening: Arc<AtomicBool>,
+    serving: Arc<AtomicBool>,
     draining: Arc<AtomicBool>,
 }
 
@@ -59,19 +59,19 @@ impl Ops {
         registry
             .register(Box::new(EngineNumbers::new(Arc::clone(engine))?))
             .map_err(|error| Failure::failed(format!("metrics: {error}")))?;
-        let listening = Arc::new(AtomicBool::new(false));
+        let serving = Arc::new(AtomicBool::new(false));
         let draining = Arc::new(AtomicBool::new(false));
         let probe = Probe {
             engine: Arc::clone(engine),
             registry,
-            listening: Arc::clone(&listening),
+            serving: Arc::clone(&serving),
             draining: Arc::clone(&draining),
         };
         let (stop, stopped) = watch::channel(false);
         let task = tokio::spawn(serve(listener, probe, stopped));
         Ok(Self {
             address,
-            listening,
+            serving,
             draining,
             stop,
             task,
@@ -83,9 +83,9 @@ impl Ops {
         self.address
     }
 
-    /// From here on `/readyz` may say 200: the ports that requests are sent to are open.
-    pub(crate) fn listen(&self) {
-        self.listening.store(true, Ordering::Relaxed);
+    /// Every plane answers: from here on `/readyz` may say 200.
+    pub(crate) fn serve(&self) {
+        self.serving.store(true, Ordering::Release);
     }
 
     /// From here on `/readyz` says 503, so that no new requests are sent here.
@@ -123,8 +123,8 @@ fn router(probe: Probe) -> Router {
 async fn get_readyz(State(probe): State<Probe>) -> impl IntoResponse {
     let status = probe.engine.status();
     let draining = probe.draining.load(Ordering::Relaxed);
-    let listening = probe.listening.load(Ordering::Relaxed);
-    let ready = listening && status.loaded && !status.stale && !draining;
+    let serving = probe.serving.load(Ordering::Acquire);
+    let ready = serving && status.loaded && !status.stale && !draining;
     let code = if ready {
         StatusCode::OK
     } else {
@@ -132,7 +132,7 @@ async fn get_readyz(State(probe): State<Probe>) -> impl IntoResponse {
     };
     let body = Json(json!({
         "ready": ready,
-        "checks": { "replica": status.loaded, "fresh": status.loaded && !status.stale, "listening": listening, "draining": draining },
+        "checks": { "planes": serving, "replica": status.loaded, "fresh": status.loaded && !status.stale, "draining": draining },
         "revision": status.revision.0,
         "age_ms": u64::try_from(status.age.as_millis()).unwrap_or(u64::MAX),
     }));
