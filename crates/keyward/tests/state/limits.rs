@@ -306,7 +306,7 @@ async fn l12_every_spelling_of_a_request_counts_in_the_one_window_of_its_key() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn l13_garbage_keys_take_no_memory() {
     let (upstream, keyward) = started().await;
-    let total = sized(60_000, 5_000_000);
+    let total = sized(300_000, 5_000_000);
     // Warmed up, so that buffers and pools do not count.
     garbage(keyward.gateway(), 0, total / 20).await;
     let before = keyward.rss_kib();

@@ -472,3 +472,31 @@ async fn s3_while_every_write_fails_keys_are_checked_and_read_and_it_recovers_by
     }
     check_integrity(&keyward).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn s1_s3_a_change_refused_for_a_failed_sync_does_not_come_back_after_a_kill() {
+    let (_upstream, keyward) = started().await;
+    let mut victim = Victim::new(&keyward).await;
+    for round in 0..sized(4, 100) {
+        // All syncs fail, or the change's alone.
+        let when = ["1+", "1"][round % 2];
+        let Some(fault) = Fault::attach(&keyward, "fsync,fdatasync", "EIO", when).await else {
+            println!("skipped: this account may not trace");
+            return;
+        };
+        // The sync of a usage count may meet the fault instead.
+        while victim.flip(&keyward).await {
+            assert!(victim.changes < 100, "no sync fails");
+            if when == "1" {
+                break;
+            }
+        }
+        victim.assert_consistent(&keyward).await;
+        keyward.sigkill();
+        fault.detach().await;
+        keyward.start().await;
+        check_integrity(&keyward).await;
+        victim.assert_consistent(&keyward).await;
+        assert!(victim.flip(&keyward).await);
+    }
+}
