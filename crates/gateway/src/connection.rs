@@ -131,7 +131,9 @@ where
     http1
         .timer(TokioTimer::new())
         .header_read_timeout(None)
-        .pipeline_flush(true);
+        // With it, an answer that closes is lost whenever bytes of the client's are still unread: hyper then ends the
+        // connection without a flush.
+        .pipeline_flush(false);
     let mut connection = pin!(http1.serve_connection(guard, service).with_upgrades());
     tokio::select! {
         ended = &mut connection => return note_end(ended),
