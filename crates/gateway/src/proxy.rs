@@ -38,34 +38,31 @@ pub(crate) struct Proxy<'a> {
 
 impl Proxy<'_> {
     /// Forwards a request; a fault of the upstream becomes an answer too.
-    pub(crate) async fn run(&self, judged: Judged, in_flight: &InFlight, id: RequestId) -> Outcome {
+    pub(crate) async fn run(&self, mut judged: Judged, in_flight: &InFlight, id: RequestId) -> Outcome {
         let (key, code) = match &judged.pass {
             Pass::Key(identity) => (Some(identity.key), "granted"),
             Pass::Public => (None, "public"),
             Pass::Preflight => (None, "preflight"),
         };
-        match self.forward(judged, in_flight).await {
-            Ok(answer) => Outcome { answer, code, key },
-            Err(fault) => Outcome {
-                answer: fault.answer(id),
-                code: fault.word(),
-                key,
-            },
-        }
+        let (mut answer, code) = match self.forward(&mut judged, in_flight).await {
+            Ok(answer) => (answer, code),
+            Err(fault) => (fault.answer(id), fault.word()),
+        };
+        self.add_fields(&judged, answer.headers_mut());
+        Outcome { answer, code, key }
     }
 
     /// Forwards a request, and makes the upstream's answer ready for the client.
-    async fn forward(&self, mut judged: Judged, in_flight: &InFlight) -> Result<Answer, UpstreamFault> {
+    async fn forward(&self, judged: &mut Judged, in_flight: &InFlight) -> Result<Answer, UpstreamFault> {
         let timer = self.metrics.upstream.start_timer();
         let outcome = if judged.pool.speaks_h2c() {
-            self.over_http2(&mut judged).await
+            self.over_http2(judged).await
         } else {
-            self.over_http1(&mut judged, in_flight).await
+            self.over_http1(judged, in_flight).await
         };
         match outcome {
-            Ok(mut answer) => {
+            Ok(answer) => {
                 timer.observe_duration();
-                self.add_fields(&judged, answer.headers_mut());
                 Ok(answer)
             }
             Err(fault) => {
