@@ -11,7 +11,7 @@ use crate::rules::{Compiled, Found};
 use crate::settings::SiteSource;
 use crate::swagger;
 use crate::upstream_connection::is_hop_by_hop;
-use http::header::{CONNECTION, COOKIE, HOST};
+use http::header::{CONNECTION, CONTENT_LENGTH, COOKIE, HOST};
 use http::request::Parts;
 use http::uri::{Authority, PathAndQuery};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
@@ -89,6 +89,19 @@ fn is_authority(text: &str) -> bool {
     let port = after_name.split_once(':').map_or("", |(_, port)| port);
     let is_port = port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok();
     (port.is_empty() || is_port) && text.parse::<Authority>().is_ok()
+}
+
+/// Whether there is at most one `Content-Length`, and that one is a plain number.
+fn has_plain_length(headers: &HeaderMap) -> bool {
+    let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
+    match (lengths.next(), lengths.next()) {
+        (None, _) => true,
+        (Some(length), None) => {
+            matches!(length.as_bytes(), [b'0'] | [b'1'..=b'9', ..])
+                && length.as_bytes().iter().all(u8::is_ascii_digit)
+        }
+        (Some(_), Some(_)) => false,
+    }
 }
 
 fn refuse<T>(code: &'static str, answer: Answer) -> Result<T, Refused> {
@@ -213,14 +226,19 @@ impl Judge<'_> {
     }
 
     /// What the path's own rules do not see: a target without a path, and over HTTP/2, where no guard has read it, the
-    /// bytes of the query.
+    /// bytes of the query and the length, which goes on as a field of HTTP/1.1.
     fn target(&self, parts: &Parts) -> Result<(), Refused> {
         let target = parts.uri.path_and_query().map_or("", PathAndQuery::as_str);
         if !target.starts_with('/') {
             return self.bad_path(PathFault::NotAbsolute);
         }
-        if parts.version == Version::HTTP_2 && !target.bytes().all(|b| b.is_ascii_graphic()) {
-            return self.bad_path(PathFault::RawByte);
+        if parts.version == Version::HTTP_2 {
+            if !target.bytes().all(|b| b.is_ascii_graphic()) {
+                return self.bad_path(PathFault::RawByte);
+            }
+            if !has_plain_length(&parts.headers) {
+                return self.bad_request("its Content-Length is doubled or no plain number");
+            }
         }
         Ok(())
     }

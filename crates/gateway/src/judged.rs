@@ -164,6 +164,10 @@ impl Judged {
             b'x' | b'f' | b't' | b'c' => {}
             _ => return true,
         }
+        // The plain spelling of one was dealt with above, and that of the other is hop by hop.
+        if folds_to(text, "content-length") || folds_to(text, "transfer-encoding") {
+            return false;
+        }
         if folds_to(text, "x-api-key") {
             return rules.forward_key && text == "x-api-key" && matches!(self.pass, Pass::Key(_));
         }
