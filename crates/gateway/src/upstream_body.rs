@@ -173,7 +173,7 @@ impl Http1 {
                     self.connection = None;
                     return Poll::Ready(Some(Err("the upstream closed within its answer".into())));
                 }
-                Ok(_) => {}
+                Ok(_) => connection.progressed(),
                 Err(error) => {
                     self.connection = None;
                     return Poll::Ready(Some(Err(error.into())));

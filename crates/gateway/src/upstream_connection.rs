@@ -163,7 +163,13 @@ impl Connection {
         Err(bad("too many interim answers"))
     }
 
-    /// Reads more into the buffer; 0 at the end of the stream, `TimedOut` when nothing comes for too long.
+    /// The wait that [`Connection::poll_fill`] measures is over; the next one starts anew.
+    pub(crate) fn progressed(&mut self) {
+        self.deadline.clear();
+    }
+
+    /// Reads more into the buffer; 0 at the end of the stream, `TimedOut` when too much time has gone by since
+    /// [`Connection::progressed`].
     pub(crate) fn poll_fill(
         &mut self,
         room: usize,
@@ -172,10 +178,7 @@ impl Connection {
     ) -> Poll<io::Result<usize>> {
         self.buffer.reserve(room);
         match poll_read_buf(Pin::new(&mut self.io), cx, &mut self.buffer) {
-            Poll::Ready(outcome) => {
-                self.deadline.clear();
-                Poll::Ready(outcome)
-            }
+            Poll::Ready(outcome) => Poll::Ready(outcome),
             Poll::Pending => {
                 ready!(self.deadline.poll_waiting(patience, cx));
                 Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
@@ -264,6 +267,9 @@ fn parse(bytes: Bytes, method: &Method) -> Result<Head, Failed> {
         .ok_or(bad("a status that is none"))?;
     let said = body_length(response.headers, http11).map_err(|_| bad("an ambiguous length"))?;
     let headers = header_map(&bytes, response.headers)?;
+    if status == StatusCode::SWITCHING_PROTOCOLS && !is_websocket(response.headers) {
+        return Err(bad("an upgrade to another protocol than WebSocket"));
+    }
     let closes = connection_says(response.headers, b"close");
     let bodiless = *method == Method::HEAD || matches!(status.as_u16(), 100..=199 | 204 | 304);
     let body = if bodiless { Length::Bytes(0) } else { said };
@@ -289,6 +295,17 @@ fn header_map(bytes: &Bytes, fields: &[httparse::Header<'_>]) -> Result<HeaderMa
         headers.append(name, value.map_err(|_| bad("a malformed header value"))?);
     }
     Ok(headers)
+}
+
+/// Whether exactly one `Upgrade` field names exactly WebSocket: the only protocol that a tunnel is opened for.
+fn is_websocket(fields: &[httparse::Header<'_>]) -> bool {
+    let mut protocols = fields
+        .iter()
+        .filter(|field| field.name.eq_ignore_ascii_case("upgrade"));
+    matches!(
+        (protocols.next(), protocols.next()),
+        (Some(only), None) if only.value.eq_ignore_ascii_case(b"websocket")
+    )
 }
 
 fn connection_says(fields: &[httparse::Header<'_>], token: &[u8]) -> bool {
