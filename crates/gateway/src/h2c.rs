@@ -1,19 +1,25 @@
 //! HTTP/2 to an upstream, without TLS, by prior knowledge: one connection a worker, shared by its requests.
 
 use crate::answer::UpstreamFault;
-use crate::client_body::ClientBody;
+use crate::client_body::{ClientBody, ClientBodyFault};
 use crate::pool::Pool;
 use crate::settings::Timeouts;
 use bytes::Bytes;
 use http::{Request, Response};
+use http_body::{Body, Frame, SizeHint};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
 use hyper::client::conn::http2::{SendRequest, handshake};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use tokio::time::timeout;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::{Context, Poll};
+use tokio::sync::Notify;
+use tokio::time::{sleep, timeout};
 
-type H2Body = UnsyncBoxBody<Bytes, crate::client_body::ClientBodyFault>;
+type H2Body = UnsyncBoxBody<Bytes, ClientBodyFault>;
 
 /// A worker's connection to an upstream that speaks HTTP/2.
 #[derive(Default)]
@@ -29,15 +35,35 @@ impl H2c {
         timeouts: &Timeouts,
     ) -> Result<Response<Incoming>, UpstreamFault> {
         let mut sender = self.sender(pool, timeouts).await?;
+        let progress = Arc::new(Progress::default());
         let body = match body {
-            Some(body) => body.boxed_unsync(),
-            None => Empty::new().map_err(|never| match never {}).boxed_unsync(),
+            Some(body) => Observed {
+                body,
+                progress: Arc::clone(&progress),
+            }
+            .boxed_unsync(),
+            None => {
+                progress.over.notify_one();
+                Empty::new().map_err(|never| match never {}).boxed_unsync()
+            }
         };
-        let answer = timeout(
-            timeouts.upstream_response,
-            sender.send_request(head.map(|()| body)),
-        )
-        .await;
+        let patience = timeouts.upstream_response;
+        let mut answer = pin!(sender.send_request(head.map(|()| body)));
+        let answer = loop {
+            let pieces = progress.pieces.load(Ordering::Relaxed);
+            tokio::select! {
+                biased;
+                answered = &mut answer => break Ok(answered),
+                () = progress.over.notified() => break timeout(patience, answer).await,
+                () = sleep(patience) => {
+                    // While the client is waited for, only its own deadlines count.
+                    let waits_for_client = progress.waits_for_client.load(Ordering::Relaxed);
+                    if !waits_for_client && progress.pieces.load(Ordering::Relaxed) == pieces {
+                        return Err(UpstreamFault::Timeout);
+                    }
+                }
+            }
+        };
         match answer {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => Err(client_fault(&error).unwrap_or(UpstreamFault::Unreachable)),
@@ -71,11 +97,59 @@ impl H2c {
     }
 }
 
+/// How a body that is being sent gets on.
+#[derive(Default)]
+struct Progress {
+    /// The upstream would take more, but the client has sent nothing.
+    waits_for_client: AtomicBool,
+    pieces: AtomicU64,
+    /// The body was read to its end, or dropped.
+    over: Notify,
+}
+
+/// A body whose progress can be seen while the HTTP/2 connection sends it.
+struct Observed {
+    body: ClientBody,
+    progress: Arc<Progress>,
+}
+
+impl Body for Observed {
+    type Data = Bytes;
+    type Error = ClientBodyFault;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, ClientBodyFault>>> {
+        let frame = Pin::new(&mut self.body).poll_frame(cx);
+        let progress = &self.progress;
+        progress
+            .waits_for_client
+            .store(frame.is_pending(), Ordering::Relaxed);
+        progress.pieces.fetch_add(1, Ordering::Relaxed);
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for Observed {
+    fn drop(&mut self) {
+        self.progress.over.notify_one();
+    }
+}
+
 /// The client's own fault, when its body broke an exchange off.
 fn client_fault(error: &hyper::Error) -> Option<UpstreamFault> {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(error) = cause {
-        if let Some(fault) = error.downcast_ref::<crate::client_body::ClientBodyFault>() {
+        if let Some(fault) = error.downcast_ref::<ClientBodyFault>() {
             return Some(fault.0);
         }
         cause = error.source();
