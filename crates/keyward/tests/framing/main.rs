@@ -1,0 +1,12 @@
+//! Framing and forwarding: on connections that stay open, the upstream sees exactly the requests that were judged, each
+//! client gets its own answer, and what an upstream does wrong stays with it. Each test names the rows of the security
+//! contract that it covers.
+
+#[cfg(test)]
+mod answers;
+#[cfg(test)]
+mod forwarding;
+#[cfg(test)]
+mod requests;
+#[cfg(test)]
+mod world;

@@ -1,0 +1,154 @@
+//! What every test stands on: a gateway, an upstream that records, and two keys.
+
+use keyward_testkit::{
+    EchoUpstream, KeySpec, Keyward, KeywardBuilder, RawClient, RawResponse, Reply, request,
+};
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+
+pub(crate) const OWNER: &str = "owner@example.com";
+
+/// A gateway between a test and an upstream.
+pub(crate) struct World {
+    pub(crate) keyward: Keyward,
+    pub(crate) upstream: EchoUpstream,
+    /// The secret of a key without restrictions.
+    pub(crate) key: String,
+    /// The secret of a key for site `1` only.
+    pub(crate) k1: String,
+}
+
+impl World {
+    /// Starts with one worker, so that all requests share one pool of connections to the upstream.
+    pub(crate) async fn start(config: &str) -> Self {
+        let upstream = EchoUpstream::start().await;
+        let keyward = builder()
+            .upstream(upstream.address())
+            .config_toml("[gateway]\nworkers = 1")
+            .config_toml(config)
+            .start()
+            .await;
+        keyward.user(OWNER, "member").await;
+        for site in ["1", "2"] {
+            keyward.site(site).await;
+        }
+        let key = keyward.key(KeySpec::new(OWNER, "all")).await.secret;
+        let k1 = keyward.key(KeySpec::new(OWNER, "one").sites(&["1"])).await.secret;
+        Self {
+            keyward,
+            upstream,
+            key,
+            k1,
+        }
+    }
+
+    pub(crate) async fn connect(&self) -> RawClient {
+        RawClient::connect(self.keyward.gateway()).await
+    }
+
+    /// The bytes of a request with a good key.
+    pub(crate) fn good(&self, method: &str, target: &str, headers: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
+        let headers = [&[("X-API-KEY", self.key.as_str())], headers].concat();
+        request(method, target, &headers, body)
+    }
+
+    /// Sends a request with a good key on an open connection and reads the answer.
+    pub(crate) async fn ask(&self, client: &mut RawClient, method: &str, target: &str) -> RawResponse {
+        client.send(self.good(method, target, &[], b"")).await;
+        client.read_response_to(method).await
+    }
+
+    /// Sends a GET that the upstream echoes, and asserts that the answer is its own. Returns the upstream's connection.
+    pub(crate) async fn echoed(&self, client: &mut RawClient, target: &str) -> u64 {
+        let answer = self.ask(client, "GET", target).await;
+        assert_eq!(answer.status, 200, "{target}: {}", answer.text());
+        let echo = answer.json();
+        assert_eq!(echo["target"], target, "another request's answer");
+        echo["connection"].as_u64().unwrap()
+    }
+
+    /// The targets of all requests that came whole.
+    pub(crate) fn whole_targets(&self) -> Vec<String> {
+        let all = self.upstream.requests();
+        all.iter().filter(|r| r.complete).map(|r| r.target()).collect()
+    }
+
+    /// Lets the upstream answer the next request with these bytes.
+    pub(crate) fn queue(&self, bytes: &[u8], close: bool) {
+        self.upstream.queue(if close {
+            Reply::BytesThenClose(bytes.to_vec())
+        } else {
+            Reply::Bytes(bytes.to_vec())
+        });
+    }
+}
+
+/// Status and code of a problem document; the code of anything else is empty.
+pub(crate) fn word(answer: &RawResponse) -> (u16, String) {
+    let code = serde_json::from_slice(&answer.body)
+        .ok()
+        .and_then(|json: serde_json::Value| json["code"].as_str().map(str::to_owned));
+    (answer.status, code.unwrap_or_default())
+}
+
+/// Asserts that an answer is a problem document of the gateway's own, whole in every field.
+pub(crate) fn assert_problem(answer: &RawResponse, status: u16, code: &str) {
+    assert_eq!(word(answer), (status, code.to_owned()), "{answer:?}");
+    let json = answer.json();
+    assert_eq!(
+        answer.header("content-type"),
+        Some("application/problem+json"),
+        "{answer:?}"
+    );
+    assert_eq!(answer.header("cache-control"), Some("no-store"), "{answer:?}");
+    assert_eq!(
+        json["request_id"].as_str(),
+        answer.header("x-request-id"),
+        "{answer:?}"
+    );
+    assert!(json["title"].is_string() && json["detail"].is_string(), "{json}");
+    assert!(!answer.text().contains("127.0.0.1"), "an address is told: {json}");
+}
+
+/// The contract's number when `KEYWARD_HEAVY=1` is set, or else the smaller one.
+pub(crate) fn size(usual: u64, heavy: u64) -> u64 {
+    if std::env::var("KEYWARD_HEAVY").is_ok_and(|value| value == "1") {
+        heavy
+    } else {
+        usual
+    }
+}
+
+/// An upstream that answers every request of every connection with these pieces, and a pause before each.
+pub(crate) async fn scripted_upstream(pieces: Vec<(Duration, Vec<u8>)>) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let pieces = pieces.clone();
+            tokio::spawn(async move {
+                let mut seen = Vec::new();
+                // An error means that the gateway has closed.
+                while let Ok(1..) = stream.read_buf(&mut seen).await {
+                    if !seen.ends_with(b"\r\n\r\n") {
+                        continue;
+                    }
+                    seen.clear();
+                    for (pause, piece) in &pieces {
+                        tokio::time::sleep(*pause).await;
+                        if stream.write_all(piece).await.is_err() {
+                            return;
+                        }
+                    }
+                }
+            });
+        }
+    });
+    address
+}
+
+pub(crate) fn builder() -> KeywardBuilder {
+    Keyward::builder().binary(env!("CARGO_BIN_EXE_keyward"))
+}
