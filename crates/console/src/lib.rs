@@ -10,14 +10,12 @@ mod app;
 mod body;
 mod caller;
 mod console;
-mod credential;
 mod docs;
 mod fault;
 mod fields;
 mod guard;
 mod json;
 mod problem;
-mod quota;
 mod server;
 mod wire;
 

@@ -220,7 +220,7 @@ async fn reload_tls(shared: Arc<Shared>, worker: usize) {
             Ok(true) => tracing::info!("gateway: certificate and key were read again"),
             Ok(false) => {}
             Err(fault) => {
-                tracing::error!(%fault, "gateway: the changed certificate cannot be used; the old one stays")
+                tracing::error!(%fault, "gateway: the changed certificate cannot be used; the old one stays");
             }
         }
     }

@@ -357,7 +357,7 @@ impl Judge<'_> {
     fn timed<T>(&self, decide: impl FnOnce() -> T) -> T {
         thread_local!(static COUNT: Cell<u64> = const { Cell::new(0) });
         let count = COUNT.replace(COUNT.get().wrapping_add(1));
-        if count % SAMPLE != 0 {
+        if !count.is_multiple_of(SAMPLE) {
             return decide();
         }
         let began = Instant::now();

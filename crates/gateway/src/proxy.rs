@@ -351,7 +351,7 @@ async fn send_body(
             }
         };
         match frame {
-            Some(Ok(frame)) => append(&mut pending, frame.into_data().unwrap_or_default(), chunked),
+            Some(Ok(frame)) => append(&mut pending, &frame.into_data().unwrap_or_default(), chunked),
             Some(Err(ClientBodyFault(fault))) => return Sent::ClientFault(fault),
             None => break,
         }
@@ -365,14 +365,14 @@ async fn send_body(
     }
 }
 
-fn append(pending: &mut BytesMut, data: Bytes, chunked: bool) {
+fn append(pending: &mut BytesMut, data: &[u8], chunked: bool) {
     if data.is_empty() {
         return;
     }
     if chunked {
         pending.extend_from_slice(format!("{:x}\r\n", data.len()).as_bytes());
     }
-    pending.extend_from_slice(&data);
+    pending.extend_from_slice(data);
     if chunked {
         pending.extend_from_slice(b"\r\n");
     }

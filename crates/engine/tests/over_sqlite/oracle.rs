@@ -188,7 +188,7 @@ fn request(random: &mut Random) -> Request {
     Request {
         site: has_site.then_some(site),
         client: (!random.one_in(8)).then(|| *random.pick(&CLIENTS)),
-        method: *random.pick::<&'static str>(&["GET", "GET", "POST", "get"]),
+        method: random.pick::<&'static str>(&["GET", "GET", "POST", "get"]),
         path,
     }
 }

@@ -1,7 +1,7 @@
 //! State over real sockets: revocation, limits, failing storage, reloads and starts.
 //!
 //! Light by default; with `KEYWARD_HEAVY=1` the numbers are those of the security contract.
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "test code")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "test code")]
 
 mod limits;
 mod reload;

@@ -58,7 +58,7 @@ impl Hammer {
         let wanted = self.done.load(Ordering::SeqCst) + more;
         while self.done.load(Ordering::SeqCst) < wanted {
             assert!(
-                !self.clients.iter().any(|client| client.is_finished()),
+                !self.clients.iter().any(tokio::task::JoinHandle::is_finished),
                 "a client failed"
             );
             tokio::time::sleep(Duration::from_millis(2)).await;

@@ -1,5 +1,4 @@
 //! One request, spoken in each of the ways that the gateway understands, and what came of it.
-#![expect(clippy::panic, reason = "test code")]
 
 use keyward_testkit::{Certificate, H2Outcome, RawClient, RawH2, RawResponse};
 use serde_json::Value;

@@ -1,5 +1,4 @@
 //! What every test stands on: a gateway with routes of every kind, an upstream that records, and some keys.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "test code")]
 
 use crate::spoken::{Ask, Door, Said, Way};
 use keyward_testkit::{Certificate, EchoUpstream, Issued, KeySpec, Keyward, KeywardBuilder, Recorded};
