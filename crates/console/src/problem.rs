@@ -6,6 +6,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use keyward_domain::Timestamp;
 use keyward_tower::Refusal;
 use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
 
 /// What a 401 asks for.
 const CHALLENGE: HeaderValue = HeaderValue::from_static("ApiKey realm=\"keyward\", header=\"X-API-KEY\"");
@@ -27,6 +28,27 @@ pub(crate) struct Facts {
     pub(crate) headers: HeaderMap,
     /// For the log, never for the caller.
     pub(crate) cause: Option<String>,
+}
+
+/// An error (RFC 9457).
+#[derive(ToSchema)]
+#[schema(as = ProblemDocument)]
+#[expect(dead_code, reason = "only described here")]
+pub(crate) struct ProblemDocument {
+    /// `about:blank`.
+    r#type: String,
+    /// For people.
+    title: String,
+    /// The HTTP status.
+    status: u16,
+    /// A stable word for programs.
+    code: String,
+    /// What happened and the way out.
+    detail: String,
+    /// Stands in the log too.
+    request_id: String,
+    /// The fields (or lines of an import) at fault.
+    errors: Option<Vec<Value>>,
 }
 
 impl Problem {
