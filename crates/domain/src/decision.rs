@@ -120,6 +120,30 @@ impl Reason {
     }
 }
 
+/// First instant at which a key is refused, or never, in eight bytes: a replica holds one for every key.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Expiry(Timestamp);
+
+impl Expiry {
+    const NEVER: Self = Self(Timestamp::from_millis(i64::MAX));
+
+    /// The instant, unless it is never.
+    pub fn at(self) -> Option<Timestamp> {
+        Some(self.0).filter(|_| self != Self::NEVER)
+    }
+
+    /// Whether a key is past it: valid before the instant, refused from it on.
+    pub fn has_come(self, now: Timestamp) -> bool {
+        self != Self::NEVER && now >= self.0
+    }
+}
+
+impl From<Option<Timestamp>> for Expiry {
+    fn from(at: Option<Timestamp>) -> Self {
+        at.map_or(Self::NEVER, Self)
+    }
+}
+
 /// What the decision needs to know of a key.
 #[derive(Clone, Debug)]
 pub struct KeyRecord {
@@ -128,7 +152,7 @@ pub struct KeyRecord {
     /// Switched on.
     pub active: bool,
     /// First instant at which it is refused.
-    pub expires_at: Option<Timestamp>,
+    pub expiry: Expiry,
     /// What it is for.
     pub use_case: UseCaseNo,
     /// Sites that it reaches.
@@ -213,7 +237,7 @@ fn check_key(key: &KeyRecord, owner: &OwnerRecord, now: Timestamp) -> Result<(),
     if !key.active {
         return Err(Reason::KeyDisabled);
     }
-    if key.expires_at.is_some_and(|at| now >= at) {
+    if key.expiry.has_come(now) {
         return Err(Reason::KeyExpired);
     }
     Ok(())

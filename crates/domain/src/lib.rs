@@ -19,7 +19,9 @@ mod user;
 mod window;
 
 pub use address::{AddressFault, AddressRule, ClientAddress, MAX_ADDRESSES};
-pub use decision::{KeyRecord, OwnerRecord, Reason, RequestFacts, RequestSite, decide, decide_management};
+pub use decision::{
+    Expiry, KeyRecord, OwnerRecord, Reason, RequestFacts, RequestSite, decide, decide_management,
+};
 pub use id::{AuditId, IdFault, KeyId, UserId};
 pub use key::{Key, KeyPatch, KeyStatus, RESTORE_DAYS, RateLimit, RateLimitFault, TransitionFault};
 pub use path::{PathFault, StrictPath};

@@ -213,7 +213,7 @@ impl Engine {
 
 /// A key that this node has refused as expired is past its expiry, even when the clock has been set back since.
 fn now_or_expiry(entry: &Entry, now: Timestamp) -> Timestamp {
-    match entry.record.expires_at {
+    match entry.record.expiry.at() {
         Some(at) if entry.seen_expired.load(Ordering::Relaxed) => now.max(at),
         _ => now,
     }

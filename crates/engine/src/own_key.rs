@@ -51,8 +51,7 @@ impl Engine {
                         quota: None,
                     });
                 }
-                let expired = entry.seen_expired.load(Ordering::Relaxed)
-                    || record.expires_at.is_some_and(|at| now >= at);
+                let expired = entry.seen_expired.load(Ordering::Relaxed) || record.expiry.has_come(now);
                 let status = match (owner.valid, record.active, expired) {
                     (false, _, _) => "owner_inactive",
                     (_, false, _) => "disabled",
@@ -67,7 +66,7 @@ impl Engine {
                         .get(record.use_case)
                         .map(|u| u.name.to_string())
                         .unwrap_or_default(),
-                    expires_at: record.expires_at,
+                    expires_at: record.expiry.at(),
                     sites: self.replica.site_names(&record.sites),
                     quota: record
                         .limit

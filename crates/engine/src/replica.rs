@@ -6,8 +6,8 @@
 use arc_swap::ArcSwap;
 use foldhash::fast::FixedState;
 use keyward_domain::{
-    Fingerprint, KeyId, KeyRecord, KeyStatus, OwnerRecord, RequestSite, Revision, SiteId, SiteName, SiteRule,
-    SiteStatus, UseCaseCatalogue, User, UserId,
+    Expiry, Fingerprint, KeyId, KeyRecord, KeyStatus, OwnerRecord, RequestSite, Revision, SiteId, SiteName,
+    SiteRule, SiteStatus, UseCaseCatalogue, User, UserId,
 };
 use keyward_limit::{WindowId, Windows};
 use keyward_store::{Change, KeyState, Store, StoreError};
@@ -160,6 +160,8 @@ impl Replica {
             })
             .await?;
         self.sites.store(Arc::new(sites));
+        // The tables that were outgrown on the way are freed now, not with the next changes.
+        self.keys.guard().flush();
         self.confirm(revision, asked_at);
         self.loaded.store(true, Ordering::Release);
         Ok(revision)
@@ -251,7 +253,7 @@ impl Replica {
         let record = KeyRecord {
             id: key.id,
             active: key.status == KeyStatus::Active,
-            expires_at: key.expires_at,
+            expiry: Expiry::from(key.expires_at),
             use_case: self.catalogue.number_of(&key.use_case),
             sites: key.sites,
             addresses: key.addresses,

@@ -11,7 +11,7 @@ use crate::rules::{Compiled, Found};
 use crate::settings::SiteSource;
 use crate::swagger;
 use crate::upstream_connection::is_hop_by_hop;
-use http::header::{CONNECTION, HOST};
+use http::header::{CONNECTION, COOKIE, HOST};
 use http::request::Parts;
 use http::uri::{Authority, PathAndQuery};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
@@ -68,6 +68,20 @@ impl Outcome {
 }
 
 type Refused = Box<Outcome>;
+
+/// HTTP/2 clients may split `Cookie`; elsewhere it is one field (RFC 9113, section 8.2.3).
+fn join_cookies(headers: &mut HeaderMap) {
+    let pieces: Vec<&[u8]> = headers
+        .get_all(COOKIE)
+        .iter()
+        .map(HeaderValue::as_bytes)
+        .collect();
+    if pieces.len() > 1
+        && let Ok(whole) = HeaderValue::from_bytes(&pieces.join(&b"; "[..]))
+    {
+        headers.insert(COOKIE, whole);
+    }
+}
 
 /// A host, with a port after its colon when it has one.
 fn is_authority(text: &str) -> bool {
@@ -130,7 +144,11 @@ impl Judge<'_> {
             if let Some(answer) = crate::cors::preflight(self.rules, &parts.headers, id) {
                 return refuse("preflight", answer);
             }
-            let pool = found.ok_or_else(|| self.no_route())?.pool.clone();
+            let pool = match found {
+                Some(found) => found.pool.clone(),
+                None if self.rules.is_public(&path) => self.rules.pools[0].clone(),
+                None => return Err(self.no_route()),
+            };
             return Ok(self.forward(parts, body, host, client, listed, pool, Pass::Preflight, None));
         }
         let found = found.ok_or_else(|| self.no_route())?;
@@ -156,7 +174,7 @@ impl Judge<'_> {
     )]
     fn forward(
         &self,
-        parts: Parts,
+        mut parts: Parts,
         body: Incoming,
         host: HeaderValue,
         client: ClientAddress,
@@ -167,6 +185,9 @@ impl Judge<'_> {
     ) -> Verdict {
         // Preflights and public requests have nothing to say in a body.
         let body = Some(body).filter(|body| matches!(pass, Pass::Key(_)) && !body.is_end_stream());
+        if parts.version == Version::HTTP_2 {
+            join_cookies(&mut parts.headers);
+        }
         let Peer { address: peer, tls } = self.peer;
         Verdict::Forward(Box::new(Judged {
             parts,

@@ -72,7 +72,7 @@ const REROUTES: [&str; 8] = [
     "x-request-uri",
 ];
 /// Fields that tell where a request comes from; only a trusted proxy's go on.
-const ORIGINS: [&str; 10] = [
+const ORIGINS: [&str; 20] = [
     "forwarded",
     "x-forwarded-for",
     "x-forwarded-host",
@@ -83,6 +83,16 @@ const ORIGINS: [&str; 10] = [
     "true-client-ip",
     "cf-connecting-ip",
     "x-original-forwarded-for",
+    "x-forwarded",
+    "x-forwarded-server",
+    "forwarded-for",
+    "x-cluster-client-ip",
+    "x-envoy-external-address",
+    "x-originating-ip",
+    "x-remote-addr",
+    "x-remote-ip",
+    "cf-connecting-ipv6",
+    "fastly-client-ip",
 ];
 
 impl Judged {

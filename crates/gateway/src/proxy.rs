@@ -1,6 +1,6 @@
 //! Forwarding: a judged request goes out, the upstream's answer comes back.
 
-use crate::answer::{Answer, AnswerBody, UpstreamFault};
+use crate::answer::{Answer, AnswerBody, UpstreamFault, X_REQUEST_ID};
 use crate::client_body::{ClientBody, ClientBodyFault};
 use crate::deadline::Deadline;
 use crate::framing::Length;
@@ -81,6 +81,7 @@ impl Proxy<'_> {
     }
 
     fn add_fields(&self, judged: &Judged, headers: &mut HeaderMap) {
+        headers.insert(X_REQUEST_ID, judged.id.header());
         if let Pass::Key(identity) = &judged.pass {
             headers.append(VARY, HeaderValue::from_static("X-API-KEY"));
             if let Some(quota) = identity.quota {

@@ -189,8 +189,13 @@ impl CompiledCors {
         })
     }
 
-    /// Whether an origin is listed.
+    /// Whether a page of an origin may read answers.
     pub(crate) fn allows(&self, origin: &HeaderValue) -> bool {
-        self.any_origin || self.origins.contains(origin)
+        self.any_origin || self.lists(origin)
+    }
+
+    /// Whether an origin is listed by name.
+    pub(crate) fn lists(&self, origin: &HeaderValue) -> bool {
+        self.origins.contains(origin)
     }
 }

@@ -81,7 +81,7 @@ impl Page {
 }
 
 fn serve_file(file: &str, id: RequestId) -> Answer {
-    let config = Arc::new(Config::from("/swagger/openapi.json"));
+    let config = Arc::new(Config::from("/swagger/openapi.json").validator_url("none"));
     match utoipa_swagger_ui::serve(file, config) {
         Ok(Some(found)) => with_type(found.bytes.into_owned().into(), &found.content_type),
         Ok(None) | Err(_) => answer::no_route(id),

@@ -26,6 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// The running port.
 pub(crate) struct Ops {
     address: SocketAddr,
+    serving: Arc<AtomicBool>,
     draining: Arc<AtomicBool>,
     stop: watch::Sender<bool>,
     task: JoinHandle<()>,
@@ -35,6 +36,7 @@ pub(crate) struct Ops {
 struct Probe {
     engine: Arc<Engine>,
     registry: prometheus::Registry,
+    serving: Arc<AtomicBool>,
     draining: Arc<AtomicBool>,
 }
 
@@ -57,16 +59,19 @@ impl Ops {
         registry
             .register(Box::new(EngineNumbers::new(Arc::clone(engine))?))
             .map_err(|error| Failure::failed(format!("metrics: {error}")))?;
+        let serving = Arc::new(AtomicBool::new(false));
         let draining = Arc::new(AtomicBool::new(false));
         let probe = Probe {
             engine: Arc::clone(engine),
             registry,
+            serving: Arc::clone(&serving),
             draining: Arc::clone(&draining),
         };
         let (stop, stopped) = watch::channel(false);
         let task = tokio::spawn(serve(listener, probe, stopped));
         Ok(Self {
             address,
+            serving,
             draining,
             stop,
             task,
@@ -76,6 +81,11 @@ impl Ops {
     /// Where it listens.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Every plane answers: from here on `/readyz` may say 200.
+    pub(crate) fn serve(&self) {
+        self.serving.store(true, Ordering::Release);
     }
 
     /// From here on `/readyz` says 503, so that no new requests are sent here.
@@ -113,7 +123,8 @@ fn router(probe: Probe) -> Router {
 async fn get_readyz(State(probe): State<Probe>) -> impl IntoResponse {
     let status = probe.engine.status();
     let draining = probe.draining.load(Ordering::Relaxed);
-    let ready = status.loaded && !status.stale && !draining;
+    let serving = probe.serving.load(Ordering::Acquire);
+    let ready = serving && status.loaded && !status.stale && !draining;
     let code = if ready {
         StatusCode::OK
     } else {
@@ -121,7 +132,7 @@ async fn get_readyz(State(probe): State<Probe>) -> impl IntoResponse {
     };
     let body = Json(json!({
         "ready": ready,
-        "checks": { "replica": status.loaded, "fresh": status.loaded && !status.stale, "draining": draining },
+        "checks": { "planes": serving, "replica": status.loaded, "fresh": status.loaded && !status.stale, "draining": draining },
         "revision": status.revision.0,
         "age_ms": u64::try_from(status.age.as_millis()).unwrap_or(u64::MAX),
     }));

@@ -32,7 +32,7 @@ fn good() -> Case {
         key: KeyRecord {
             id: KeyId::from_bytes([1; 16]),
             active: true,
-            expires_at: Some(Timestamp::from_millis(1000)),
+            expiry: Expiry::from(Some(Timestamp::from_millis(1000))),
             use_case: read,
             sites: SiteRule::listed([SiteId(1), SiteId(2)]),
             addresses: AddressRule::listed(["192.0.2.0/24"]).unwrap(),
@@ -97,7 +97,7 @@ fn each_condition_of_the_mission_refuses_with_its_own_reason() {
         ),
         (
             "no expiry",
-            good().with(|c| (c.key.expires_at, c.now) = (None, i64::MAX)),
+            good().with(|c| (c.key.expiry, c.now) = (Expiry::from(None), i64::MAX)),
             Ok(()),
         ),
         (

@@ -34,6 +34,7 @@ impl Node {
         let gateway = Gateway::start(&engine, checked.gateway.clone(), checked.rules.clone(), &registry)
             .map_err(|fault| Failure::failed(fault.to_string()))?;
         let background = Background::start(&engine);
+        ops.serve();
         tracing::info!(
             gateway = %gateway.address(), console = %console.address(), ops = %ops.address(),
             database = %checked.database.display(), keys = engine.status().keys, "ready"

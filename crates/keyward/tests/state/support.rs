@@ -65,7 +65,7 @@ pub(crate) fn verdict(answer: &RawResponse) -> String {
 pub(crate) fn number(answer: &RawResponse, header: &str) -> i64 {
     answer
         .header(header)
-        .unwrap_or_else(|| panic!("no {header} in {}", String::from_utf8_lossy(&answer.head)))
+        .unwrap_or_else(|| panic!("no {header}: {} {}", verdict(answer), answer.text()))
         .parse()
         .unwrap()
 }

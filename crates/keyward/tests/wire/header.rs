@@ -614,3 +614,20 @@ async fn h11_nothing_that_is_known_of_a_key_is_a_key() {
         .await;
     assert!(!shown.to_string().contains(&hex), "{shown}");
 }
+
+#[tokio::test]
+async fn h4_cookies_that_http2_splits_reach_an_http1_upstream_in_one_field() {
+    let world = World::start("").await;
+    let split = ask()
+        .key(&world.k1)
+        .with("Cookie", "a=1")
+        .with("Accept", "*/*")
+        .with("Cookie", "b=2")
+        .with("Cookie", "c=3; d=4");
+    let got = world.passed(Way::Http2, &split).await;
+    assert_eq!(got.header("cookie"), ["a=1; b=2; c=3; d=4"]);
+    let whole = world
+        .passed(Way::Http1, &ask().key(&world.k1).with("Cookie", "a=1; b=2"))
+        .await;
+    assert_eq!(whole.header("cookie"), ["a=1; b=2"]);
+}

@@ -1,1 +1,335 @@
-//! .
+//! The mission's own page, literally: the `curl` line, the meaning of the headers, and what a key may ask about itself.
+
+use crate::spoken::{Ask, Way};
+use crate::world::{BOTH, OWNER, World};
+use keyward_testkit::{Certificate, H2Client, KeySpec, RawResponse};
+use serde_json::{Value, json};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// A key that another system made, as the page shows it.
+const IMPORTED: &str = "abcdef123456";
+const PAGE_HOST: &str = "api.votredomaine.com";
+
+async fn import(world: &World, key: &Value) {
+    let file = world.keyward.dir().join("keys.jsonl");
+    std::fs::write(&file, format!("{key}\n")).unwrap();
+    world.keyward.cli_ok(&["import", file.to_str().unwrap()]).await;
+}
+
+#[tokio::test]
+async fn the_pages_curl_line_works_over_tls_with_an_imported_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let certificate = Certificate::create_for(folder.path(), &[PAGE_HOST, "localhost"]);
+    let world = World::start_with("", "", Some(certificate)).await;
+    world.keyward.site("123").await;
+    let key = json!({ "owner": OWNER, "name": "old", "secret": IMPORTED, "sites": ["123"], "limit": 60 });
+    import(&world, &key).await;
+    let line = Ask::get("/api/123/resource")
+        .host(PAGE_HOST)
+        .with("X-API-KEY", IMPORTED);
+    world.eventually_passes(&line).await;
+    for way in BOTH {
+        let got = world.passed(*way, &line).await;
+        assert_eq!(got.request_line(), "GET /api/123/resource HTTP/1.1");
+        assert_eq!(
+            (got.header("host"), got.header("x-keyward-site")),
+            (vec![PAGE_HOST.to_owned()], vec!["123".to_owned()])
+        );
+        assert!(got.header("x-api-key").is_empty());
+        for target in ["/api/124/resource", "/api/1/resource"] {
+            let said = world.door().say(*way, &Ask::get(target).key(IMPORTED)).await;
+            assert_eq!(said.word(), (403, "site_forbidden"));
+        }
+    }
+    by_curl(&world).await;
+}
+
+/// The line as it stands on the page, by curl itself where there is one.
+async fn by_curl(world: &World) {
+    let certificate = world.certificate.as_ref().unwrap();
+    let to = format!("{PAGE_HOST}:443:127.0.0.1:{}", world.keyward.gateway().port());
+    for version in ["--http1.1", "--http2"] {
+        let mut curl = tokio::process::Command::new("curl");
+        curl.args([
+            "-q",
+            "-s",
+            "-S",
+            "-i",
+            version,
+            "--max-time",
+            "20",
+            "--noproxy",
+            "*",
+            "--connect-to",
+            &to,
+            "--cacert",
+        ]);
+        curl.arg(certificate.certificate_path());
+        curl.args([
+            "-X",
+            "GET",
+            "https://api.votredomaine.com/api/123/resource",
+            "-H",
+            "X-API-KEY: abcdef123456",
+        ]);
+        let Ok(output) = curl.output().await else {
+            return;
+        };
+        let text = String::from_utf8_lossy(&output.stdout).to_ascii_lowercase();
+        assert!(
+            text.starts_with("http/") && text.contains(" 200"),
+            "{version}: {output:?}"
+        );
+        assert!(text.contains("x-ratelimit-limit: 60"), "{version}: {text}");
+    }
+}
+
+#[tokio::test]
+async fn the_three_headers_mean_what_the_page_says() {
+    let world = World::start("").await;
+    let secret = world.secret(KeySpec::new(OWNER, "sixty").limit(60)).await;
+    // A minute may end in the middle: then the round is repeated.
+    let (first, second) = loop {
+        let round = (ask(&world, &secret).await, ask(&world, &secret).await);
+        if round.0.header("x-ratelimit-reset") == round.1.header("x-ratelimit-reset") {
+            break round;
+        }
+    };
+    let number = |answer: &RawResponse, name: &str| -> u64 {
+        let all = answer.header_all(name);
+        assert_eq!(all.len(), 1, "{name}: {all:?}");
+        all[0].parse().unwrap()
+    };
+    assert_eq!(
+        (
+            number(&first, "X-RateLimit-Limit"),
+            number(&second, "X-RateLimit-Limit")
+        ),
+        (60, 60)
+    );
+    assert_eq!(
+        number(&first, "X-RateLimit-Remaining"),
+        number(&second, "X-RateLimit-Remaining") + 1
+    );
+    let reset = number(&second, "X-RateLimit-Reset");
+    let now = keyward_now();
+    assert!(
+        reset % 60 == 0 && reset <= now + 60 && reset + 60 > now,
+        "reset {reset}, now {now}"
+    );
+    // A key without a limit has none to tell.
+    let free = ask(&world, &world.k1).await;
+    assert_eq!(
+        (
+            free.header("x-ratelimit-limit"),
+            free.header("x-ratelimit-remaining"),
+            free.header("x-ratelimit-reset")
+        ),
+        (None, None, None)
+    );
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the test compares a header with the real time"
+)]
+fn keyward_now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
+}
+
+async fn ask(world: &World, secret: &str) -> RawResponse {
+    world.say(&Ask::get("/api/1/x").key(secret)).await.head.unwrap()
+}
+
+#[tokio::test]
+async fn a_key_is_needed_everywhere_but_where_the_page_says() {
+    for world in [World::start("").await, World::start_tls("").await] {
+        for way in BOTH {
+            for target in ["/api/123/resource", "/wh/x/1", "/free", "/enc/1/x"] {
+                let said = world.door().say(*way, &Ask::get(target)).await;
+                assert_eq!(said.word(), (401, "key_missing"), "{target}");
+                world.passed(*way, &Ask::new("OPTIONS", target)).await;
+            }
+            for target in ["/swagger", "/swagger/index.html"] {
+                world.passed(*way, &Ask::get(target)).await;
+                world.passed(*way, &Ask::new("OPTIONS", target)).await;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_http2_upstream_is_told_the_same() {
+    // The echo upstream speaks HTTP/1.1, so another Keyward stands between: it speaks both.
+    let behind = World::start("").await;
+    let upstream = behind.keyward.gateway();
+    let config = format!(
+        "[[gateway.upstreams]]\nname = \"default\"\nurl = \"http://{upstream}\"\nprotocol = \"h2c\"\n[gateway]\nforward_key = true\n"
+    );
+    let front = World::start(&config).await;
+    import_same(&front, &behind).await;
+    behind.upstream.clear();
+    for way in BOTH {
+        for target in ["/api/1/caf%C3%A9;v=1/%25zz?x=%2e&y=//../", "/api/1/?"] {
+            let ask = Ask::get(target)
+                .key(IMPORTED)
+                .with("X-Keyward-Site", "9")
+                .with("X_Keyward_Site", "9")
+                .with("X-Original-URL", "/api/9");
+            let said = front.door().say(*way, &ask).await;
+            assert_eq!(said.status, 200, "{target}: {said:?}");
+            let got = behind.upstream.last();
+            assert_eq!(got.request_line(), format!("GET {target} HTTP/1.1"));
+            assert_eq!(got.header("x-keyward-site"), ["1"]);
+        }
+    }
+    assert_eq!(front.upstream.count(), 0);
+}
+
+async fn import_same(front: &World, behind: &World) {
+    let key = json!({ "owner": OWNER, "name": "same", "secret": IMPORTED, "sites": ["1"] });
+    import(behind, &key).await;
+    behind
+        .eventually_passes(&Ask::get("/api/1/x").key(IMPORTED))
+        .await;
+    import(front, &key).await;
+    front.eventually_passes(&Ask::get("/api/1/x").key(IMPORTED)).await;
+}
+
+#[tokio::test]
+async fn a_key_may_ask_about_itself_and_pays_nothing() {
+    for world in [World::start("").await, World::start_tls("").await] {
+        let spec = KeySpec::new(OWNER, "self")
+            .sites(&["1", "3"])
+            .limit(60)
+            .expires_at("2999-01-01T00:00:00Z");
+        let key = world.keyward.key(spec).await;
+        let own = || Ask::get("/keyward/self").key(&key.secret);
+        for _ in 0..3 {
+            let answer = world.say(&own()).await.head.unwrap();
+            assert_eq!(
+                (answer.status, answer.header("x-ratelimit-remaining")),
+                (200, Some("60"))
+            );
+            assert_eq!(
+                (answer.header("cache-control"), answer.header("vary")),
+                (Some("no-store"), Some("X-API-KEY"))
+            );
+            let told = answer.json();
+            assert_eq!(
+                (told["id"].as_str(), &told["sites"]),
+                (Some(key.id.as_str()), &json!(["1", "3"]))
+            );
+            assert_eq!(
+                (told["limit"].as_u64(), told["remaining"].as_u64()),
+                (Some(60), Some(60))
+            );
+            assert!(
+                told["expires_at"]
+                    .as_str()
+                    .is_some_and(|at| at.starts_with("2999-01-01T00:00:00")),
+                "{told}"
+            );
+            assert!(
+                !answer.text().contains(&key.secret) && !answer.text().contains("self"),
+                "{told}"
+            );
+        }
+        let head = world
+            .say(&Ask::new("HEAD", "/keyward/self").key(&key.secret))
+            .await
+            .head
+            .unwrap();
+        assert_eq!((head.status, head.body_len), (200, 0));
+        let missing: &[(u16, &str)] = &[(401, "key_missing")];
+        let no_route: &[(u16, &str)] = &[(404, "no_route")];
+        let table: Vec<(Ask, &[(u16, &str)])> = vec![
+            (Ask::get("/keyward/self"), missing),
+            (Ask::get("/keyward/self").key("bogus"), &[(401, "key_invalid")]),
+            (own().key(&key.secret), &[(401, "key_malformed")]),
+            (Ask::get("/keyward/self/").key(&key.secret), no_route),
+            (Ask::get("/keyward/Self").key(&key.secret), no_route),
+            (Ask::get("/keyward").key(&key.secret), no_route),
+            (Ask::new("POST", "/keyward/self").key(&key.secret), no_route),
+            (Ask::get("/keyward/%73elf").key(&key.secret), &[(400, "bad_path")]),
+            (Ask::get("/keyward/./self").key(&key.secret), &[(400, "bad_path")]),
+        ];
+        world.all_refused(BOTH, &table).await;
+        // The management plane's keys mean nothing here, and the other way round.
+        let management = world.keyward.management_secret().to_owned();
+        let said = world.say(&Ask::get("/api/1/x").key(&management)).await;
+        assert_eq!(said.word(), (403, "use_case_forbidden"));
+        let used = world
+            .say(&Ask::get("/api/1/x").key(&key.secret))
+            .await
+            .head
+            .unwrap();
+        assert_eq!(used.header("x-ratelimit-remaining"), Some("59"));
+        let after = world.say(&own()).await.head.unwrap();
+        assert!(
+            matches!(after.header("x-ratelimit-remaining"), Some("59" | "60")),
+            "{after:?}"
+        );
+    }
+    let world = World::start("").await;
+    let mut h2 = H2Client::connect(world.keyward.gateway()).await;
+    let answer = h2
+        .send("GET", "/keyward/self", &[("x-api-key", &world.k1)], "")
+        .await;
+    assert_eq!(
+        (answer.status, answer.json()["id"].as_str()),
+        (200, Some(world.k1_issued.id.as_str()))
+    );
+    assert_eq!(
+        world
+            .door()
+            .say(Way::Http2, &Ask::get("/keyward/self"))
+            .await
+            .word(),
+        (401, "key_missing")
+    );
+}
+
+#[tokio::test]
+async fn a_refusal_says_what_is_wrong_and_how_to_do_better() {
+    let world = World::start("[gateway]\nrealm = \"orders\"\n").await;
+    let closed = world
+        .secret(KeySpec::new(OWNER, "closed").addresses(&[]).limit(60))
+        .await;
+    let cases = [
+        (Ask::get("/api/1/x"), 401, "key_missing"),
+        (Ask::get("/api/1/x").key("bogus"), 401, "key_invalid"),
+        (Ask::get("/api/2/x").key(&world.k1), 403, "site_forbidden"),
+        (Ask::get("/api/1/x").key(&closed), 403, "ip_forbidden"),
+    ];
+    for (ask, status, code) in cases {
+        let answer = world.say(&ask).await.head.unwrap();
+        assert_eq!(
+            (answer.status, answer.json()["code"].as_str()),
+            (status, Some(code))
+        );
+        assert_eq!(answer.header("content-type"), Some("application/problem+json"));
+        assert_eq!(
+            (answer.header("cache-control"), answer.header("vary")),
+            (Some("no-store"), Some("X-API-KEY"))
+        );
+        let challenge = (status == 401).then_some("ApiKey realm=\"orders\", header=\"X-API-KEY\"");
+        assert_eq!(answer.header("www-authenticate"), challenge, "{code}");
+        let document = answer.json();
+        for field in ["title", "detail", "request_id"] {
+            assert!(
+                document[field].as_str().is_some_and(|text| !text.is_empty()),
+                "{field}: {document}"
+            );
+        }
+        assert_eq!(document["request_id"].as_str(), answer.header("x-request-id"));
+    }
+    let answer = world.say(&Ask::get("/api/1/x").key(&closed)).await.head.unwrap();
+    assert_eq!(
+        (
+            answer.header("x-ratelimit-limit"),
+            answer.header("x-ratelimit-remaining")
+        ),
+        (Some("60"), Some("60"))
+    );
+}

@@ -91,6 +91,19 @@ impl SqliteStore {
         create::create(&absolute(path)?, steps).await
     }
 
+    /// Notes a migration in a file that this program does not know, as a newer program leaves it.
+    #[cfg(feature = "conformance")]
+    #[doc(hidden)]
+    pub async fn note_later_migration(path: &Path) -> Result<(), StoreError> {
+        let mut connection = connect(path, &settings(path, false)).await?;
+        let noted = sqlx::query("INSERT INTO schema_migrations VALUES (99, '0099_later', 0)")
+            .execute(&mut connection)
+            .await
+            .map_err(|error| opening(path, error));
+        close(connection).await;
+        noted.map(drop)
+    }
+
     /// Sets the most pages that the file may have, until the writer is opened anew: a full disk, for tests.
     #[cfg(feature = "conformance")]
     #[doc(hidden)]

@@ -125,6 +125,7 @@ impl Write<'_> {
             mut slot,
             mut connection,
         } = self;
+        let reached_commit = done.is_ok();
         let done = match done {
             Ok(value) => match sqlx::query("COMMIT").execute(&mut connection).await {
                 Ok(_) => {
@@ -137,6 +138,9 @@ impl Write<'_> {
         };
         if is_rolled_back(&mut connection).await {
             if matches!(done, Err(StoreError::NotWritable(_))) {
+                if reached_commit {
+                    write_over(&mut connection).await;
+                }
                 make_room(&mut connection).await;
             }
             slot.connection = Some(connection);
@@ -151,6 +155,25 @@ async fn is_rolled_back(connection: &mut SqliteConnection) -> bool {
         Ok(_) => true,
         // A full disk, for one, makes SQLite roll back by itself.
         Err(error) => error.to_string().contains("no transaction is active"),
+    }
+}
+
+/// Writes over what a refused commit has left in the WAL. When it was the sync that failed, the change lies there whole,
+/// and a crash before the next change would bring it back although it was refused. The user version means nothing to us;
+/// a new one makes a frame in that place, whether or not its own sync succeeds.
+async fn write_over(connection: &mut SqliteConnection) {
+    let written = async {
+        let row = sqlx::query("SELECT user_version FROM pragma_user_version")
+            .fetch_one(&mut *connection)
+            .await?;
+        let other = row.try_get::<i32, _>(0)?.wrapping_add(1);
+        let sql = format!("PRAGMA user_version = {other}");
+        sqlx::query(sqlx::AssertSqlSafe(sql))
+            .execute(&mut *connection)
+            .await
+    };
+    if let Err(error) = written.await {
+        tracing::debug!(%error, "the refused change was written over, but not synced");
     }
 }
 
