@@ -3,7 +3,7 @@
 //! A request passes, from the outside in: the accept loop (`server`), the layer that dresses every answer (`guard`), the
 //! layer that knows who calls (`caller`), and one handler (`api`). A handler decodes (`body`, `fields`), calls one use
 //! case of the engine, and encodes (`wire`, `answer`). Who adds an endpoint writes a handler in `api` and names it in
-//! `app`; the OpenAPI document, and the tests that are made from it, follow.
+//! `router`; the OpenAPI document, and the tests that are made from it, follow.
 
 mod answer;
 mod api;
@@ -17,6 +17,7 @@ mod fields;
 mod guard;
 mod json;
 mod problem;
+mod router;
 mod server;
 mod wire;
 

@@ -1,10 +1,12 @@
 //! Where a request comes from: the socket's peer, or what listed proxies say.
 
-use crate::judged::X_FORWARDED_FOR;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use ipnet::IpNet;
 use keyward_domain::ClientAddress;
 use std::net::{IpAddr, SocketAddr};
+
+/// Where a request came from, hop by hop.
+pub(crate) const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// The client's address. Only behind a trusted peer is `X-Forwarded-For` read: from the right, past trusted proxies, to
 /// the first address that is not one. An entry that cannot be read makes the client unknown.

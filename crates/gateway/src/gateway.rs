@@ -2,9 +2,9 @@
 
 use crate::connection;
 use crate::drain::Drain;
-use crate::guard::Limits;
 use crate::metrics::Metrics;
 use crate::rules::Compiled;
+use crate::shared::Shared;
 use crate::{Rules, Settings};
 use arc_swap::ArcSwap;
 use keyward_engine::Engine;
@@ -33,32 +33,6 @@ pub struct Gateway {
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct StartFault(pub String);
-
-/// What all workers share.
-pub(crate) struct Shared {
-    pub(crate) engine: Arc<Engine>,
-    pub(crate) settings: Settings,
-    pub(crate) rules: ArcSwap<Compiled>,
-    pub(crate) tls: Option<Tls>,
-    pub(crate) metrics: Metrics,
-    pub(crate) drain: Drain,
-    pub(crate) served: AtomicU64,
-    slots: Slots,
-    deadline: ArcSwap<Option<Instant>>,
-}
-
-impl Shared {
-    pub(crate) fn limits(&self) -> Limits {
-        let timeouts = &self.settings.timeouts;
-        Limits {
-            head_bytes: self.settings.head_bytes,
-            headers: self.settings.headers,
-            head_time: timeouts.request_head,
-            idle: timeouts.idle,
-            write_stall: timeouts.write_stall,
-        }
-    }
-}
 
 impl Gateway {
     /// Binds the port and starts the workers.

@@ -2,9 +2,9 @@
 
 use crate::answer::{self, Answer};
 use crate::client_address::client_address;
-use crate::connection::Peer;
 use crate::judged::{Identity, Judged, Pass, is_protected};
 use crate::metrics::{Metrics, SAMPLE};
+use crate::outcome::Outcome;
 use crate::own_key;
 use crate::request_id::RequestId;
 use crate::rules::{Compiled, Found};
@@ -21,6 +21,7 @@ use keyward_domain::{ClientAddress, PathFault, SiteName, StrictPath};
 use keyward_engine::{Asked, Counting, Decision, Engine};
 use keyward_tower::{Refusal, credential};
 use std::cell::Cell;
+use std::net::IpAddr;
 use std::time::Instant;
 
 /// Hop-by-hop fields that hold lists of names.
@@ -30,6 +31,13 @@ const LISTS: [HeaderName; 4] = [
     HeaderName::from_static("keep-alive"),
     HeaderName::from_static("proxy-connection"),
 ];
+
+/// The other end of a connection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peer {
+    pub(crate) address: IpAddr,
+    pub(crate) tls: bool,
+}
 
 /// What is needed to judge.
 pub(crate) struct Judge<'a> {
@@ -48,23 +56,6 @@ pub(crate) enum Verdict {
     Swagger(swagger::Page),
     /// It is answered here.
     Answer(Outcome),
-}
-
-/// An answer of the gateway's own, with what the log is told.
-pub(crate) struct Outcome {
-    pub(crate) answer: Answer,
-    pub(crate) code: &'static str,
-    pub(crate) key: Option<keyward_domain::KeyId>,
-}
-
-impl Outcome {
-    fn new(code: &'static str, answer: Answer) -> Self {
-        Self {
-            answer,
-            code,
-            key: None,
-        }
-    }
 }
 
 type Refused = Box<Outcome>;

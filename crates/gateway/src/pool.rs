@@ -1,10 +1,10 @@
 //! Connections to an upstream, kept for the next request. Each worker has its own, so none waits for another.
 
 use crate::StartFault;
-use crate::answer::UpstreamFault;
 use crate::h2c::H2c;
 use crate::settings::{Protocol, Upstream};
 use crate::upstream_connection::Connection;
+use crate::upstream_fault::UpstreamFault;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::net::TcpStream;

@@ -1,19 +1,20 @@
 //! Forwarding: a judged request goes out, the upstream's answer comes back.
 
-use crate::answer::{Answer, AnswerBody, UpstreamFault, X_REQUEST_ID};
+use crate::answer::{Answer, AnswerBody, X_REQUEST_ID, without_upstream};
 use crate::client_body::{ClientBody, ClientBodyFault};
 use crate::deadline::Deadline;
 use crate::framing::Length;
 use crate::guard::InFlight;
-use crate::judge::Outcome;
 use crate::judged::{Judged, Pass};
 use crate::metrics::Metrics;
+use crate::outcome::Outcome;
 use crate::request_id::RequestId;
 use crate::rules::Compiled;
 use crate::settings::Timeouts;
 use crate::tunnel;
 use crate::upstream_body::{Home, Sender, UpstreamBody};
 use crate::upstream_connection::{Connection, Failed, Head, is_hop_by_hop, write_all};
+use crate::upstream_fault::UpstreamFault;
 use bytes::{Bytes, BytesMut};
 use futures_util::FutureExt;
 use http::header::{CONNECTION, CONTENT_LENGTH, UPGRADE, VARY};
@@ -47,7 +48,7 @@ impl Proxy<'_> {
         match self.forward(judged, in_flight).await {
             Ok(answer) => Outcome { answer, code, key },
             Err(fault) => Outcome {
-                answer: fault.answer(id),
+                answer: without_upstream(fault, id),
                 code: fault.word(),
                 key,
             },

@@ -3,9 +3,9 @@
 //! Written by hand for two reasons (see `docs/adr`): an answer that can be read in two ways must be refused, and hyper's
 //! client repairs some of them silently; and every request through hyper's client pays for a channel and a second task.
 
-use crate::answer::UpstreamFault;
 use crate::deadline::Deadline;
 use crate::framing::{Length, body_length};
+use crate::upstream_fault::UpstreamFault;
 use bytes::{Bytes, BytesMut};
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::{Method, StatusCode};

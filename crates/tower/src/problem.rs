@@ -35,7 +35,17 @@ struct Document<'a> {
     more: &'a Map<String, Value>,
 }
 
-impl Problem<'_> {
+impl<'a> Problem<'a> {
+    /// A problem of these four parts.
+    pub const fn new(status: StatusCode, code: &'a str, title: &'a str, detail: &'a str) -> Self {
+        Self {
+            status,
+            code,
+            title,
+            detail,
+        }
+    }
+
     /// The document: `type`, `title`, `status`, `code`, `detail`, `request_id`.
     pub fn to_json(&self, request_id: &str) -> String {
         self.to_json_with(request_id, &Map::new())
