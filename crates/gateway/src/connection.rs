@@ -26,10 +26,21 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
 /// The other end of a connection.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Peer {
     pub(crate) address: IpAddr,
+    /// The address as upstreams are told it; written once for all requests of a connection.
+    pub(crate) text: HeaderValue,
     pub(crate) tls: bool,
+}
+
+impl Peer {
+    fn new(address: IpAddr, tls: bool) -> Self {
+        // A socket for both families shows IPv4 clients in IPv6 dress.
+        let address = address.to_canonical();
+        let text = HeaderValue::try_from(address.to_string()).unwrap_or(HeaderValue::from_static("unknown"));
+        Self { address, text, tls }
+    }
 }
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -42,8 +53,6 @@ pub(crate) async fn serve(
     peer: SocketAddr,
     slot: Slot,
 ) {
-    // A socket for both families shows IPv4 clients in IPv6 dress.
-    let address = peer.ip().to_canonical();
     let patience = shared.settings.timeouts.request_head;
     match &shared.tls {
         None => {
@@ -55,7 +64,7 @@ pub(crate) async fn serve(
             )
             .await;
             let Ok(Ok(http2)) = preface else { return };
-            let peer = Peer { address, tls: false };
+            let peer = Peer::new(peer.ip(), false);
             serve_stream(shared, worker, stream, read, http2, peer).await;
         }
         Some(tls) => {
@@ -63,7 +72,7 @@ pub(crate) async fn serve(
                 return;
             };
             let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-            let peer = Peer { address, tls: true };
+            let peer = Peer::new(peer.ip(), true);
             serve_stream(shared, worker, stream, BytesMut::new(), http2, peer).await;
         }
     }
@@ -101,8 +110,8 @@ async fn serve_stream<S>(
     let service = {
         let (shared, link) = (Arc::clone(&shared), Arc::clone(&link));
         service_fn(move |request| {
-            let (shared, link) = (Arc::clone(&shared), Arc::clone(&link));
-            async move { Ok::<_, Infallible>(respond(&shared, worker, peer, &link, request).await) }
+            let (shared, link, peer) = (Arc::clone(&shared), Arc::clone(&link), peer.clone());
+            async move { Ok::<_, Infallible>(respond(&shared, worker, &peer, &link, request).await) }
         })
     };
     shared.metrics.connections.inc();
@@ -188,7 +197,7 @@ fn note_end(ended: Result<(), hyper::Error>) {
 async fn respond(
     shared: &Arc<Shared>,
     worker: usize,
-    peer: Peer,
+    peer: &Peer,
     link: &Arc<Link>,
     request: Request<Incoming>,
 ) -> Answer {
@@ -224,7 +233,7 @@ async fn respond(
             match judge.judge(parts, body) {
                 Verdict::Answer(outcome) => outcome,
                 Verdict::Swagger(page) => {
-                    let answer = page.serve(&rules, &shared.settings.timeouts, worker, id).await;
+                    let answer = Box::pin(page.serve(&rules, &shared.settings.timeouts, worker, id)).await;
                     Outcome {
                         answer,
                         code: "swagger",

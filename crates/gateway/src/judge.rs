@@ -36,7 +36,7 @@ pub(crate) struct Judge<'a> {
     pub(crate) engine: &'a Engine,
     pub(crate) rules: &'a Compiled,
     pub(crate) metrics: &'a Metrics,
-    pub(crate) peer: Peer,
+    pub(crate) peer: &'a Peer,
     pub(crate) id: RequestId,
 }
 
@@ -188,7 +188,6 @@ impl Judge<'_> {
         if parts.version == Version::HTTP_2 {
             join_cookies(&mut parts.headers);
         }
-        let Peer { address: peer, tls } = self.peer;
         Verdict::Forward(Box::new(Judged {
             parts,
             pass,
@@ -196,8 +195,7 @@ impl Judge<'_> {
             upgrade,
             host,
             client,
-            peer,
-            tls,
+            peer: self.peer.clone(),
             pool,
             id: self.id,
             listed,
