@@ -4,8 +4,9 @@ use crate::access_log::Access;
 use crate::answer::{self, Answer, UnderWay};
 use crate::cors;
 use crate::guard::{Guard, Limits, Link};
-use crate::judge::{Judge, Peer, Verdict};
+use crate::judge::{Judge, Verdict};
 use crate::outcome::Outcome;
+use crate::peer::Peer;
 use crate::proxy::Proxy;
 use crate::request_id::RequestId;
 use crate::shared::Shared;
@@ -36,8 +37,6 @@ pub(crate) async fn serve(
     peer: SocketAddr,
     slot: Slot,
 ) {
-    // A socket for both families shows IPv4 clients in IPv6 dress.
-    let address = peer.ip().to_canonical();
     let patience = shared.settings.timeouts.request_head;
     match &shared.tls {
         None => {
@@ -49,7 +48,7 @@ pub(crate) async fn serve(
             )
             .await;
             let Ok(Ok(http2)) = preface else { return };
-            let peer = Peer { address, tls: false };
+            let peer = Peer::new(peer.ip(), false);
             serve_stream(shared, worker, stream, read, http2, peer).await;
         }
         Some(tls) => {
@@ -57,7 +56,7 @@ pub(crate) async fn serve(
                 return;
             };
             let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-            let peer = Peer { address, tls: true };
+            let peer = Peer::new(peer.ip(), true);
             serve_stream(shared, worker, stream, BytesMut::new(), http2, peer).await;
         }
     }
@@ -95,8 +94,8 @@ async fn serve_stream<S>(
     let service = {
         let (shared, link) = (Arc::clone(&shared), Arc::clone(&link));
         service_fn(move |request| {
-            let (shared, link) = (Arc::clone(&shared), Arc::clone(&link));
-            async move { Ok::<_, Infallible>(respond(&shared, worker, peer, &link, request).await) }
+            let (shared, link, peer) = (Arc::clone(&shared), Arc::clone(&link), peer.clone());
+            async move { Ok::<_, Infallible>(respond(&shared, worker, &peer, &link, request).await) }
         })
     };
     shared.metrics.connections.inc();
@@ -182,7 +181,7 @@ fn note_end(ended: Result<(), hyper::Error>) {
 async fn respond(
     shared: &Arc<Shared>,
     worker: usize,
-    peer: Peer,
+    peer: &Peer,
     link: &Arc<Link>,
     request: Request<Incoming>,
 ) -> Answer {
@@ -214,7 +213,7 @@ async fn respond(
             match judge.judge(parts, body) {
                 Verdict::Answer(outcome) => outcome,
                 Verdict::Swagger(page) => {
-                    let answer = page.serve(&rules, &shared.settings.timeouts, worker, id).await;
+                    let answer = Box::pin(page.serve(&rules, &shared.settings.timeouts, worker, id)).await;
                     Outcome::new("swagger", answer)
                 }
                 Verdict::Forward(judged) => {

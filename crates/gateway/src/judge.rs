@@ -6,6 +6,7 @@ use crate::judged::{Identity, Judged, Pass, is_protected};
 use crate::metrics::{Metrics, SAMPLE};
 use crate::outcome::Outcome;
 use crate::own_key;
+use crate::peer::Peer;
 use crate::request_id::RequestId;
 use crate::rules::{Compiled, Found};
 use crate::settings::SiteSource;
@@ -21,7 +22,6 @@ use keyward_domain::{ClientAddress, PathFault, SiteName, StrictPath};
 use keyward_engine::{Asked, Counting, Decision, Engine};
 use keyward_tower::{Refusal, credential};
 use std::cell::Cell;
-use std::net::IpAddr;
 use std::time::Instant;
 
 /// Hop-by-hop fields that hold lists of names.
@@ -32,19 +32,12 @@ const LISTS: [HeaderName; 4] = [
     HeaderName::from_static("proxy-connection"),
 ];
 
-/// The other end of a connection.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Peer {
-    pub(crate) address: IpAddr,
-    pub(crate) tls: bool,
-}
-
 /// What is needed to judge.
 pub(crate) struct Judge<'a> {
     pub(crate) engine: &'a Engine,
     pub(crate) rules: &'a Compiled,
     pub(crate) metrics: &'a Metrics,
-    pub(crate) peer: Peer,
+    pub(crate) peer: &'a Peer,
     pub(crate) id: RequestId,
 }
 
@@ -179,7 +172,6 @@ impl Judge<'_> {
         if parts.version == Version::HTTP_2 {
             join_cookies(&mut parts.headers);
         }
-        let Peer { address: peer, tls } = self.peer;
         Verdict::Forward(Box::new(Judged {
             parts,
             pass,
@@ -187,8 +179,7 @@ impl Judge<'_> {
             upgrade,
             host,
             client,
-            peer,
-            tls,
+            peer: self.peer.clone(),
             pool,
             id: self.id,
             listed,

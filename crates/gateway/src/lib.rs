@@ -21,6 +21,7 @@ mod judged;
 mod metrics;
 mod outcome;
 mod own_key;
+mod peer;
 mod pool;
 mod proxy;
 mod request_id;

@@ -59,7 +59,8 @@ impl Proxy<'_> {
     async fn forward(&self, mut judged: Judged, in_flight: &InFlight) -> Result<Answer, UpstreamFault> {
         let timer = self.metrics.upstream.start_timer();
         let outcome = if judged.pool.speaks_h2c() {
-            self.over_http2(&mut judged).await
+            // Boxed, so that the common way does not carry the space of the rare ones around.
+            Box::pin(self.over_http2(&mut judged)).await
         } else {
             self.over_http1(&mut judged, in_flight).await
         };
@@ -100,7 +101,7 @@ impl Proxy<'_> {
             None => self.without_body(judged, &head, in_flight).await,
             Some(body) => {
                 let body = ClientBody::new(body, self.timeouts.body_stall);
-                self.with_body(judged, head, body).await
+                Box::pin(self.with_body(judged, head, body)).await
             }
         }
     }

@@ -279,10 +279,16 @@ fn parse(bytes: &Bytes, method: &Method) -> Result<Head, Failed> {
 /// The fields that go on to the client: all but those of the connection itself.
 fn header_map(bytes: &Bytes, fields: &[httparse::Header<'_>]) -> Result<HeaderMap, Failed> {
     let mut headers = HeaderMap::with_capacity(fields.len() + 6);
+    let lists_more = fields.iter().any(|field| {
+        field.name.eq_ignore_ascii_case("connection")
+            && ![&b"keep-alive"[..], b"close"]
+                .iter()
+                .any(|usual| field.value.eq_ignore_ascii_case(usual))
+    });
     for field in fields {
         let name =
             HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| bad("a malformed header name"))?;
-        if is_hop_by_hop(&name) || connection_says(fields, name.as_str().as_bytes()) {
+        if is_hop_by_hop(&name) || (lists_more && connection_says(fields, name.as_str().as_bytes())) {
             continue;
         }
         let value = HeaderValue::from_maybe_shared(bytes.slice_ref(field.value));
