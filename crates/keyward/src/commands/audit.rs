@@ -15,8 +15,8 @@ pub(super) async fn run(context: Context<'_>, engine: &Engine, args: &AuditArgs)
         action: args.action.clone(),
         since: args.since.clone(),
         until: args.until.clone(),
-        cursor: args.cursor.clone(),
-        limit: args.limit,
+        cursor: args.page.cursor.clone(),
+        limit: args.page.limit,
     };
     let page = engine.list_audit(&Actor::OPERATOR, &filter).await?;
     let page: PageWire<AuditWire> = PageWire::of(&page);

@@ -86,8 +86,8 @@ async fn list(context: Context<'_>, engine: &Engine, args: &KeyList) -> Result<E
         site: args.site.clone(),
         use_case: args.use_case.clone(),
         text: args.text.clone(),
-        cursor: args.cursor.clone(),
-        limit: args.limit,
+        cursor: args.page.cursor.clone(),
+        limit: args.page.limit,
     };
     let page: PageWire<KeyWire> = PageWire::of(&engine.list_keys(ME, &filter).await?);
     context.output.value(&page, page_text)

@@ -64,8 +64,8 @@ async fn list(context: Context<'_>, engine: &Engine, args: &UserList) -> Result<
     let filter = UserFilter {
         with_deleted: args.deleted,
         text: args.text.clone(),
-        cursor: args.cursor.clone(),
-        limit: args.limit,
+        cursor: args.page.cursor.clone(),
+        limit: args.page.limit,
     };
     let page: PageWire<UserWire> = PageWire::of(&engine.list_users(ME, &filter).await?);
     context.output.value(&page, |page| {
