@@ -2,12 +2,14 @@
 
 use crate::access_log::Access;
 use crate::answer::{self, Answer, UnderWay};
+use crate::client_address::Peer;
 use crate::cors;
-use crate::gateway::Shared;
 use crate::guard::{Guard, Limits, Link};
-use crate::judge::{Judge, Outcome, Verdict};
+use crate::judge::{Judge, Verdict};
+use crate::outcome::Outcome;
 use crate::proxy::Proxy;
 use crate::request_id::RequestId;
+use crate::shared::Shared;
 use bytes::BytesMut;
 use http::header::{CONNECTION, ORIGIN};
 use http::{HeaderValue, Request, Version};
@@ -16,7 +18,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use keyward_listener::Slot;
 use std::convert::Infallible;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -24,24 +26,6 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
-
-/// The other end of a connection.
-#[derive(Clone, Debug)]
-pub(crate) struct Peer {
-    pub(crate) address: IpAddr,
-    /// The address as upstreams are told it; written once for all requests of a connection.
-    pub(crate) text: HeaderValue,
-    pub(crate) tls: bool,
-}
-
-impl Peer {
-    fn new(address: IpAddr, tls: bool) -> Self {
-        // A socket for both families shows IPv4 clients in IPv6 dress.
-        let address = address.to_canonical();
-        let text = HeaderValue::try_from(address.to_string()).unwrap_or(HeaderValue::from_static("unknown"));
-        Self { address, text, tls }
-    }
-}
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
@@ -217,11 +201,7 @@ async fn respond(
         .then(|| Box::new((parts.method.to_string(), parts.uri.path().to_owned())));
     let mut client = None;
     let outcome = match fault {
-        Some(fault) => Outcome {
-            answer: answer::guarded(fault, id),
-            code: "malformed",
-            key: None,
-        },
+        Some(fault) => Outcome::new("malformed", answer::guarded(fault, id)),
         None => {
             let judge = Judge {
                 engine: &shared.engine,
@@ -234,11 +214,7 @@ async fn respond(
                 Verdict::Answer(outcome) => outcome,
                 Verdict::Swagger(page) => {
                     let answer = Box::pin(page.serve(&rules, &shared.settings.timeouts, worker, id)).await;
-                    Outcome {
-                        answer,
-                        code: "swagger",
-                        key: None,
-                    }
+                    Outcome::new("swagger", answer)
                 }
                 Verdict::Forward(judged) => {
                     client = judged.client_ip();

@@ -1,10 +1,10 @@
 //! The rules of the data plane, in their order: a request becomes [`Judged`], or an answer.
 
 use crate::answer::{self, Answer};
-use crate::client_address::client_address;
-use crate::connection::Peer;
+use crate::client_address::{Peer, client_address};
 use crate::judged::{Identity, Judged, Pass, is_protected};
 use crate::metrics::{Metrics, SAMPLE};
+use crate::outcome::Outcome;
 use crate::own_key;
 use crate::request_id::RequestId;
 use crate::rules::{Compiled, Found};
@@ -48,23 +48,6 @@ pub(crate) enum Verdict {
     Swagger(swagger::Page),
     /// It is answered here.
     Answer(Outcome),
-}
-
-/// An answer of the gateway's own, with what the log is told.
-pub(crate) struct Outcome {
-    pub(crate) answer: Answer,
-    pub(crate) code: &'static str,
-    pub(crate) key: Option<keyward_domain::KeyId>,
-}
-
-impl Outcome {
-    fn new(code: &'static str, answer: Answer) -> Self {
-        Self {
-            answer,
-            code,
-            key: None,
-        }
-    }
 }
 
 type Refused = Box<Outcome>;
@@ -376,7 +359,7 @@ impl Judge<'_> {
     fn timed<T>(&self, decide: impl FnOnce() -> T) -> T {
         thread_local!(static COUNT: Cell<u64> = const { Cell::new(0) });
         let count = COUNT.replace(COUNT.get().wrapping_add(1));
-        if count % SAMPLE != 0 {
+        if !count.is_multiple_of(SAMPLE) {
             return decide();
         }
         let began = Instant::now();

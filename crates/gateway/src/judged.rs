@@ -1,7 +1,6 @@
 //! A request that was judged: the only kind that can be forwarded.
 
-use crate::client_address::is_trusted;
-use crate::connection::Peer;
+use crate::client_address::{Peer, X_FORWARDED_FOR, is_trusted};
 use crate::pool::Pool;
 use crate::request_id::RequestId;
 use crate::rules::Compiled;
@@ -53,8 +52,6 @@ pub(crate) struct Identity {
     pub(crate) strip_overrides: bool,
 }
 
-/// Where a request came from, hop by hop.
-pub(crate) const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 /// Fields by which some frameworks let a request change its method.
 const OVERRIDES: [&str; 3] = ["x-http-method-override", "x-http-method", "x-method-override"];
