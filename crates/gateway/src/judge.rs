@@ -1,12 +1,11 @@
 //! The rules of the data plane, in their order: a request becomes [`Judged`], or an answer.
 
 use crate::answer::{self, Answer};
-use crate::client_address::client_address;
+use crate::client_address::{Peer, client_address};
 use crate::judged::{Identity, Judged, Pass, is_protected};
 use crate::metrics::{Metrics, SAMPLE};
 use crate::outcome::Outcome;
 use crate::own_key;
-use crate::peer::Peer;
 use crate::request_id::RequestId;
 use crate::rules::{Compiled, Found};
 use crate::settings::SiteSource;

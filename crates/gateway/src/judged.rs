@@ -1,7 +1,6 @@
 //! A request that was judged: the only kind that can be forwarded.
 
-use crate::client_address::{X_FORWARDED_FOR, is_trusted};
-use crate::peer::Peer;
+use crate::client_address::{Peer, X_FORWARDED_FOR, is_trusted};
 use crate::pool::Pool;
 use crate::request_id::RequestId;
 use crate::rules::Compiled;

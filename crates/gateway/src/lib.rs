@@ -21,7 +21,6 @@ mod judged;
 mod metrics;
 mod outcome;
 mod own_key;
-mod peer;
 mod pool;
 mod proxy;
 mod request_id;
