@@ -1,10 +1,10 @@
 //! The rules of the data plane, in their order: a request becomes [`Judged`], or an answer.
 
 use crate::answer::{self, Answer};
-use crate::client_address::client_address;
-use crate::connection::Peer;
+use crate::client_address::{Peer, client_address};
 use crate::judged::{Identity, Judged, Pass, is_protected};
 use crate::metrics::{Metrics, SAMPLE};
+use crate::outcome::Outcome;
 use crate::own_key;
 use crate::request_id::RequestId;
 use crate::rules::{Compiled, Found};
@@ -36,7 +36,7 @@ pub(crate) struct Judge<'a> {
     pub(crate) engine: &'a Engine,
     pub(crate) rules: &'a Compiled,
     pub(crate) metrics: &'a Metrics,
-    pub(crate) peer: Peer,
+    pub(crate) peer: &'a Peer,
     pub(crate) id: RequestId,
 }
 
@@ -48,23 +48,6 @@ pub(crate) enum Verdict {
     Swagger(swagger::Page),
     /// It is answered here.
     Answer(Outcome),
-}
-
-/// An answer of the gateway's own, with what the log is told.
-pub(crate) struct Outcome {
-    pub(crate) answer: Answer,
-    pub(crate) code: &'static str,
-    pub(crate) key: Option<keyward_domain::KeyId>,
-}
-
-impl Outcome {
-    fn new(code: &'static str, answer: Answer) -> Self {
-        Self {
-            answer,
-            code,
-            key: None,
-        }
-    }
 }
 
 type Refused = Box<Outcome>;
@@ -201,7 +184,6 @@ impl Judge<'_> {
         if parts.version == Version::HTTP_2 {
             join_cookies(&mut parts.headers);
         }
-        let Peer { address: peer, tls } = self.peer;
         Verdict::Forward(Box::new(Judged {
             parts,
             pass,
@@ -209,8 +191,7 @@ impl Judge<'_> {
             upgrade,
             host,
             client,
-            peer,
-            tls,
+            peer: self.peer.clone(),
             pool,
             id: self.id,
             listed,
@@ -396,7 +377,7 @@ impl Judge<'_> {
     fn timed<T>(&self, decide: impl FnOnce() -> T) -> T {
         thread_local!(static COUNT: Cell<u64> = const { Cell::new(0) });
         let count = COUNT.replace(COUNT.get().wrapping_add(1));
-        if count % SAMPLE != 0 {
+        if !count.is_multiple_of(SAMPLE) {
             return decide();
         }
         let began = Instant::now();
@@ -433,6 +414,31 @@ impl Judge<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn f3_a_length_is_one_plain_number() {
+        let plain = |values: &[&'static str]| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append(CONTENT_LENGTH, HeaderValue::from_static(value));
+            }
+            has_plain_length(&headers)
+        };
+        for good in [&[][..], &["0"], &["5"], &["10"]] {
+            assert!(plain(good), "{good:?}");
+        }
+        for bad in [
+            &["5", "5"][..],
+            &["5", "6"],
+            &["05"],
+            &["+5"],
+            &["5,5"],
+            &[""],
+            &["5 "],
+        ] {
+            assert!(!plain(bad), "{bad:?}");
+        }
+    }
 
     #[test]
     fn f7_a_port_is_digits() {

@@ -1,19 +1,20 @@
 //! Forwarding: a judged request goes out, the upstream's answer comes back.
 
-use crate::answer::{Answer, AnswerBody, UpstreamFault, X_REQUEST_ID};
+use crate::answer::{Answer, AnswerBody, X_REQUEST_ID, without_upstream};
 use crate::client_body::{ClientBody, ClientBodyFault};
 use crate::deadline::Deadline;
 use crate::framing::Length;
 use crate::guard::InFlight;
-use crate::judge::Outcome;
 use crate::judged::{Judged, Pass};
 use crate::metrics::Metrics;
+use crate::outcome::Outcome;
 use crate::request_id::RequestId;
 use crate::rules::Compiled;
 use crate::settings::Timeouts;
 use crate::tunnel;
 use crate::upstream_body::{Home, Sender, UpstreamBody};
 use crate::upstream_connection::{Connection, Failed, Head, is_hop_by_hop, write_all};
+use crate::upstream_fault::UpstreamFault;
 use bytes::{Bytes, BytesMut};
 use futures_util::FutureExt;
 use http::header::{CONNECTION, CONTENT_LENGTH, UPGRADE, VARY};
@@ -46,7 +47,7 @@ impl Proxy<'_> {
         };
         let (mut answer, code) = match self.forward(&mut judged, in_flight).await {
             Ok(answer) => (answer, code),
-            Err(fault) => (fault.answer(id), fault.word()),
+            Err(fault) => (without_upstream(fault, id), fault.word()),
         };
         self.add_fields(&judged, answer.headers_mut());
         Outcome { answer, code, key }
@@ -56,7 +57,8 @@ impl Proxy<'_> {
     async fn forward(&self, judged: &mut Judged, in_flight: &InFlight) -> Result<Answer, UpstreamFault> {
         let timer = self.metrics.upstream.start_timer();
         let outcome = if judged.pool.speaks_h2c() {
-            self.over_http2(judged).await
+            // Boxed, so that the common way does not carry the space of the rare ones around.
+            Box::pin(self.over_http2(judged)).await
         } else {
             self.over_http1(judged, in_flight).await
         };
@@ -96,7 +98,7 @@ impl Proxy<'_> {
             None => self.without_body(judged, &head, in_flight).await,
             Some(body) => {
                 let body = ClientBody::new(body, self.timeouts.body_stall);
-                self.with_body(judged, head, body).await
+                Box::pin(self.with_body(judged, head, body)).await
             }
         }
     }
@@ -349,7 +351,7 @@ async fn send_body(
             }
         };
         match frame {
-            Some(Ok(frame)) => append(&mut pending, frame.into_data().unwrap_or_default(), chunked),
+            Some(Ok(frame)) => append(&mut pending, &frame.into_data().unwrap_or_default(), chunked),
             Some(Err(ClientBodyFault(fault))) => return Sent::ClientFault(fault),
             None => break,
         }
@@ -363,14 +365,14 @@ async fn send_body(
     }
 }
 
-fn append(pending: &mut BytesMut, data: Bytes, chunked: bool) {
+fn append(pending: &mut BytesMut, data: &[u8], chunked: bool) {
     if data.is_empty() {
         return;
     }
     if chunked {
         pending.extend_from_slice(format!("{:x}\r\n", data.len()).as_bytes());
     }
-    pending.extend_from_slice(&data);
+    pending.extend_from_slice(data);
     if chunked {
         pending.extend_from_slice(b"\r\n");
     }

@@ -393,7 +393,7 @@ async fn mixed_client(world: Arc<World>, number: u64, requests: u64) {
                 client = world.connect().await;
             }
             ("short", Ok(answer)) if method == "HEAD" => {
-                assert_eq!(answer.header("content-length"), Some("100"))
+                assert_eq!(answer.header("content-length"), Some("100"));
             }
             ("bad" | "gone", Ok(answer)) => assert_eq!(answer.status, 502, "{target}"),
             // An idle connection may be closing while a request without a second chance goes out on it.
@@ -401,7 +401,7 @@ async fn mixed_client(world: Arc<World>, number: u64, requests: u64) {
                 assert_problem(&answer, 502, "upstream_unreachable");
             }
             (_, Ok(answer)) if method == "HEAD" => {
-                assert_eq!((answer.status, answer.body_len), (200, 0), "{target}")
+                assert_eq!((answer.status, answer.body_len), (200, 0), "{target}");
             }
             ("echo", Ok(answer)) => {
                 let echo = answer.json();

@@ -1,7 +1,7 @@
 //! What every test stands on: a gateway, an upstream that records, and two keys.
 
 use keyward_testkit::{
-    EchoUpstream, KeySpec, Keyward, KeywardBuilder, RawClient, RawResponse, Reply, request,
+    EchoUpstream, KeySpec, Keyward, KeywardBuilder, RawClient, RawResponse, Recorded, Reply, request,
 };
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -72,7 +72,7 @@ impl World {
     /// The targets of all requests that came whole.
     pub(crate) fn whole_targets(&self) -> Vec<String> {
         let all = self.upstream.requests();
-        all.iter().filter(|r| r.complete).map(|r| r.target()).collect()
+        all.iter().filter(|r| r.complete).map(Recorded::target).collect()
     }
 
     /// Lets the upstream answer the next request with these bytes.
