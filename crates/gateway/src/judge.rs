@@ -3,6 +3,7 @@
 use crate::answer::{self, Answer};
 use crate::client_address::client_address;
 use crate::connection::Peer;
+use crate::framing::parse_length;
 use crate::judged::{Identity, Judged, Pass, is_protected};
 use crate::metrics::{Metrics, SAMPLE};
 use crate::own_key;
@@ -11,7 +12,7 @@ use crate::rules::{Compiled, Found};
 use crate::settings::SiteSource;
 use crate::swagger;
 use crate::upstream_connection::is_hop_by_hop;
-use http::header::{CONNECTION, COOKIE, HOST};
+use http::header::{CONNECTION, CONTENT_LENGTH, COOKIE, HOST};
 use http::request::Parts;
 use http::uri::{Authority, PathAndQuery};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
@@ -113,6 +114,7 @@ impl Judge<'_> {
         let listed = self.listed(&parts.headers)?;
         let uri = parts.uri.clone();
         self.target(&parts)?;
+        self.length(&parts)?;
         let path =
             StrictPath::parse_with_encoded_slashes(uri.path().as_bytes()).or_else(|f| self.bad_path(f))?;
         let client = client_address(&parts.headers, self.peer.address, &self.rules.trusted_proxies);
@@ -223,6 +225,22 @@ impl Judge<'_> {
             return self.bad_path(PathFault::RawByte);
         }
         Ok(())
+    }
+
+    /// Over HTTP/2, where no guard has read it, a length that the upstream could read in two ways.
+    fn length(&self, parts: &Parts) -> Result<(), Refused> {
+        if parts.version != Version::HTTP_2 {
+            return Ok(());
+        }
+        let mut lengths = parts.headers.get_all(CONTENT_LENGTH).iter();
+        let plain = lengths
+            .next()
+            .is_none_or(|length| parse_length(length.as_bytes()).is_ok());
+        if plain && lengths.next().is_none() {
+            Ok(())
+        } else {
+            self.bad_request("its Content-Length is not one plain number")
+        }
     }
 
     fn no_route(&self) -> Refused {
