@@ -326,7 +326,7 @@ impl Judge<'_> {
             SiteSource::Header(name) => {
                 let mut values = headers.get_all(name).iter();
                 match (values.next(), values.next()) {
-                    (Some(value), None) => value.to_str().ok(),
+                    (Some(value), None) => value.to_str().ok().map(str::to_owned),
                     _ => None,
                 }
             }
@@ -337,11 +337,12 @@ impl Judge<'_> {
                     .split(':')
                     .next()
                     .unwrap_or_default();
-                name.split('.').nth(*place)
+                // A host is the same host in either case: a site must not be another one for its capitals.
+                name.split('.').nth(*place).map(str::to_ascii_lowercase)
             }
         };
         match site.filter(|site| SiteName::is_valid(site)) {
-            Some(site) => Ok(Some(site.to_owned())),
+            Some(site) => Ok(Some(site)),
             None => self.bad_request("it names no site where its route looks for one"),
         }
     }

@@ -1,6 +1,7 @@
 //! Attacks of a second look: each was possible once.
 
-use keyward_testkit::{EchoUpstream, H2Outcome, KeySpec, Keyward, KeywardBuilder, RawH2};
+use keyward_testkit::{EchoUpstream, H2Outcome, KeySpec, Keyward, KeywardBuilder, RawClient, RawH2};
+use serde_json::json;
 
 const OWNER: &str = "owner@example.com";
 
@@ -21,16 +22,18 @@ async fn start(config: &str) -> (Keyward, EchoUpstream, String) {
     (keyward, upstream, key.secret)
 }
 
+/// The status of a GET with a key.
+async fn get(keyward: &Keyward, host: &str, target: &str, secret: &str) -> u16 {
+    let mut client = RawClient::connect(keyward.gateway()).await;
+    let request = format!("GET {target} HTTP/1.1\r\nHost: {host}\r\nX-API-KEY: {secret}\r\n\r\n");
+    client.send(request).await;
+    client.read_response_to("GET").await.status
+}
+
 #[tokio::test]
 async fn f3_a_length_over_http2_is_one_plain_number_too() {
     let (keyward, upstream, secret) = start("").await;
-    for lengths in [
-        &["5"][..],
-        &["5", "5"],
-        &["05"],
-        &["05", "5"],
-        &["00000000000000005"],
-    ] {
+    for lengths in [&["5"][..], &["5", "5"], &["05"], &["05", "5"], &["00000000000000005"]] {
         upstream.clear();
         let mut h2 = RawH2::connect(keyward.gateway()).await;
         let mut fields = vec![
@@ -53,3 +56,23 @@ async fn f3_a_length_over_http2_is_one_plain_number_too() {
         }
     }
 }
+
+#[tokio::test]
+async fn p7_a_host_names_its_site_in_either_case() {
+    let routes = "[[gateway.routes]]\npath = \"/**\"\nsite = { host_label = 0 }\n";
+    let (keyward, upstream, secret) = start(routes).await;
+    keyward.site("shut").await;
+    keyward.site("open").await;
+    keyward
+        .api_ok("PATCH", "/v1/sites/shut", &json!({ "active": false }))
+        .await;
+    for host in ["shut.example.com", "SHUT.example.com", "Shut.example.com"] {
+        assert_eq!(get(&keyward, host, "/x", &secret).await, 403, "{host}");
+    }
+    assert_eq!(upstream.count(), 0);
+    let spec = KeySpec::new(OWNER, "restricted").sites(&["open"]);
+    let restricted = keyward.key(spec).await.secret;
+    assert_eq!(get(&keyward, "OPEN.example.com", "/x", &restricted).await, 200);
+    assert_eq!(upstream.last().header("x-keyward-site"), ["open"]);
+}
+
