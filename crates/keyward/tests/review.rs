@@ -33,7 +33,13 @@ async fn get(keyward: &Keyward, host: &str, target: &str, secret: &str) -> u16 {
 #[tokio::test]
 async fn f3_a_length_over_http2_is_one_plain_number_too() {
     let (keyward, upstream, secret) = start("").await;
-    for lengths in [&["5"][..], &["5", "5"], &["05"], &["05", "5"], &["00000000000000005"]] {
+    for lengths in [
+        &["5"][..],
+        &["5", "5"],
+        &["05"],
+        &["05", "5"],
+        &["00000000000000005"],
+    ] {
         upstream.clear();
         let mut h2 = RawH2::connect(keyward.gateway()).await;
         let mut fields = vec![
@@ -76,3 +82,23 @@ async fn p7_a_host_names_its_site_in_either_case() {
     assert_eq!(upstream.last().header("x-keyward-site"), ["open"]);
 }
 
+#[tokio::test]
+async fn p4_a_parameter_in_a_deciding_segment_leads_to_no_other_route() {
+    let routes = "[[gateway.routes]]\npath = \"/api/{site}/**\"\n[[gateway.routes]]\npath = \"/**\"\n";
+    let (keyward, upstream, secret) = start(routes).await;
+    keyward.site("shut").await;
+    keyward
+        .api_ok("PATCH", "/v1/sites/shut", &json!({ "active": false }))
+        .await;
+    assert_eq!(get(&keyward, "localhost", "/api/shut/x", &secret).await, 403);
+    for target in [
+        "/api;x/shut/x",
+        "/api;/shut/x",
+        "/api%20/shut/x",
+        "/api%3bx/shut/x",
+    ] {
+        assert_eq!(get(&keyward, "localhost", target, &secret).await, 400, "{target}");
+    }
+    assert_eq!(upstream.count(), 0);
+    assert_eq!(get(&keyward, "localhost", "/other;x/y", &secret).await, 200);
+}
