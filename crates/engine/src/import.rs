@@ -206,7 +206,7 @@ impl Engine {
             faults.add("owner", "there is no such active user: create the user first");
             return Ok(Err(faults.into_faults()));
         };
-        let key = self.read_key_draft(&draft, owner, book, &mut faults)?;
+        let key = self.read_key_draft(&Actor::OPERATOR, &draft, owner, book, &mut faults)?;
         let (Some(mut key), Some((fingerprint, hint)), Some(status)) = (key, secret, status) else {
             return Ok(Err(faults.into_faults()));
         };

@@ -116,7 +116,7 @@ impl Engine {
         let book = self.site_book().await?;
         let (secret, fingerprint) = self.new_secret(&self.format)?;
         let mut faults = Faults::default();
-        let key = self.read_key_draft(draft, &owner, &book, &mut faults)?;
+        let key = self.read_key_draft(actor, draft, &owner, &book, &mut faults)?;
         faults.into_result()?;
         let Some(mut key) = key else {
             return Err(EngineError::Invalid(Vec::new()));
@@ -168,6 +168,7 @@ impl Engine {
     /// `Invalid` names the filters that cannot be read; `NotFound` for owners that the actor may not know of.
     pub async fn list_keys(&self, actor: &Actor, filter: &KeyFilter) -> Result<Page<KeyView>, EngineError> {
         let book = self.site_book().await?;
+        let visible = self.visible_sites(actor).await?;
         let mut faults = Faults::default();
         let query = KeyQuery {
             owner: self.owner_filter(actor, filter.owner.as_deref()).await?,
@@ -178,7 +179,8 @@ impl Engine {
             site: filter.site.as_deref().and_then(|name| {
                 faults.take(
                     "site",
-                    book.id(name).ok_or_else(|| format!("no site is named `{name}`")),
+                    book.visible_id(name, &visible)
+                        .ok_or_else(|| format!("no site is named `{name}`")),
                 )
             }),
             use_case: filter
@@ -216,7 +218,7 @@ impl Engine {
             .find_user(key.owner)
             .await?
             .ok_or(EngineError::NotFound("user"))?;
-        let patch = read_key_edit(edit, &owner, &book)?;
+        let patch = read_key_edit(actor, edit, &owner, &book)?;
         self.change_key(actor, id, "key.edit", seen, |key, _| key.apply(patch.clone()))
             .await
     }
@@ -348,6 +350,7 @@ impl Engine {
     /// Reads a draft. The fingerprint and hint are still to be filled in; `None` when there are faults.
     pub(crate) fn read_key_draft(
         &self,
+        actor: &Actor,
         draft: &KeyDraft,
         owner: &User,
         book: &SiteBook,
@@ -363,7 +366,7 @@ impl Engine {
             .expires_at
             .as_deref()
             .and_then(|text| faults.take("expires_at", text.parse::<Timestamp>()));
-        let sites = faults.take("sites", sites_within(owner, book, draft.sites.as_deref()));
+        let sites = faults.take("sites", sites_within(actor, owner, book, draft.sites.as_deref()));
         let addresses = faults.take("addresses", parse_addresses(draft.addresses.as_deref()));
         let limit = faults.take("limit", parse_limit(draft.limit));
         let (millis, random) = self.id_parts()?;
@@ -530,10 +533,14 @@ fn key_conflict(fault: TransitionFault) -> EngineError {
 }
 
 fn sites_within(
+    actor: &Actor,
     owner: &User,
     book: &SiteBook,
     names: Option<&[String]>,
 ) -> Result<keyward_domain::SiteRule, String> {
+    if !actor.is_admin() {
+        return book.visible_rule(names, &owner.sites);
+    }
     let rule = book.rule(names)?;
     if rule.ids().is_some() && !rule.is_within(&owner.sites) {
         return Err(format!(
@@ -544,7 +551,12 @@ fn sites_within(
     Ok(rule)
 }
 
-fn read_key_edit(edit: &KeyEdit, owner: &User, book: &SiteBook) -> Result<KeyPatch, EngineError> {
+fn read_key_edit(
+    actor: &Actor,
+    edit: &KeyEdit,
+    owner: &User,
+    book: &SiteBook,
+) -> Result<KeyPatch, EngineError> {
     let mut faults = Faults::default();
     let patch = KeyPatch {
         name: edit
@@ -558,7 +570,7 @@ fn read_key_edit(edit: &KeyEdit, owner: &User, book: &SiteBook) -> Result<KeyPat
         sites: edit
             .sites
             .as_ref()
-            .and_then(|names| faults.take("sites", sites_within(owner, book, names.as_deref()))),
+            .and_then(|names| faults.take("sites", sites_within(actor, owner, book, names.as_deref()))),
         addresses: edit
             .addresses
             .as_ref()

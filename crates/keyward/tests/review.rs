@@ -1,7 +1,8 @@
 //! Attacks of a second look: each was possible once.
+#![expect(clippy::unwrap_used, reason = "test code")]
 
 use keyward_testkit::{EchoUpstream, H2Outcome, KeySpec, Keyward, KeywardBuilder, RawClient, RawH2};
-use serde_json::json;
+use serde_json::{Value, json};
 
 const OWNER: &str = "owner@example.com";
 
@@ -101,4 +102,44 @@ async fn p4_a_parameter_in_a_deciding_segment_leads_to_no_other_route() {
     }
     assert_eq!(upstream.count(), 0);
     assert_eq!(get(&keyward, "localhost", "/other;x/y", &secret).await, 200);
+}
+
+#[tokio::test]
+async fn a2_a_member_learns_nothing_of_sites_beyond_their_own() {
+    let keyward = builder().start().await;
+    for site in ["mine", "hidden"] {
+        keyward.site(site).await;
+    }
+    keyward.user_of_sites(OWNER, "member", &["mine"]).await;
+    let secret = keyward.management_key(OWNER).await.secret;
+    let made = keyward
+        .api_as(
+            &secret,
+            "POST",
+            "/v1/keys",
+            &json!({ "name": "n", "sites": ["mine"] }),
+        )
+        .await;
+    assert_eq!(made.status, 201, "{made:?}");
+    let key = format!("/v1/keys/{}", made.json["id"].as_str().unwrap());
+    let mut answers = Vec::new();
+    for site in ["hidden", "absent"] {
+        let without_id = |mut json: Value| {
+            json["request_id"] = Value::Null;
+            json.to_string().replace(site, "SITE")
+        };
+        let mut answer = Vec::new();
+        let create = json!({ "name": "n", "sites": [site] });
+        for (method, path, body) in [
+            ("POST", "/v1/keys", create),
+            ("PATCH", &*key, json!({ "sites": ["mine", site] })),
+            ("GET", &*format!("/v1/keys?site={site}"), Value::Null),
+            ("GET", &*format!("/v1/sites/{site}"), Value::Null),
+        ] {
+            let said = keyward.api_as(&secret, method, path, &body).await;
+            answer.push((said.status, without_id(said.json)));
+        }
+        answers.push(answer);
+    }
+    assert_eq!(answers[0], answers[1]);
 }
