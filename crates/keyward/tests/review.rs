@@ -143,3 +143,39 @@ async fn a2_a_member_learns_nothing_of_sites_beyond_their_own() {
     }
     assert_eq!(answers[0], answers[1]);
 }
+
+#[tokio::test]
+async fn two_administrators_who_disable_each_other_leave_one() {
+    let keyward = builder().start().await;
+    let me = keyward.api_ok("GET", "/v1/me", &Value::Null).await;
+    let first = me["user"]["id"]
+        .as_str()
+        .or(me["id"].as_str())
+        .unwrap()
+        .to_owned();
+    let second = keyward.user("second@example.com", "admin").await;
+    let secret = keyward.management_key("second@example.com").await.secret;
+    for round in 0..40 {
+        let (disable_second, disable_first) = (
+            format!("/v1/users/{second}/disable"),
+            format!("/v1/users/{first}/disable"),
+        );
+        let (one, other) = tokio::join!(
+            keyward.api("POST", &disable_second, &Value::Null),
+            keyward.api_as(&secret, "POST", &disable_first, &Value::Null),
+        );
+        let done = u8::from(one.status == 200) + u8::from(other.status == 200);
+        assert_eq!(done, 1, "round {round}: {} and {}", one.status, other.status);
+        if one.status == 200 {
+            keyward
+                .api_ok("POST", &format!("/v1/users/{second}/enable"), &Value::Null)
+                .await;
+        } else {
+            let again = format!("/v1/users/{first}/enable");
+            assert_eq!(
+                keyward.api_as(&secret, "POST", &again, &Value::Null).await.status,
+                200
+            );
+        }
+    }
+}
