@@ -29,6 +29,7 @@ mod swagger;
 mod tunnel;
 mod upstream_body;
 mod upstream_connection;
+mod watched;
 
 pub use gateway::{Gateway, StartFault};
 pub use settings::{Cors, Protocol, Route, Rules, Settings, SiteSource, Swagger, Timeouts, Upstream};

@@ -1,8 +1,9 @@
 //! Attacks of a second look: each was possible once.
-#![expect(clippy::unwrap_used, reason = "test code")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "test code")]
 
-use keyward_testkit::{EchoUpstream, H2Outcome, KeySpec, Keyward, KeywardBuilder, RawClient, RawH2};
+use keyward_testkit::{EchoUpstream, H2Outcome, KeySpec, Keyward, KeywardBuilder, RawClient, RawH2, Reply};
 use serde_json::{Value, json};
+use std::time::Duration;
 
 const OWNER: &str = "owner@example.com";
 
@@ -178,4 +179,23 @@ async fn two_administrators_who_disable_each_other_leave_one() {
             );
         }
     }
+}
+
+#[tokio::test]
+async fn d1_a_stream_that_takes_nothing_holds_no_upstream() {
+    let (keyward, upstream, secret) = start("[gateway.timeouts]\nwrite_stall = \"1s\"\n").await;
+    upstream.script("/api/1/big", Reply::http(200, vec![b'x'; 4 << 20]));
+    let mut h2 = RawH2::connect(keyward.gateway()).await;
+    // SETTINGS_INITIAL_WINDOW_SIZE = 0
+    h2.frame(RawH2::SETTINGS, 0, 0, &[0, 4, 0, 0, 0, 0]).await;
+    h2.get(1, "/api/1/big", &[("x-api-key", &secret)]).await;
+    assert_eq!(h2.outcome(1).await, H2Outcome::Status(200));
+    assert_eq!(upstream.open_connections(), 1);
+    for _ in 0..80 {
+        if upstream.open_connections() == 0 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("the upstream's connection is still held");
 }
