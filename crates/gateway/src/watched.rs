@@ -1,8 +1,8 @@
 //! An upstream's body that is let go when nobody asks for it any more.
 
-use crate::answer::BodyFault;
 use crate::settings::Timeouts;
 use crate::upstream_body::UpstreamBody;
+use crate::upstream_fault::BodyFault;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use std::pin::Pin;
@@ -60,15 +60,15 @@ impl Watched {
     pub(crate) fn is_end_stream(&self) -> bool {
         lock(&self.shared)
             .body
-            .as_ref()
-            .is_some_and(|body| body.is_end_stream())
+            .as_deref()
+            .is_some_and(Body::is_end_stream)
     }
 
     pub(crate) fn size_hint(&self) -> SizeHint {
         lock(&self.shared)
             .body
-            .as_ref()
-            .map_or_else(SizeHint::default, |body| body.size_hint())
+            .as_deref()
+            .map_or_else(SizeHint::default, Body::size_hint)
     }
 }
 

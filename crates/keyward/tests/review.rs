@@ -1,5 +1,4 @@
 //! Attacks of a second look: each was possible once.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "test code")]
 
 use keyward_testkit::{EchoUpstream, H2Outcome, KeySpec, Keyward, KeywardBuilder, RawClient, RawH2, Reply};
 use serde_json::{Value, json};
