@@ -96,6 +96,7 @@ impl Template {
             let found = rest.split('/').next().unwrap_or_default();
             match wanted {
                 Segment::Literal(literal) if **literal == *found => {}
+                Segment::Literal(literal) if is_dressed(found, literal) => plain = false,
                 Segment::Literal(_) => return Ok(None),
                 Segment::Any | Segment::Site if found.is_empty() => return Ok(None),
                 Segment::Any => plain &= !found.contains([';', '%']),
@@ -119,6 +120,14 @@ impl Template {
             (true, true) => Ok(Some(RouteMatch { site })),
         }
     }
+}
+
+/// Whether a segment is a literal to readers that cut off parameters and trailing blanks: no other route may take it.
+fn is_dressed(found: &str, literal: &str) -> bool {
+    found.strip_prefix(literal).is_some_and(|rest| {
+        let rest = rest.as_bytes();
+        rest.starts_with(b";") || matches!(rest, [b'%', b'3', b'b' | b'B', ..] | [b'%', b'2', b'0', ..])
+    })
 }
 
 fn segment(part: &str) -> Result<Segment, TemplateFault> {
@@ -172,6 +181,13 @@ mod tests {
             ("/api/{site}/**", "/api/1;v=2/x", Err(PathFault::DecidingSegment)),
             ("/api/{site}/**", "/api/1%3f/2", Err(PathFault::DecidingSegment)),
             ("/api/{site}/**", "/api/*/x", Err(PathFault::DecidingSegment)),
+            ("/api/{site}/**", "/api;x/2/y", Err(PathFault::DecidingSegment)),
+            ("/api/{site}/**", "/api;/2/y", Err(PathFault::DecidingSegment)),
+            ("/api/{site}/**", "/api%3Bx/2/y", Err(PathFault::DecidingSegment)),
+            ("/api/{site}/**", "/api%20/2/y", Err(PathFault::DecidingSegment)),
+            ("/api/{site}/**", "/api%C3%A9/2/y", Ok(None)),
+            ("/api/{site}/**", "/apix;/2/y", Ok(None)),
+            ("/status", "/status;x", Err(PathFault::DecidingSegment)),
             ("/api/{site}/**", "/api/1/a%2fb", Err(PathFault::EscapedSlash)),
             ("/wh/*/{site}", "/wh/hook/7", Ok(Some(Some("7")))),
             ("/wh/*/{site}", "/wh/hook/7/", Ok(None)),

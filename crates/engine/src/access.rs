@@ -122,8 +122,22 @@ impl SiteBook {
         self.ids.get(name).copied()
     }
 
+    /// The number of a site, if it is one of those that the caller may know of.
+    pub(crate) fn visible_id(&self, name: &str, visible: &SiteRule) -> Option<SiteId> {
+        self.id(name).filter(|id| visible.allows(*id))
+    }
+
     /// The rule that a list of names stands for; absent is every site.
     pub(crate) fn rule(&self, names: Option<&[String]>) -> Result<SiteRule, String> {
+        self.visible_rule(names, &SiteRule::ANY)
+    }
+
+    /// The same for a caller who may know of some sites only: to them the others are as if they never were.
+    pub(crate) fn visible_rule(
+        &self,
+        names: Option<&[String]>,
+        visible: &SiteRule,
+    ) -> Result<SiteRule, String> {
         let Some(names) = names else {
             return Ok(SiteRule::ANY);
         };
@@ -131,7 +145,7 @@ impl SiteBook {
         for name in names {
             SiteName::new(name).map_err(|fault| fault.to_string())?;
             ids.push(
-                self.id(name)
+                self.visible_id(name, visible)
                     .ok_or_else(|| format!("no site is named `{name}`: create it first"))?,
             );
         }

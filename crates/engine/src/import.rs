@@ -206,7 +206,7 @@ impl Engine {
             faults.add("owner", "there is no such active user: create the user first");
             return Ok(Err(faults.into_faults()));
         };
-        let key = self.read_key_draft(&draft, owner, book, &mut faults)?;
+        let key = self.read_key_draft(&Actor::OPERATOR, &draft, owner, book, &mut faults)?;
         let (Some(mut key), Some((fingerprint, hint)), Some(status)) = (key, secret, status) else {
             return Ok(Err(faults.into_faults()));
         };
@@ -307,21 +307,22 @@ fn csv_fault(error: &csv::Error) -> String {
     }
 }
 
-/// Parsers like to quote what they choked on; a secret may be it, so quoted parts are cut out. Names of fields stay.
+/// Parsers like to quote what they choked on, and a secret may be it: a value, or a cell of a first line that is no
+/// header. What stands between the first quote and what was expected is cut out; names that are ours stay.
 fn without_values(message: &str) -> String {
-    let mut out = String::with_capacity(message.len());
-    let mut quoted = false;
-    for c in message.chars() {
-        if c == '"' {
-            if !quoted {
-                out.push('…');
-            }
-            quoted = !quoted;
-        } else if !quoted && !c.is_control() {
-            out.push(c);
-        }
+    let Some(quote) = message.find(['"', '`']) else {
+        return message.chars().filter(|c| !c.is_control()).collect();
+    };
+    let (before, _) = message.split_at(quote);
+    let names_ours = ["missing field ", "duplicate field ", "expected "]
+        .iter()
+        .any(|words| before.ends_with(words));
+    if names_ours {
+        return message.to_owned();
     }
-    out
+    // The last one is the parser's own: what it expects never holds these words.
+    let expected = message.rfind(", expected ").filter(|at| *at > quote);
+    format!("{before}…{}", expected.map_or("", |at| &message[at..]))
 }
 
 fn known_already(line: u64) -> LineFault {
@@ -377,5 +378,47 @@ mod tests {
             [1, 2, 2, 3]
         );
         assert!(!format!("{:?}", faults.0).contains("abcdef"));
+    }
+
+    #[test]
+    fn k1_a_secret_in_the_wrong_place_is_not_quoted_either() {
+        let told = |format, file: &str| {
+            let mut faults = LineFaults::default();
+            read_rows(format, file, &mut faults);
+            assert!(!faults.0.is_empty(), "{file}");
+            format!("{:?}", faults.0)
+        };
+        let files = [
+            // No header line, or one that lacks a column.
+            (ImportFormat::Csv, "a@b.c,n,123456789012\na@b.c,n,abcdef\n"),
+            (ImportFormat::Csv, "owner,name,123456789012\na,b,c\n"),
+            (
+                ImportFormat::JsonLines,
+                r#"{"owner": "a", "name": "n", "secret": 123456789012}"#,
+            ),
+            (ImportFormat::JsonLines, r#"{"123456789012": "a"}"#),
+            (
+                ImportFormat::JsonLines,
+                r#"{"owner": "a", "name": "n", "123456789012\"x": 1}"#,
+            ),
+            (
+                ImportFormat::JsonLines,
+                r#"{"owner": "a", "name": "n", "limit": "\"123456789012"}"#,
+            ),
+            (
+                ImportFormat::JsonLines,
+                r#"{"owner": "a", "name": "n", "limit": "`, expected 123456789012"}"#,
+            ),
+            (
+                ImportFormat::JsonLines,
+                r#"{"owner": "a", "name": "n", "limit": 123456789012.5}"#,
+            ),
+        ];
+        for (format, file) in files {
+            let told = told(format, file);
+            assert!(!told.contains("123456789012"), "{told}");
+        }
+        assert!(told(ImportFormat::JsonLines, r#"{"owner": "a"}"#).contains("missing field `name`"));
+        assert!(told(ImportFormat::JsonLines, r#"{"x": 1}"#).contains("expected one of `owner`"));
     }
 }

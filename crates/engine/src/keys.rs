@@ -39,7 +39,7 @@ impl Engine {
         let book = self.site_book().await?;
         let (secret, fingerprint) = self.new_secret(&self.format)?;
         let mut faults = Faults::default();
-        let key = self.read_key_draft(draft, &owner, &book, &mut faults)?;
+        let key = self.read_key_draft(actor, draft, &owner, &book, &mut faults)?;
         faults.into_result()?;
         let Some(mut key) = key else {
             return Err(EngineError::Invalid(Vec::new()));
@@ -103,7 +103,7 @@ impl Engine {
             .find_user(key.owner)
             .await?
             .ok_or(EngineError::NotFound("user"))?;
-        let patch = read_key_edit(edit, &owner, &book)?;
+        let patch = read_key_edit(actor, edit, &owner, &book)?;
         self.change_key(actor, id, "key.edit", seen, |key, _| key.apply(patch.clone()))
             .await
     }

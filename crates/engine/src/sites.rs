@@ -129,7 +129,7 @@ impl Engine {
         }
     }
 
-    async fn visible_sites(&self, actor: &Actor) -> Result<SiteRule, EngineError> {
+    pub(crate) async fn visible_sites(&self, actor: &Actor) -> Result<SiteRule, EngineError> {
         match actor.user() {
             Some(id) if !actor.is_admin() => Ok(self
                 .store

@@ -2,8 +2,10 @@
 
 use crate::guard::{Fault, InFlight};
 use crate::request_id::RequestId;
+use crate::settings::Timeouts;
 use crate::upstream_body::UpstreamBody;
 use crate::upstream_fault::{BodyFault, UpstreamFault};
+use crate::watched::Watched;
 use bytes::Bytes;
 use http::header::{CONNECTION, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
@@ -28,6 +30,7 @@ pub(crate) struct AnswerBody {
 enum Kind {
     Own(Option<Bytes>),
     Upstream(Box<UpstreamBody>),
+    Watched(Watched),
 }
 
 /// What is noted when the last byte is handed over.
@@ -52,6 +55,16 @@ impl AnswerBody {
         }
     }
 
+    /// Over HTTP/2 a client can leave one answer standing while its connection lives on, and no write ever waits: then
+    /// what the answer holds of an upstream is let go.
+    pub(crate) fn watch(&mut self, timeouts: &Timeouts) {
+        let kind = std::mem::replace(&mut self.kind, Kind::Own(None));
+        self.kind = match kind {
+            Kind::Upstream(body) if !body.is_end_stream() => Kind::Watched(Watched::new(body, timeouts)),
+            other => other,
+        };
+    }
+
     pub(crate) fn note(&mut self, under_way: UnderWay) {
         self.under_way = Some(under_way);
     }
@@ -68,6 +81,7 @@ impl Body for AnswerBody {
         match &mut self.kind {
             Kind::Own(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Kind::Upstream(body) => Pin::new(&mut **body).poll_frame(cx),
+            Kind::Watched(body) => body.poll_frame(cx),
         }
     }
 
@@ -75,6 +89,7 @@ impl Body for AnswerBody {
         match &self.kind {
             Kind::Own(bytes) => bytes.is_none(),
             Kind::Upstream(body) => body.is_end_stream(),
+            Kind::Watched(body) => body.is_end_stream(),
         }
     }
 
@@ -82,6 +97,7 @@ impl Body for AnswerBody {
         match &self.kind {
             Kind::Own(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
             Kind::Upstream(body) => body.size_hint(),
+            Kind::Watched(body) => body.size_hint(),
         }
     }
 }

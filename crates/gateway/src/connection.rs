@@ -262,6 +262,9 @@ async fn respond(
             began,
         })
     });
+    if version == Version::HTTP_2 {
+        answer.body_mut().watch(&shared.settings.timeouts);
+    }
     answer.body_mut().note(UnderWay {
         _in_flight: in_flight,
         _access: access,

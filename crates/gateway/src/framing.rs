@@ -55,7 +55,8 @@ fn is_single_token(value: &[u8]) -> bool {
     !value.is_empty() && value.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'-')
 }
 
-fn parse_length(value: &[u8]) -> Result<u64, FramingFault> {
+/// Reads the value of a `Content-Length` in its plain form.
+pub(crate) fn parse_length(value: &[u8]) -> Result<u64, FramingFault> {
     let fault = FramingFault::Malformed("a Content-Length that is no plain number");
     let plain = matches!(value, [b'0'] | [b'1'..=b'9', ..]) && value.iter().all(u8::is_ascii_digit);
     if !plain {

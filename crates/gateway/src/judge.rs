@@ -2,6 +2,7 @@
 
 use crate::answer::{self, Answer};
 use crate::client_address::{Peer, client_address};
+use crate::framing::parse_length;
 use crate::judged::{Identity, Judged, Pass, is_protected};
 use crate::metrics::{Metrics, SAMPLE};
 use crate::outcome::Outcome;
@@ -109,6 +110,7 @@ impl Judge<'_> {
         let listed = self.listed(&parts.headers)?;
         let uri = parts.uri.clone();
         self.target(&parts)?;
+        self.length(&parts)?;
         let path =
             StrictPath::parse_with_encoded_slashes(uri.path().as_bytes()).or_else(|f| self.bad_path(f))?;
         let client = client_address(&parts.headers, self.peer.address, &self.rules.trusted_proxies);
@@ -224,6 +226,22 @@ impl Judge<'_> {
         Ok(())
     }
 
+    /// Over HTTP/2, where no guard has read it, a length that the upstream could read in two ways.
+    fn length(&self, parts: &Parts) -> Result<(), Refused> {
+        if parts.version != Version::HTTP_2 {
+            return Ok(());
+        }
+        let mut lengths = parts.headers.get_all(CONTENT_LENGTH).iter();
+        let plain = lengths
+            .next()
+            .is_none_or(|length| parse_length(length.as_bytes()).is_ok());
+        if plain && lengths.next().is_none() {
+            Ok(())
+        } else {
+            self.bad_request("its Content-Length is not one plain number")
+        }
+    }
+
     fn no_route(&self) -> Refused {
         Box::new(Outcome::new("no_route", answer::no_route(self.id)))
     }
@@ -307,7 +325,7 @@ impl Judge<'_> {
             SiteSource::Header(name) => {
                 let mut values = headers.get_all(name).iter();
                 match (values.next(), values.next()) {
-                    (Some(value), None) => value.to_str().ok(),
+                    (Some(value), None) => value.to_str().ok().map(str::to_owned),
                     _ => None,
                 }
             }
@@ -318,11 +336,12 @@ impl Judge<'_> {
                     .split(':')
                     .next()
                     .unwrap_or_default();
-                name.split('.').nth(*place)
+                // A host is the same host in either case: a site must not be another one for its capitals.
+                name.split('.').nth(*place).map(str::to_ascii_lowercase)
             }
         };
         match site.filter(|site| SiteName::is_valid(site)) {
-            Some(site) => Ok(Some(site.to_owned())),
+            Some(site) => Ok(Some(site)),
             None => self.bad_request("it names no site where its route looks for one"),
         }
     }

@@ -32,6 +32,7 @@ mod tunnel;
 mod upstream_body;
 mod upstream_connection;
 mod upstream_fault;
+mod watched;
 
 pub use gateway::{Gateway, StartFault};
 pub use settings::{Cors, Protocol, Route, Rules, Settings, SiteSource, Swagger, Timeouts, Upstream};

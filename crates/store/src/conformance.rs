@@ -31,7 +31,7 @@ use std::any::Any;
 use std::sync::Arc;
 
 /// How many cases there are, so that a run of none is seen.
-pub const CASES: usize = 82;
+pub const CASES: usize = 83;
 
 /// A fresh, empty store, and what has to live as long as it.
 pub struct Fresh {
@@ -142,6 +142,7 @@ macro_rules! store_conformance {
                 a_new_user_is_found_as_it_was_inserted
                 an_update_of_a_user_leaves_email_and_creation
                 an_update_of_a_user_needs_the_row_at_its_revision
+                of_two_administrators_who_go_at_once_one_stays
                 an_email_is_unique_among_users_that_are_not_deleted
                 users_are_listed_newest_first_by_text_and_page
             }

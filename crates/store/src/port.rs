@@ -86,7 +86,8 @@ pub trait Store: Send + Sync {
         once: Option<&IdempotencyClaim>,
     ) -> Result<Inserted, StoreError>;
 
-    /// Puts a user's new state in place of the one at revision `expected`. Id, e-mail and creation are not written.
+    /// Puts a user's new state in place of the one at revision `expected`. Id, e-mail and creation are not written. That
+    /// the last active administrator goes is a conflict: the caller has seen another one, who went meanwhile.
     async fn update_user(
         &self,
         user: &User,

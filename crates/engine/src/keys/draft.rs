@@ -2,7 +2,7 @@
 
 use crate::access::SiteBook;
 use crate::draft::{Faults, parse_addresses, parse_limit};
-use crate::{Engine, EngineError, KeyDraft, KeyEdit};
+use crate::{Actor, Engine, EngineError, KeyDraft, KeyEdit};
 use keyward_domain::{
     Description, Fingerprint, Hint, Key, KeyId, KeyPatch, KeyStatus, Name, Revision, SiteRule, Timestamp,
     UseCaseName, User,
@@ -12,6 +12,7 @@ impl Engine {
     /// Reads a draft. The fingerprint and hint are still to be filled in; `None` when there are faults.
     pub(crate) fn read_key_draft(
         &self,
+        actor: &Actor,
         draft: &KeyDraft,
         owner: &User,
         book: &SiteBook,
@@ -27,7 +28,7 @@ impl Engine {
             .expires_at
             .as_deref()
             .and_then(|text| faults.take("expires_at", text.parse::<Timestamp>()));
-        let sites = faults.take("sites", sites_within(owner, book, draft.sites.as_deref()));
+        let sites = faults.take("sites", sites_within(actor, owner, book, draft.sites.as_deref()));
         let addresses = faults.take("addresses", parse_addresses(draft.addresses.as_deref()));
         let limit = faults.take("limit", parse_limit(draft.limit));
         let (millis, random) = self.id_parts()?;
@@ -78,7 +79,15 @@ impl Engine {
     }
 }
 
-fn sites_within(owner: &User, book: &SiteBook, names: Option<&[String]>) -> Result<SiteRule, String> {
+fn sites_within(
+    actor: &Actor,
+    owner: &User,
+    book: &SiteBook,
+    names: Option<&[String]>,
+) -> Result<SiteRule, String> {
+    if !actor.is_admin() {
+        return book.visible_rule(names, &owner.sites);
+    }
     let rule = book.rule(names)?;
     if rule.ids().is_some() && !rule.is_within(&owner.sites) {
         return Err(format!(
@@ -90,7 +99,12 @@ fn sites_within(owner: &User, book: &SiteBook, names: Option<&[String]>) -> Resu
 }
 
 /// Reads an edit; names every field that cannot be taken.
-pub(super) fn read_key_edit(edit: &KeyEdit, owner: &User, book: &SiteBook) -> Result<KeyPatch, EngineError> {
+pub(super) fn read_key_edit(
+    actor: &Actor,
+    edit: &KeyEdit,
+    owner: &User,
+    book: &SiteBook,
+) -> Result<KeyPatch, EngineError> {
     let mut faults = Faults::default();
     let patch = KeyPatch {
         name: edit
@@ -104,7 +118,7 @@ pub(super) fn read_key_edit(edit: &KeyEdit, owner: &User, book: &SiteBook) -> Re
         sites: edit
             .sites
             .as_ref()
-            .and_then(|names| faults.take("sites", sites_within(owner, book, names.as_deref()))),
+            .and_then(|names| faults.take("sites", sites_within(actor, owner, book, names.as_deref()))),
         addresses: edit
             .addresses
             .as_ref()

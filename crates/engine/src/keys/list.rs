@@ -32,6 +32,7 @@ impl Engine {
     /// `Invalid` names the filters that cannot be read; `NotFound` for owners that the actor may not know of.
     pub async fn list_keys(&self, actor: &Actor, filter: &KeyFilter) -> Result<Page<KeyView>, EngineError> {
         let book = self.site_book().await?;
+        let visible = self.visible_sites(actor).await?;
         let mut faults = Faults::default();
         let query = KeyQuery {
             owner: self.owner_filter(actor, filter.owner.as_deref()).await?,
@@ -42,7 +43,8 @@ impl Engine {
             site: filter.site.as_deref().and_then(|name| {
                 faults.take(
                     "site",
-                    book.id(name).ok_or_else(|| format!("no site is named `{name}`")),
+                    book.visible_id(name, &visible)
+                        .ok_or_else(|| format!("no site is named `{name}`")),
                 )
             }),
             use_case: filter

@@ -368,7 +368,7 @@ async fn p6_p7_no_other_spelling_of_a_site_or_a_route_is_taken_for_it() {
             (b"/wh/a/1/x", NO_ROUTE),
             (b"/WH/a/1", NO_ROUTE),
             (b"/x/api/1/x", NO_ROUTE),
-            (b"/api;x/1/x", NO_ROUTE),
+            (b"/api;x/1/x", BAD),
             (b"/%41pi/1/x", BAD),
             (b"/%61pi/2/x", BAD),
         ];

@@ -54,6 +54,32 @@ pub async fn an_update_of_a_user_needs_the_row_at_its_revision(store: Arc<dyn St
     assert_eq!(footprint(&*store).await, before);
 }
 
+pub async fn of_two_administrators_who_go_at_once_one_stays(store: Arc<dyn Store>) {
+    let mut gone = Vec::new();
+    for status in [UserStatus::Disabled, UserStatus::Deleted { at: START }] {
+        let mut admin = user();
+        admin.role = Role::Admin;
+        admin.revision = new(store
+            .insert_user(&admin, &event("user.create"), None)
+            .await
+            .unwrap());
+        admin.status = status;
+        gone.push(admin);
+    }
+    let events = [event("user.disable"), event("user.delete")];
+    let (one, other) = tokio::join!(
+        store.update_user(&gone[0], gone[0].revision, &events[0]),
+        store.update_user(&gone[1], gone[1].revision, &events[1]),
+    );
+    let refused = one.and(other);
+    assert!(matches!(refused, Err(StoreError::Conflict)), "{refused:?}");
+    let mut left = Vec::new();
+    for admin in &gone {
+        left.push(store.find_user(admin.id).await.unwrap().unwrap().is_valid());
+    }
+    assert_eq!(left.iter().filter(|is_left| **is_left).count(), 1, "{left:?}");
+}
+
 pub async fn an_email_is_unique_among_users_that_are_not_deleted(store: Arc<dyn Store>) {
     let mut first = owner(&*store).await;
     let mut second = user();

@@ -110,6 +110,7 @@ pub(super) async fn update(
     audit: &AuditEvent,
 ) -> Result<Revision, StoreError> {
     let revision = write.raise().await?;
+    let managed = is_there(write, MANAGES_AT, Some((user.id, expected))).await?;
     let done = sqlx::query(
         "UPDATE users SET name = ?, role = ?, status = ?, deleted_at = ?, sites = ?, revision = ? \
          WHERE id = ? AND revision = ?",
@@ -131,6 +132,26 @@ pub(super) async fn update(
             None => StoreError::NotFound,
         });
     }
+    if managed && !is_there(write, MANAGES, None).await? {
+        return Err(StoreError::Conflict);
+    }
     write.audit(audit).await?;
     Ok(revision)
+}
+
+const MANAGES: &str = "SELECT 1 FROM users WHERE role = 'admin' AND status = 'active' LIMIT 1";
+const MANAGES_AT: &str =
+    "SELECT 1 FROM users WHERE role = 'admin' AND status = 'active' AND id = ? AND revision = ?";
+
+async fn is_there(
+    write: &mut Write<'_>,
+    sql: &'static str,
+    row: Option<(UserId, Revision)>,
+) -> Result<bool, StoreError> {
+    let mut query = sqlx::query(sql);
+    if let Some((id, revision)) = row {
+        query = query.bind(id.as_bytes().to_vec()).bind(revision.0.cast_signed());
+    }
+    let found = query.fetch_optional(write.connection()).await.map_err(writing)?;
+    Ok(found.is_some())
 }
