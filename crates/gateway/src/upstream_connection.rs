@@ -262,6 +262,9 @@ fn parse(bytes: Bytes, method: &Method) -> Result<Head, Failed> {
         .code
         .and_then(|code| StatusCode::from_u16(code).ok())
         .ok_or(bad("a status that is none"))?;
+    if status == StatusCode::SWITCHING_PROTOCOLS && !switches_to_websocket(response.headers) {
+        return Err(bad("a switch to a protocol that nobody asked for"));
+    }
     let said = body_length(response.headers, http11).map_err(|_| bad("an ambiguous length"))?;
     let headers = header_map(&bytes, response.headers)?;
     let closes = connection_says(response.headers, b"close");
@@ -289,6 +292,17 @@ fn header_map(bytes: &Bytes, fields: &[httparse::Header<'_>]) -> Result<HeaderMa
         headers.append(name, value.map_err(|_| bad("a malformed header value"))?);
     }
     Ok(headers)
+}
+
+/// Whether the one protocol that is named is the one that a request can ask for.
+fn switches_to_websocket(fields: &[httparse::Header<'_>]) -> bool {
+    let mut protocols = fields
+        .iter()
+        .filter(|field| field.name.eq_ignore_ascii_case("upgrade"));
+    matches!(
+        (protocols.next(), protocols.next()),
+        (Some(only), None) if only.value.trim_ascii().eq_ignore_ascii_case(b"websocket")
+    )
 }
 
 fn connection_says(fields: &[httparse::Header<'_>], token: &[u8]) -> bool {
