@@ -1,10 +1,8 @@
 //! Who calls: the one key of the request, judged before anything else of it is read.
 
 use crate::app::App;
-use crate::credential::credential;
 use crate::fault::{cannot_tell, denied, owner_inactive};
 use crate::problem::Problem;
-use crate::quota::rate_limit_headers;
 use axum::extract::{FromRequestParts, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -12,6 +10,7 @@ use http::StatusCode;
 use http::request::Parts;
 use keyward_domain::{ClientAddress, KeyId, Quota};
 use keyward_engine::{Actor, Decision, Engine, Granted, Who};
+use keyward_tower::{credential, rate_limit_headers};
 use std::net::{IpAddr, SocketAddr};
 
 /// The other end of the connection.
@@ -60,11 +59,11 @@ pub(crate) async fn require_caller(
     let decision = app
         .engine
         .authenticate_management(credential(request.headers()), client);
-    let now = app.engine.clock().now().seconds();
+    let now = app.engine.clock().now();
     match decision {
         Decision::Unavailable => Err(cannot_tell()),
         Decision::Denied(refusal) => Ok(marked(
-            denied(&refusal, now).into_response(),
+            denied(refusal, now).into_response(),
             refusal.key,
             refusal.quota,
         )),
@@ -87,7 +86,7 @@ async fn find_caller(engine: &Engine, granted: &Granted<'_>, peer: IpAddr) -> Re
         .get_user(&Actor::OPERATOR, &granted.owner.to_string())
         .await?;
     if !owner.user.is_valid() {
-        return Err(owner_inactive(granted.key, engine.clock().now().seconds()));
+        return Err(owner_inactive(granted.key, engine.clock().now()));
     }
     Ok(Caller(Actor {
         who: Who::User {

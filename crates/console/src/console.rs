@@ -1,6 +1,7 @@
 //! The console's life: start, drain.
 
-use crate::app::{App, router};
+use crate::app::App;
+use crate::router::router;
 use crate::server::Server;
 use keyward_engine::Engine;
 use keyward_listener::{Tls, TlsFiles, bind};

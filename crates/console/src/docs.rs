@@ -2,8 +2,7 @@
 
 use crate::app::App;
 use crate::body::Named;
-use crate::problem::Problem;
-use crate::wire::ProblemDocument;
+use crate::problem::{Problem, ProblemDocument};
 use axum::Router;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;

@@ -97,14 +97,9 @@ fn write_problem(mut response: Response, id: &str, method: &Method) -> Response 
     }
     let body = problem.to_json(id);
     let headers = response.headers_mut();
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/problem+json"),
-    );
+    keyward_tower::Problem::headers(headers);
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
-    for (name, value) in problem.0.headers {
-        headers.insert(name, value);
-    }
+    headers.extend(problem.0.headers);
     *response.body_mut() = if method == Method::HEAD {
         Body::empty()
     } else {

@@ -2,23 +2,27 @@
 //!
 //! A request passes, from the outside in: the accept loop (`server`), the layer that dresses every answer (`guard`), the
 //! layer that knows who calls (`caller`), and one handler (`api`). A handler decodes (`body`, `fields`), calls one use
-//! case of the engine, and encodes (`wire`). Who adds an endpoint writes a handler in `api` and names it in `app`; the
-//! OpenAPI document, and the tests that are made from it, follow.
+//! case of the engine, and encodes (`wire`, `answer`). Who adds an endpoint writes a handler in `api` and names it in
+//! `router`; the OpenAPI document, and the tests that are made from it, follow.
 
+mod answer;
 mod api;
 mod app;
 mod body;
 mod caller;
 mod console;
-mod credential;
 mod docs;
 mod fault;
 mod fields;
 mod guard;
 mod json;
 mod problem;
-mod quota;
+mod router;
 mod server;
 mod wire;
 
 pub use console::{Console, Settings, StartFault};
+pub use wire::{
+    ActorWire, AuditWire, BucketWire, CreatedKeyWire, KeyWire, LastUsedWire, OwnerWire, PageWire, SiteWire,
+    TargetWire, UsageWire, UserWire,
+};

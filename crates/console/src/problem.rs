@@ -2,8 +2,14 @@
 
 use crate::fields::{FieldError, FieldsFault};
 use axum::response::{IntoResponse, Response};
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use keyward_domain::Timestamp;
+use keyward_tower::Refusal;
 use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
+
+/// What a 401 asks for.
+const CHALLENGE: HeaderValue = HeaderValue::from_static("ApiKey realm=\"keyward\", header=\"X-API-KEY\"");
 
 /// What went wrong.
 #[derive(Clone, Debug)]
@@ -19,9 +25,30 @@ pub(crate) struct Facts {
     /// Further members of the document.
     pub(crate) extra: Map<String, Value>,
     /// Headers that belong to the answer.
-    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
+    pub(crate) headers: HeaderMap,
     /// For the log, never for the caller.
     pub(crate) cause: Option<String>,
+}
+
+/// An error (RFC 9457).
+#[derive(ToSchema)]
+#[schema(as = ProblemDocument)]
+#[expect(dead_code, reason = "only described here")]
+pub(crate) struct ProblemDocument {
+    /// `about:blank`.
+    r#type: String,
+    /// For people.
+    title: String,
+    /// The HTTP status.
+    status: u16,
+    /// A stable word for programs.
+    code: String,
+    /// What happened and the way out.
+    detail: String,
+    /// Stands in the log too.
+    request_id: String,
+    /// The fields (or lines of an import) at fault.
+    errors: Option<Vec<Value>>,
 }
 
 impl Problem {
@@ -32,9 +59,18 @@ impl Problem {
             title: status.canonical_reason().unwrap_or("Error"),
             detail: detail.into(),
             extra: Map::new(),
-            headers: Vec::new(),
+            headers: HeaderMap::new(),
             cause: None,
         }))
+    }
+
+    /// A key that may not pass, with what tells its client how to go on.
+    pub(crate) fn of_refusal(refusal: Refusal, now: Timestamp) -> Self {
+        let shown = refusal.problem();
+        let mut problem = Self::new(shown.status, shown.code, shown.detail);
+        problem.0.title = shown.title;
+        refusal.headers(&CHALLENGE, now, &mut problem.0.headers);
+        problem
     }
 
     /// A 400.
@@ -57,14 +93,8 @@ impl Problem {
     }
 
     #[must_use]
-    pub(crate) fn with_title(mut self, title: &'static str) -> Self {
-        self.0.title = title;
-        self
-    }
-
-    #[must_use]
     pub(crate) fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.0.headers.push((name, value));
+        self.0.headers.insert(name, value);
         self
     }
 
@@ -80,18 +110,16 @@ impl Problem {
         self
     }
 
-    /// The document's bytes.
-    pub(crate) fn to_json(&self, request_id: &str) -> Vec<u8> {
+    /// The document.
+    pub(crate) fn to_json(&self, request_id: &str) -> String {
         let facts = &*self.0;
-        let extra = facts.extra.clone();
-        problem_json(
-            facts.status,
-            facts.code,
-            facts.title,
-            &facts.detail,
-            request_id,
-            extra,
-        )
+        let problem = keyward_tower::Problem {
+            status: facts.status,
+            code: facts.code,
+            title: facts.title,
+            detail: &facts.detail,
+        };
+        problem.to_json_with(request_id, &facts.extra)
     }
 }
 
@@ -127,22 +155,4 @@ impl IntoResponse for Problem {
         response.extensions_mut().insert(self);
         response
     }
-}
-
-/// Writes a problem document.
-pub(crate) fn problem_json(
-    status: StatusCode,
-    code: &str,
-    title: &str,
-    detail: &str,
-    request_id: &str,
-    mut extra: Map<String, Value>,
-) -> Vec<u8> {
-    extra.insert("type".into(), "about:blank".into());
-    extra.insert("title".into(), title.into());
-    extra.insert("status".into(), status.as_u16().into());
-    extra.insert("code".into(), code.into());
-    extra.insert("detail".into(), detail.into());
-    extra.insert("request_id".into(), request_id.into());
-    Value::Object(extra).to_string().into_bytes()
 }

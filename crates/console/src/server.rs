@@ -7,8 +7,9 @@ use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
-use keyward_listener::{Slot, Slots, Tls, accept};
+use keyward_listener::{Slot, Slots, Tls, accept, follow_certificate};
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -27,8 +28,6 @@ const IDLE_PATIENCE: Duration = Duration::from_secs(60);
 const END_PATIENCE: Duration = Duration::from_secs(10);
 /// The most bytes of a request's header.
 const MOST_HEADER_BYTES: u32 = 32 * 1024;
-/// How often the certificate's files are looked at.
-const RELOAD_EVERY: Duration = Duration::from_secs(5);
 
 /// What serves connections until it is told to stop.
 pub(crate) struct Server {
@@ -43,11 +42,11 @@ impl Server {
         let builder = builder();
         let mut connections = JoinSet::new();
         let told = stop.clone();
-        let mut reload = interval(RELOAD_EVERY);
+        let mut certificate = pin!(follow_certificate(self.tls.as_deref(), "console"));
         loop {
             tokio::select! {
                 _ = stop.wait_for(|stop| *stop) => break,
-                _ = reload.tick() => self.reload(),
+                never = &mut certificate => match never {},
                 Some(_) = connections.join_next(), if !connections.is_empty() => {}
                 (stream, peer) = accept(&listener) => {
                     if let Some(slot) = slots.take() {
@@ -65,14 +64,6 @@ impl Server {
         PeerService {
             peer: Peer(peer),
             app: TowerToHyperService::new(self.app.clone()),
-        }
-    }
-
-    fn reload(&self) {
-        match self.tls.as_ref().map(|tls| tls.reload_if_changed()) {
-            Some(Ok(true)) => tracing::info!("the console's certificate was read again"),
-            Some(Err(fault)) => tracing::error!(%fault, "the console's certificate stays as it was"),
-            Some(Ok(false)) | None => {}
         }
     }
 }

@@ -26,6 +26,11 @@ macro_rules! typed_id {
                 self.0.as_bytes()
             }
 
+            /// Writes the id in its one spelling, without allocating.
+            pub fn encode<'b>(&self, buffer: &'b mut [u8; 36]) -> &'b str {
+                self.0.hyphenated().encode_lower(buffer)
+            }
+
             /// A version 7 UUID: ordered by `millis` (Unix milliseconds), made unique by 10 random bytes.
             pub fn v7(millis: u64, random: &[u8; 10]) -> Self {
                 Self(uuid::Builder::from_unix_timestamp_millis(millis, random).into_uuid())

@@ -1,7 +1,7 @@
 //! What the use cases share: rights with their audit trail, texts turned into ids, and sites by name.
 
 use crate::{Actor, Engine, EngineError};
-use keyward_domain::{Email, Key, Site, SiteId, SiteName, SiteRule, User, UserId};
+use keyward_domain::{Email, Key, Revision, Site, SiteId, SiteName, SiteRule, User, UserId};
 use keyward_store::{AuditOutcome, StoreError};
 use std::collections::HashMap;
 
@@ -72,8 +72,33 @@ impl Engine {
         }
     }
 
+    /// What became of a write: its revision, in force; or nothing when somebody else was faster and the caller did not
+    /// say what it has seen, so that it is to be done again.
+    pub(crate) async fn settle(
+        &self,
+        written: Result<Revision, StoreError>,
+        seen: Option<Revision>,
+    ) -> Result<Option<Revision>, EngineError> {
+        match written {
+            Ok(revision) => {
+                self.confirm(revision).await?;
+                Ok(Some(revision))
+            }
+            Err(StoreError::Conflict) if seen.is_none() => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     pub(crate) async fn site_book(&self) -> Result<SiteBook, StoreError> {
         Ok(SiteBook::new(self.store.list_sites().await?))
+    }
+}
+
+/// Lets pass who has seen the state that is there, or did not say what it has seen.
+pub(crate) fn check_seen(seen: Option<Revision>, revision: Revision) -> Result<(), EngineError> {
+    match seen {
+        Some(seen) if seen != revision => Err(EngineError::Stale),
+        _ => Ok(()),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::access::SiteBook;
 use crate::draft::Faults;
+use crate::page::page_size;
 use crate::{Actor, Engine, EngineError, Page};
 use keyward_domain::{AuditId, Key, Site, SiteStatus, User};
 use keyward_store::{AuditEvent, AuditOutcome, AuditQuery};
@@ -63,7 +64,7 @@ impl Engine {
             .as_deref()
             .map(str::parse::<AuditId>)
             .and_then(|id| faults.take("cursor", id));
-        let most = crate::keys::page_size(filter.limit, &mut faults);
+        let most = page_size(filter.limit, &mut faults);
         faults.into_result()?;
         let user = match (&filter.user, actor.is_admin()) {
             (Some(user), true) => Some(

@@ -1,8 +1,9 @@
 //! Sites: create, list, show, rename, disable, enable.
 
+use crate::access::check_seen;
 use crate::audit::site_snapshot;
 use crate::draft::Faults;
-use crate::keys::check_same_request;
+use crate::once::check_same_request;
 use crate::{Actor, Created, Engine, EngineError, Once, SiteEdit};
 use keyward_domain::{Revision, Site, SiteId, SiteName, SiteRule, SiteStatus};
 use keyward_store::Inserted;
@@ -37,7 +38,7 @@ impl Engine {
             None,
             Some(site_snapshot(&site)),
         )?;
-        let claim = once.map(|once| self.claim(actor, once)).transpose()?;
+        let claim = self.claim(actor, once)?;
         match self.store.insert_site(&site, &event, claim.as_ref()).await? {
             Inserted::New(revision) => {
                 self.confirm(revision).await?;
@@ -106,9 +107,7 @@ impl Engine {
         faults.into_result()?;
         loop {
             let before = self.get_site(actor, name).await?;
-            if seen.is_some_and(|seen| seen != before.revision) {
-                return Err(EngineError::Stale);
-            }
+            check_seen(seen, before.revision)?;
             let mut after = before.clone();
             after.name = new_name.clone().unwrap_or(after.name);
             after.status = match edit.active {
@@ -122,14 +121,10 @@ impl Engine {
             let snapshots = (site_snapshot(&before), site_snapshot(&after));
             let target = ("site", before.name.as_str());
             let event = self.change_event(actor, action, target, Some(snapshots.0), Some(snapshots.1))?;
-            match self.store.update_site(&after, before.revision, &event).await {
-                Ok(revision) => {
-                    self.confirm(revision).await?;
-                    after.revision = revision;
-                    return Ok(after);
-                }
-                Err(keyward_store::StoreError::Conflict) if seen.is_none() => {}
-                Err(error) => return Err(error.into()),
+            let written = self.store.update_site(&after, before.revision, &event).await;
+            if let Some(revision) = self.settle(written, seen).await? {
+                after.revision = revision;
+                return Ok(after);
             }
         }
     }

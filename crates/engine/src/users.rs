@@ -1,9 +1,10 @@
 //! Users: create, list, show, edit, enable, disable, delete.
 
-use crate::access::SiteBook;
+use crate::access::{SiteBook, check_seen};
 use crate::audit::user_snapshot;
 use crate::draft::Faults;
-use crate::keys::{check_same_request, page_size};
+use crate::once::check_same_request;
+use crate::page::page_size;
 use crate::{Actor, Created, Engine, EngineError, Once, Page, UserDraft, UserEdit};
 use keyward_domain::{
     Email, Name, Revision, Role, SiteName, Timestamp, TransitionFault, User, UserId, UserPatch, UserStatus,
@@ -54,7 +55,7 @@ impl Engine {
             None,
             Some(after),
         )?;
-        let claim = once.map(|once| self.claim(actor, once)).transpose()?;
+        let claim = self.claim(actor, once)?;
         match self.store.insert_user(&user, &event, claim.as_ref()).await? {
             Inserted::New(revision) => {
                 self.confirm(revision).await?;
@@ -216,9 +217,7 @@ impl Engine {
                 .find_user(id_or_email)
                 .await?
                 .ok_or(EngineError::NotFound("user"))?;
-            if seen.is_some_and(|seen| seen != before.revision) {
-                return Err(EngineError::Stale);
-            }
+            check_seen(seen, before.revision)?;
             let book = self.site_book().await?;
             let mut after = before.clone();
             change(&mut after, self.clock.now())
@@ -230,14 +229,10 @@ impl Engine {
             let snapshots = (user_snapshot(&before, &book), user_snapshot(&after, &book));
             let target = ("user", &*before.id.to_string());
             let event = self.change_event(actor, action, target, Some(snapshots.0), Some(snapshots.1))?;
-            match self.store.update_user(&after, before.revision, &event).await {
-                Ok(revision) => {
-                    self.confirm(revision).await?;
-                    after.revision = revision;
-                    return Ok(user_view(after, &book));
-                }
-                Err(keyward_store::StoreError::Conflict) if seen.is_none() => {}
-                Err(error) => return Err(error.into()),
+            let written = self.store.update_user(&after, before.revision, &event).await;
+            if let Some(revision) = self.settle(written, seen).await? {
+                after.revision = revision;
+                return Ok(user_view(after, &book));
             }
         }
     }

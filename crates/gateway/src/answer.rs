@@ -3,6 +3,7 @@
 use crate::guard::{Fault, InFlight};
 use crate::request_id::RequestId;
 use crate::upstream_body::UpstreamBody;
+use crate::upstream_fault::{BodyFault, UpstreamFault};
 use bytes::Bytes;
 use http::header::{CONNECTION, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
@@ -17,9 +18,6 @@ pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-i
 
 /// An answer to a client.
 pub(crate) type Answer = Response<AnswerBody>;
-
-/// What makes a body end early; nothing of it is told to the client.
-pub(crate) type BodyFault = Box<dyn std::error::Error + Send + Sync>;
 
 /// The body of an answer. While it lives, the answer is under way.
 pub(crate) struct AnswerBody {
@@ -121,108 +119,74 @@ pub(crate) fn closing(mut answer: Answer) -> Answer {
 
 /// 400: the request can be read in more than one way, or in none.
 pub(crate) fn bad_request(detail: &str, id: RequestId) -> Answer {
-    let (status, code, title) = (StatusCode::BAD_REQUEST, "bad_request", "Bad request");
-    closing(problem(
-        Problem {
-            status,
-            code,
-            title,
-            detail: &format!("The request was refused: {detail}."),
-        },
-        id,
-    ))
+    let detail = format!("The request was refused: {detail}.");
+    let bad = Problem::new(StatusCode::BAD_REQUEST, "bad_request", "Bad request", &detail);
+    closing(problem(bad, id))
 }
 
 /// 400 for a path.
 pub(crate) fn bad_path(fault: PathFault, id: RequestId) -> Answer {
-    let (status, code, title) = (StatusCode::BAD_REQUEST, "bad_path", "Bad path");
-    closing(problem(
-        Problem {
-            status,
-            code,
-            title,
-            detail: &format!("The request was refused: {fault}."),
-        },
-        id,
-    ))
+    let detail = format!("The request was refused: {fault}.");
+    let bad = Problem::new(StatusCode::BAD_REQUEST, "bad_path", "Bad path", &detail);
+    closing(problem(bad, id))
 }
 
 /// The answer to a request that the guard stopped.
 pub(crate) fn guarded(fault: Fault, id: RequestId) -> Answer {
-    let (status, code, title, detail) = match fault {
+    let stopped = match fault {
         Fault::Malformed(what) => return bad_request(&format!("it has {what}"), id),
-        Fault::UnknownCoding => (
+        Fault::UnknownCoding => Problem::new(
             StatusCode::NOT_IMPLEMENTED,
             "unknown_transfer_coding",
             "Unknown transfer coding",
             "Send the body with Content-Length or with Transfer-Encoding: chunked.",
         ),
-        Fault::TargetTooLong => (
+        Fault::TargetTooLong => Problem::new(
             StatusCode::URI_TOO_LONG,
             "target_too_long",
             "Target too long",
             "Shorten the URL.",
         ),
-        Fault::HeadTooLarge => (
+        Fault::HeadTooLarge => Problem::new(
             StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             "head_too_large",
             "Header fields too large",
             "Send fewer or shorter header fields.",
         ),
-        Fault::HeadTimeout => (
+        Fault::HeadTimeout => Problem::new(
             StatusCode::REQUEST_TIMEOUT,
             "head_timeout",
             "Request timeout",
             "The header fields did not arrive in time.",
         ),
-        Fault::Version => (
+        Fault::Version => Problem::new(
             StatusCode::HTTP_VERSION_NOT_SUPPORTED,
             "http_version",
             "HTTP version not supported",
             "Speak HTTP/1.1, or HTTP/2 with prior knowledge.",
         ),
     };
-    closing(problem(
-        Problem {
-            status,
-            code,
-            title,
-            detail,
-        },
-        id,
-    ))
+    closing(problem(stopped, id))
 }
 
 /// 404: no route names the path.
 pub(crate) fn no_route(id: RequestId) -> Answer {
-    let (status, code, title) = (StatusCode::NOT_FOUND, "no_route", "Not found");
+    let detail = "No route of this gateway leads to this path.";
     problem(
-        Problem {
-            status,
-            code,
-            title,
-            detail: "No route of this gateway leads to this path.",
-        },
+        Problem::new(StatusCode::NOT_FOUND, "no_route", "Not found", detail),
         id,
     )
 }
 
 /// 405: methods that are never forwarded.
 pub(crate) fn method_refused(id: RequestId) -> Answer {
-    let (status, code, title) = (
+    let refused = Problem::new(
         StatusCode::METHOD_NOT_ALLOWED,
         "method_not_allowed",
         "Method not allowed",
+        "TRACE and CONNECT are not served.",
     );
-    let mut answer = problem(
-        Problem {
-            status,
-            code,
-            title,
-            detail: "TRACE and CONNECT are not served.",
-        },
-        id,
-    );
+    let mut answer = problem(refused, id);
     let allow = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
     answer.headers_mut().insert(http::header::ALLOW, allow);
     closing(answer)
@@ -230,96 +194,50 @@ pub(crate) fn method_refused(id: RequestId) -> Answer {
 
 /// 503: this node cannot decide.
 pub(crate) fn cannot_decide(id: RequestId) -> Answer {
-    let (status, code, title) = (
+    let unavailable = Problem::new(
         StatusCode::SERVICE_UNAVAILABLE,
         "unavailable",
         "Service unavailable",
+        "Keys cannot be checked at the moment. Try again.",
     );
-    let detail = "Keys cannot be checked at the moment. Try again.";
-    let mut answer = problem(
-        Problem {
-            status,
-            code,
-            title,
-            detail,
-        },
-        id,
-    );
+    let mut answer = problem(unavailable, id);
     answer
         .headers_mut()
         .insert(RETRY_AFTER, HeaderValue::from_static("1"));
     answer
 }
 
-/// Why an upstream gave no answer.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum UpstreamFault {
-    /// Nobody there, or gone before an answer.
-    Unreachable,
-    /// What came is no HTTP answer that could be passed on.
-    BadAnswer(&'static str),
-    /// Too slow.
-    Timeout,
-    /// The client's body broke off, or was malformed.
-    ClientBody,
-    /// The client's body came too slowly.
-    ClientBodyTimeout,
-}
-
-impl UpstreamFault {
-    /// The answer to the client, which says nothing of the upstream's whereabouts.
-    pub(crate) fn answer(self, id: RequestId) -> Answer {
-        let (status, code, title, detail) = match self {
-            Self::Unreachable => (
-                StatusCode::BAD_GATEWAY,
-                "upstream_unreachable",
-                "Bad gateway",
-                "The API behind this gateway cannot be reached. Try again later.",
-            ),
-            Self::BadAnswer(_) => (
-                StatusCode::BAD_GATEWAY,
-                "upstream_bad_answer",
-                "Bad gateway",
-                "The API behind this gateway gave an answer that cannot be passed on.",
-            ),
-            Self::Timeout => (
-                StatusCode::GATEWAY_TIMEOUT,
-                "upstream_timeout",
-                "Gateway timeout",
-                "The API behind this gateway did not answer in time.",
-            ),
-            Self::ClientBody => return bad_request("its body broke off or is malformed", id),
-            Self::ClientBodyTimeout => (
+/// The answer when the upstream gave none, which says nothing of the upstream's whereabouts.
+pub(crate) fn without_upstream(fault: UpstreamFault, id: RequestId) -> Answer {
+    let failed = match fault {
+        UpstreamFault::Unreachable => Problem::new(
+            StatusCode::BAD_GATEWAY,
+            "upstream_unreachable",
+            "Bad gateway",
+            "The API behind this gateway cannot be reached. Try again later.",
+        ),
+        UpstreamFault::BadAnswer(_) => Problem::new(
+            StatusCode::BAD_GATEWAY,
+            "upstream_bad_answer",
+            "Bad gateway",
+            "The API behind this gateway gave an answer that cannot be passed on.",
+        ),
+        UpstreamFault::Timeout => Problem::new(
+            StatusCode::GATEWAY_TIMEOUT,
+            "upstream_timeout",
+            "Gateway timeout",
+            "The API behind this gateway did not answer in time.",
+        ),
+        UpstreamFault::ClientBody => return bad_request("its body broke off or is malformed", id),
+        UpstreamFault::ClientBodyTimeout => {
+            let late = Problem::new(
                 StatusCode::REQUEST_TIMEOUT,
                 "body_timeout",
                 "Request timeout",
                 "The request's body did not arrive in time.",
-            ),
-        };
-        let answer = problem(
-            Problem {
-                status,
-                code,
-                title,
-                detail,
-            },
-            id,
-        );
-        if self == Self::ClientBodyTimeout {
-            closing(answer)
-        } else {
-            answer
+            );
+            return closing(problem(late, id));
         }
-    }
-
-    /// A word for metrics and logs.
-    pub(crate) fn word(self) -> &'static str {
-        match self {
-            Self::Unreachable => "unreachable",
-            Self::BadAnswer(_) => "bad_answer",
-            Self::Timeout => "timeout",
-            Self::ClientBody => "client_body",
-            Self::ClientBodyTimeout => "client_body_timeout",
-        }
-    }
+    };
+    problem(failed, id)
 }

@@ -1,7 +1,7 @@
 //! The body of a client's request, with a bound on how slowly it may come.
 
-use crate::answer::UpstreamFault;
 use crate::deadline::Deadline;
+use crate::upstream_fault::UpstreamFault;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;

@@ -2,12 +2,14 @@
 
 use crate::access_log::Access;
 use crate::answer::{self, Answer, UnderWay};
+use crate::client_address::Peer;
 use crate::cors;
-use crate::gateway::Shared;
 use crate::guard::{Guard, Limits, Link};
-use crate::judge::{Judge, Outcome, Verdict};
+use crate::judge::{Judge, Verdict};
+use crate::outcome::Outcome;
 use crate::proxy::Proxy;
 use crate::request_id::RequestId;
+use crate::shared::Shared;
 use bytes::BytesMut;
 use http::header::{CONNECTION, ORIGIN};
 use http::{HeaderValue, Request, Version};
@@ -16,7 +18,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use keyward_listener::Slot;
 use std::convert::Infallible;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -24,13 +26,6 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
-
-/// The other end of a connection.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Peer {
-    pub(crate) address: IpAddr,
-    pub(crate) tls: bool,
-}
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
@@ -42,8 +37,6 @@ pub(crate) async fn serve(
     peer: SocketAddr,
     slot: Slot,
 ) {
-    // A socket for both families shows IPv4 clients in IPv6 dress.
-    let address = peer.ip().to_canonical();
     let patience = shared.settings.timeouts.request_head;
     match &shared.tls {
         None => {
@@ -58,7 +51,7 @@ pub(crate) async fn serve(
                 () = shared.drain.last_call() => return,
             };
             let Ok(Ok(http2)) = preface else { return };
-            let peer = Peer { address, tls: false };
+            let peer = Peer::new(peer.ip(), false);
             serve_stream(shared, worker, stream, read, http2, peer, slot).await;
         }
         Some(tls) => {
@@ -68,7 +61,7 @@ pub(crate) async fn serve(
             };
             let Ok(Ok(stream)) = accepted else { return };
             let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-            let peer = Peer { address, tls: true };
+            let peer = Peer::new(peer.ip(), true);
             serve_stream(shared, worker, stream, BytesMut::new(), http2, peer, slot).await;
         }
     }
@@ -106,8 +99,8 @@ async fn serve_stream<S>(
     let service = {
         let (shared, link) = (Arc::clone(&shared), Arc::clone(&link));
         service_fn(move |request| {
-            let (shared, link) = (Arc::clone(&shared), Arc::clone(&link));
-            async move { Ok::<_, Infallible>(respond(&shared, worker, peer, &link, request).await) }
+            let (shared, link, peer) = (Arc::clone(&shared), Arc::clone(&link), peer.clone());
+            async move { Ok::<_, Infallible>(respond(&shared, worker, &peer, &link, request).await) }
         })
     };
     shared.metrics.connections.inc();
@@ -193,7 +186,7 @@ fn note_end(ended: Result<(), hyper::Error>) {
 async fn respond(
     shared: &Arc<Shared>,
     worker: usize,
-    peer: Peer,
+    peer: &Peer,
     link: &Arc<Link>,
     request: Request<Incoming>,
 ) -> Answer {
@@ -213,11 +206,7 @@ async fn respond(
         .then(|| Box::new((parts.method.to_string(), parts.uri.path().to_owned())));
     let mut client = None;
     let outcome = match fault {
-        Some(fault) => Outcome {
-            answer: answer::guarded(fault, id),
-            code: "malformed",
-            key: None,
-        },
+        Some(fault) => Outcome::new("malformed", answer::guarded(fault, id)),
         None => {
             let judge = Judge {
                 engine: &shared.engine,
@@ -229,12 +218,8 @@ async fn respond(
             match judge.judge(parts, body) {
                 Verdict::Answer(outcome) => outcome,
                 Verdict::Swagger(page) => {
-                    let answer = page.serve(&rules, &shared.settings.timeouts, worker, id).await;
-                    Outcome {
-                        answer,
-                        code: "swagger",
-                        key: None,
-                    }
+                    let answer = Box::pin(page.serve(&rules, &shared.settings.timeouts, worker, id)).await;
+                    Outcome::new("swagger", answer)
                 }
                 Verdict::Forward(judged) => {
                     client = judged.client_ip();

@@ -2,14 +2,15 @@
 
 use crate::connection;
 use crate::drain::Drain;
-use crate::guard::Limits;
 use crate::metrics::Metrics;
 use crate::rules::Compiled;
+use crate::shared::Shared;
 use crate::{Rules, Settings};
 use arc_swap::ArcSwap;
 use keyward_engine::Engine;
-use keyward_listener::{Slots, Tls, accept, bind};
+use keyward_listener::{Slots, Tls, accept, bind, follow_certificate};
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::thread::JoinHandle;
@@ -20,8 +21,6 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 /// How long connections that are idle at the end are still served, so that their clients see `Connection: close`.
 const GRACE: Duration = Duration::from_secs(5);
-/// How often certificate files are looked at.
-const TLS_RELOAD_EVERY: Duration = Duration::from_secs(5);
 
 /// A running gateway.
 pub struct Gateway {
@@ -34,32 +33,6 @@ pub struct Gateway {
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct StartFault(pub String);
-
-/// What all workers share.
-pub(crate) struct Shared {
-    pub(crate) engine: Arc<Engine>,
-    pub(crate) settings: Settings,
-    pub(crate) rules: ArcSwap<Compiled>,
-    pub(crate) tls: Option<Tls>,
-    pub(crate) metrics: Metrics,
-    pub(crate) drain: Drain,
-    pub(crate) served: AtomicU64,
-    slots: Slots,
-    deadline: ArcSwap<Option<Instant>>,
-}
-
-impl Shared {
-    pub(crate) fn limits(&self) -> Limits {
-        let timeouts = &self.settings.timeouts;
-        Limits {
-            head_bytes: self.settings.head_bytes,
-            headers: self.settings.headers,
-            head_time: timeouts.request_head,
-            idle: timeouts.idle,
-            write_stall: timeouts.write_stall,
-        }
-    }
-}
 
 impl Gateway {
     /// Binds the port and starts the workers.
@@ -178,9 +151,14 @@ fn run_worker(shared: &Arc<Shared>, worker: usize, listener: std::net::TcpListen
 
 async fn work(shared: &Arc<Shared>, worker: usize, listener: TcpListener) {
     let mut connections = JoinSet::new();
-    let reload = tokio::spawn(reload_tls(Arc::clone(shared), worker));
+    // One worker does it for all.
+    let mut certificate = pin!(follow_certificate(
+        shared.tls.as_ref().filter(|_| worker == 0),
+        "gateway"
+    ));
     loop {
         tokio::select! {
+            never = &mut certificate => match never {},
             (stream, peer) = accept(&listener) => match shared.slots.take() {
                 Some(slot) => drop(connections.spawn(connection::serve(Arc::clone(shared), worker, stream, peer, slot))),
                 None => shared.metrics.connections_shed.inc(),
@@ -189,7 +167,6 @@ async fn work(shared: &Arc<Shared>, worker: usize, listener: TcpListener) {
             () = shared.drain.first_call() => break,
         }
     }
-    reload.abort();
     // What the system has accepted for us already is served too, and nothing that comes after: clients that never
     // stop coming would keep the port open for ever.
     let mut serve = |stream, peer| {
@@ -225,23 +202,6 @@ fn take_the_last(
             Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return Ok(()),
             Err(error) if error.kind() == std::io::ErrorKind::ConnectionAborted => {}
             Err(error) => return Err(error),
-        }
-    }
-}
-
-/// One worker keeps an eye on the certificate files for all.
-async fn reload_tls(shared: Arc<Shared>, worker: usize) {
-    let (Some(tls), 0) = (&shared.tls, worker) else {
-        return;
-    };
-    loop {
-        sleep(TLS_RELOAD_EVERY).await;
-        match tls.reload_if_changed() {
-            Ok(true) => tracing::info!("gateway: certificate and key were read again"),
-            Ok(false) => {}
-            Err(fault) => {
-                tracing::error!(%fault, "gateway: the changed certificate cannot be used; the old one stays")
-            }
         }
     }
 }

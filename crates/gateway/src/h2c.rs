@@ -1,9 +1,9 @@
 //! HTTP/2 to an upstream, without TLS, by prior knowledge: one connection a worker, shared by its requests.
 
-use crate::answer::UpstreamFault;
 use crate::client_body::ClientBody;
 use crate::pool::Pool;
 use crate::settings::Timeouts;
+use crate::upstream_fault::UpstreamFault;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::combinators::UnsyncBoxBody;

@@ -1,10 +1,10 @@
 //! The rules of the data plane, in their order: a request becomes [`Judged`], or an answer.
 
 use crate::answer::{self, Answer};
-use crate::client_address::client_address;
-use crate::connection::Peer;
+use crate::client_address::{Peer, client_address};
 use crate::judged::{Identity, Judged, Pass, is_protected};
 use crate::metrics::{Metrics, SAMPLE};
+use crate::outcome::Outcome;
 use crate::own_key;
 use crate::request_id::RequestId;
 use crate::rules::{Compiled, Found};
@@ -36,7 +36,7 @@ pub(crate) struct Judge<'a> {
     pub(crate) engine: &'a Engine,
     pub(crate) rules: &'a Compiled,
     pub(crate) metrics: &'a Metrics,
-    pub(crate) peer: Peer,
+    pub(crate) peer: &'a Peer,
     pub(crate) id: RequestId,
 }
 
@@ -48,23 +48,6 @@ pub(crate) enum Verdict {
     Swagger(swagger::Page),
     /// It is answered here.
     Answer(Outcome),
-}
-
-/// An answer of the gateway's own, with what the log is told.
-pub(crate) struct Outcome {
-    pub(crate) answer: Answer,
-    pub(crate) code: &'static str,
-    pub(crate) key: Option<keyward_domain::KeyId>,
-}
-
-impl Outcome {
-    fn new(code: &'static str, answer: Answer) -> Self {
-        Self {
-            answer,
-            code,
-            key: None,
-        }
-    }
 }
 
 type Refused = Box<Outcome>;
@@ -188,7 +171,6 @@ impl Judge<'_> {
         if parts.version == Version::HTTP_2 {
             join_cookies(&mut parts.headers);
         }
-        let Peer { address: peer, tls } = self.peer;
         Verdict::Forward(Box::new(Judged {
             parts,
             pass,
@@ -196,8 +178,7 @@ impl Judge<'_> {
             upgrade,
             host,
             client,
-            peer,
-            tls,
+            peer: self.peer.clone(),
             pool,
             id: self.id,
             listed,
@@ -378,7 +359,7 @@ impl Judge<'_> {
     fn timed<T>(&self, decide: impl FnOnce() -> T) -> T {
         thread_local!(static COUNT: Cell<u64> = const { Cell::new(0) });
         let count = COUNT.replace(COUNT.get().wrapping_add(1));
-        if count % SAMPLE != 0 {
+        if !count.is_multiple_of(SAMPLE) {
             return decide();
         }
         let began = Instant::now();

@@ -1,6 +1,6 @@
 //! A request that was judged: the only kind that can be forwarded.
 
-use crate::client_address::is_trusted;
+use crate::client_address::{Peer, X_FORWARDED_FOR, is_trusted};
 use crate::pool::Pool;
 use crate::request_id::RequestId;
 use crate::rules::Compiled;
@@ -12,7 +12,6 @@ use http::{HeaderName, HeaderValue};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use keyward_domain::{ClientAddress, KeyId, Quota, UserId};
-use std::io::Write;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -25,8 +24,7 @@ pub(crate) struct Judged {
     pub(crate) upgrade: Option<OnUpgrade>,
     pub(crate) host: HeaderValue,
     pub(crate) client: ClientAddress,
-    pub(crate) peer: IpAddr,
-    pub(crate) tls: bool,
+    pub(crate) peer: Peer,
     pub(crate) pool: Arc<Pool>,
     pub(crate) id: RequestId,
     /// Names that `Connection` lists besides the usual.
@@ -54,8 +52,6 @@ pub(crate) struct Identity {
     pub(crate) strip_overrides: bool,
 }
 
-/// Where a request came from, hop by hop.
-pub(crate) const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 /// Fields by which some frameworks let a request change its method.
 const OVERRIDES: [&str; 3] = ["x-http-method-override", "x-http-method", "x-method-override"];
@@ -135,7 +131,7 @@ impl Judged {
 
     /// Every field that goes to the upstream: what the client may say, then what we say.
     pub(crate) fn each_field(&self, rules: &Compiled, mut put: impl FnMut(&str, &[u8])) {
-        let from_proxy = is_trusted(self.peer, &rules.trusted_proxies);
+        let from_proxy = is_trusted(self.peer.address, &rules.trusted_proxies);
         put(HOST.as_str(), self.host.as_bytes());
         for (name, value) in &self.parts.headers {
             if self.goes_on(name, rules, from_proxy) {
@@ -145,9 +141,9 @@ impl Judged {
         self.put_origin(from_proxy, &mut put);
         put("x-keyward-request-id", self.id.as_str().as_bytes());
         if let Pass::Key(identity) = &self.pass {
-            let mut text = String::with_capacity(40);
-            put("x-keyward-key-id", rendered(&mut text, &identity.key));
-            put("x-keyward-user-id", rendered(&mut text, &identity.owner));
+            let mut text = [0; 36];
+            put("x-keyward-key-id", identity.key.encode(&mut text).as_bytes());
+            put("x-keyward-user-id", identity.owner.encode(&mut text).as_bytes());
             put("x-keyward-use-case", identity.use_case.as_bytes());
             if let Some(site) = &identity.site {
                 put("x-keyward-site", site.as_bytes());
@@ -186,24 +182,21 @@ impl Judged {
     }
 
     fn put_origin(&self, from_proxy: bool, put: &mut impl FnMut(&str, &[u8])) {
-        let mut chain = Vec::with_capacity(48);
-        if from_proxy {
-            for line in self.parts.headers.get_all(&X_FORWARDED_FOR) {
-                chain.extend_from_slice(line.as_bytes());
-                chain.extend_from_slice(b", ");
-            }
+        let own = if self.peer.tls { &b"https"[..] } else { b"http" };
+        if !from_proxy {
+            put("x-forwarded-for", self.peer.text.as_bytes());
+            put("x-forwarded-proto", own);
+            return;
         }
-        let said = Some(X_FORWARDED_PROTO)
-            .filter(|_| from_proxy)
-            .and_then(|name| self.parts.headers.get(name));
-        // Writing to a vector cannot fail.
-        let _ = write!(chain, "{}", self.peer.to_canonical());
+        let mut chain = Vec::with_capacity(48);
+        for line in self.parts.headers.get_all(&X_FORWARDED_FOR) {
+            chain.extend_from_slice(line.as_bytes());
+            chain.extend_from_slice(b", ");
+        }
+        chain.extend_from_slice(self.peer.text.as_bytes());
         put("x-forwarded-for", &chain);
-        let proto = said.map_or(
-            if self.tls { &b"https"[..] } else { b"http" },
-            HeaderValue::as_bytes,
-        );
-        put("x-forwarded-proto", proto);
+        let said = self.parts.headers.get(X_FORWARDED_PROTO);
+        put("x-forwarded-proto", said.map_or(own, HeaderValue::as_bytes));
     }
 
     /// The client's address, for the log.
@@ -213,14 +206,6 @@ impl Judged {
             ClientAddress::Unknown => None,
         }
     }
-}
-
-fn rendered<'t>(text: &'t mut String, value: &impl std::fmt::Display) -> &'t [u8] {
-    use std::fmt::Write;
-    text.clear();
-    // Writing to a string cannot fail.
-    let _ = write!(text, "{value}");
-    text.as_bytes()
 }
 
 /// Whether a name is `wanted` to a reader that takes every other sign for a hyphen, as CGI and its heirs do.

@@ -1,7 +1,7 @@
 //! `GET /keyward/self`: what a client may learn about its own key.
 
 use crate::answer::{self, AnswerBody, X_REQUEST_ID};
-use crate::judge::Outcome;
+use crate::outcome::Outcome;
 use crate::request_id::RequestId;
 use crate::rules::Compiled;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, VARY};
@@ -23,11 +23,7 @@ pub(crate) fn answer(
     id: RequestId,
 ) -> Outcome {
     match engine.describe_own_key(credential(headers), client) {
-        None => Outcome {
-            answer: answer::cannot_decide(id),
-            code: "unavailable",
-            key: None,
-        },
+        None => Outcome::new("unavailable", answer::cannot_decide(id)),
         Some(Err(denied)) => {
             let answer = answer::refusal(Refusal(denied), &rules.challenge, engine.clock().now(), id);
             Outcome {

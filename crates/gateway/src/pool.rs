@@ -1,10 +1,10 @@
 //! Connections to an upstream, kept for the next request. Each worker has its own, so none waits for another.
 
 use crate::StartFault;
-use crate::answer::UpstreamFault;
 use crate::h2c::H2c;
 use crate::settings::{Protocol, Upstream};
 use crate::upstream_connection::Connection;
+use crate::upstream_fault::UpstreamFault;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::net::TcpStream;
@@ -15,12 +15,16 @@ use tokio::time::{Instant, timeout};
 const IDLE: Duration = Duration::from_secs(30);
 const MOST_IDLE: usize = 256;
 
+/// Connections without a request, and since when.
+type Shelf = Vec<(Connection, Instant)>;
+
 /// The connections to one upstream.
 pub(crate) struct Pool {
     upstream: Upstream,
     /// `host:port`.
     address: String,
-    idle: Box<[Mutex<Vec<(Connection, Instant)>>]>,
+    /// One shelf for each worker.
+    idle: Box<[Mutex<Shelf>]>,
     pub(crate) h2c: Box<[H2c]>,
 }
 
@@ -103,7 +107,7 @@ impl Pool {
         }
     }
 
-    fn idle(&self, worker: usize) -> MutexGuard<'_, Vec<(Connection, Instant)>> {
+    fn idle(&self, worker: usize) -> MutexGuard<'_, Shelf> {
         self.idle[worker % self.idle.len()]
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

@@ -1,19 +1,20 @@
 //! Forwarding: a judged request goes out, the upstream's answer comes back.
 
-use crate::answer::{Answer, AnswerBody, UpstreamFault, X_REQUEST_ID};
+use crate::answer::{Answer, AnswerBody, X_REQUEST_ID, without_upstream};
 use crate::client_body::{ClientBody, ClientBodyFault};
 use crate::deadline::Deadline;
 use crate::framing::Length;
 use crate::guard::InFlight;
-use crate::judge::Outcome;
 use crate::judged::{Judged, Pass};
 use crate::metrics::Metrics;
+use crate::outcome::Outcome;
 use crate::request_id::RequestId;
 use crate::rules::Compiled;
 use crate::settings::Timeouts;
 use crate::tunnel;
 use crate::upstream_body::{Home, Sender, UpstreamBody};
 use crate::upstream_connection::{Connection, Failed, Head, is_hop_by_hop, write_all};
+use crate::upstream_fault::UpstreamFault;
 use bytes::{Bytes, BytesMut};
 use futures_util::FutureExt;
 use http::header::{CONNECTION, CONTENT_LENGTH, UPGRADE, VARY};
@@ -47,7 +48,7 @@ impl Proxy<'_> {
         match self.forward(judged, in_flight).await {
             Ok(answer) => Outcome { answer, code, key },
             Err(fault) => Outcome {
-                answer: fault.answer(id),
+                answer: without_upstream(fault, id),
                 code: fault.word(),
                 key,
             },
@@ -58,7 +59,8 @@ impl Proxy<'_> {
     async fn forward(&self, mut judged: Judged, in_flight: &InFlight) -> Result<Answer, UpstreamFault> {
         let timer = self.metrics.upstream.start_timer();
         let outcome = if judged.pool.speaks_h2c() {
-            self.over_http2(&mut judged).await
+            // Boxed, so that the common way does not carry the space of the rare ones around.
+            Box::pin(self.over_http2(&mut judged)).await
         } else {
             self.over_http1(&mut judged, in_flight).await
         };
@@ -99,7 +101,7 @@ impl Proxy<'_> {
             None => self.without_body(judged, &head, in_flight).await,
             Some(body) => {
                 let body = ClientBody::new(body, self.timeouts.body_stall);
-                self.with_body(judged, head, body).await
+                Box::pin(self.with_body(judged, head, body)).await
             }
         }
     }
@@ -352,7 +354,7 @@ async fn send_body(
             }
         };
         match frame {
-            Some(Ok(frame)) => append(&mut pending, frame.into_data().unwrap_or_default(), chunked),
+            Some(Ok(frame)) => append(&mut pending, &frame.into_data().unwrap_or_default(), chunked),
             Some(Err(ClientBodyFault(fault))) => return Sent::ClientFault(fault),
             None => break,
         }
@@ -366,14 +368,14 @@ async fn send_body(
     }
 }
 
-fn append(pending: &mut BytesMut, data: Bytes, chunked: bool) {
+fn append(pending: &mut BytesMut, data: &[u8], chunked: bool) {
     if data.is_empty() {
         return;
     }
     if chunked {
         pending.extend_from_slice(format!("{:x}\r\n", data.len()).as_bytes());
     }
-    pending.extend_from_slice(&data);
+    pending.extend_from_slice(data);
     if chunked {
         pending.extend_from_slice(b"\r\n");
     }

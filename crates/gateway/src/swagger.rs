@@ -1,6 +1,6 @@
 //! The protected API's own documentation at `/swagger`: Swagger UI, with the key added to its OpenAPI document.
 
-use crate::answer::{self, Answer, AnswerBody, UpstreamFault};
+use crate::answer::{self, Answer, AnswerBody};
 use crate::framing::Length;
 use crate::pool::Pool;
 use crate::request_id::RequestId;
@@ -8,6 +8,7 @@ use crate::rules::Compiled;
 use crate::settings::{Swagger, Timeouts};
 use crate::upstream_body::UpstreamBody;
 use crate::upstream_connection::Connection;
+use crate::upstream_fault::UpstreamFault;
 use bytes::Bytes;
 use http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
@@ -101,21 +102,13 @@ fn no_document(why: &str, id: RequestId) -> Answer {
         why,
         "the protected API's OpenAPI document cannot be served: check gateway.swagger"
     );
-    let (status, code, title) = (
+    let unread = Problem::new(
         StatusCode::BAD_GATEWAY,
         "no_openapi_document",
         "No OpenAPI document",
+        "The API's OpenAPI document cannot be read at the moment.",
     );
-    let detail = "The API's OpenAPI document cannot be read at the moment.";
-    answer::problem(
-        Problem {
-            status,
-            code,
-            title,
-            detail,
-        },
-        id,
-    )
+    answer::problem(unread, id)
 }
 
 async fn document(rules: &Compiled, timeouts: &Timeouts, worker: usize) -> Result<Value, String> {

@@ -1,10 +1,10 @@
 //! The body of an upstream's answer, handed on as it comes, in constant memory.
 
-use crate::answer::BodyFault;
 use crate::deadline::Deadline;
 use crate::framing::{Chunk, Chunks, Length};
 use crate::pool::Pool;
 use crate::upstream_connection::{BODY_READ_BYTES, Connection};
+use crate::upstream_fault::BodyFault;
 use bytes::{Buf, Bytes};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;

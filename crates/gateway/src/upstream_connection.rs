@@ -3,9 +3,9 @@
 //! Written by hand for two reasons (see `docs/adr`): an answer that can be read in two ways must be refused, and hyper's
 //! client repairs some of them silently; and every request through hyper's client pays for a channel and a second task.
 
-use crate::answer::UpstreamFault;
 use crate::deadline::Deadline;
 use crate::framing::{Length, body_length};
+use crate::upstream_fault::UpstreamFault;
 use bytes::{Bytes, BytesMut};
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::{Method, StatusCode};
@@ -155,7 +155,7 @@ impl Connection {
                 }
             };
             self.deadline.clear();
-            let head = parse(self.buffer.split_to(end).freeze(), method)?;
+            let head = parse(&self.buffer.split_to(end).freeze(), method)?;
             if !head.status.is_informational() || head.status == StatusCode::SWITCHING_PROTOCOLS {
                 return Ok(head);
             }
@@ -249,11 +249,11 @@ fn find_end(buffer: &[u8]) -> Option<usize> {
     }
 }
 
-fn parse(bytes: Bytes, method: &Method) -> Result<Head, Failed> {
+fn parse(bytes: &Bytes, method: &Method) -> Result<Head, Failed> {
     let mut storage = [const { MaybeUninit::uninit() }; MOST_HEADERS];
     let mut response = httparse::Response::new(&mut []);
     let config = httparse::ParserConfig::default();
-    let parsed = config.parse_response_with_uninit_headers(&mut response, &bytes, &mut storage);
+    let parsed = config.parse_response_with_uninit_headers(&mut response, bytes, &mut storage);
     if !matches!(parsed, Ok(httparse::Status::Complete(read)) if read == bytes.len()) {
         return Err(bad("a malformed head"));
     }
@@ -266,7 +266,7 @@ fn parse(bytes: Bytes, method: &Method) -> Result<Head, Failed> {
         return Err(bad("a switch to a protocol that nobody asked for"));
     }
     let said = body_length(response.headers, http11).map_err(|_| bad("an ambiguous length"))?;
-    let headers = header_map(&bytes, response.headers)?;
+    let headers = header_map(bytes, response.headers)?;
     let closes = connection_says(response.headers, b"close");
     let bodiless = *method == Method::HEAD || matches!(status.as_u16(), 100..=199 | 204 | 304);
     let body = if bodiless { Length::Bytes(0) } else { said };
@@ -282,10 +282,16 @@ fn parse(bytes: Bytes, method: &Method) -> Result<Head, Failed> {
 /// The fields that go on to the client: all but those of the connection itself.
 fn header_map(bytes: &Bytes, fields: &[httparse::Header<'_>]) -> Result<HeaderMap, Failed> {
     let mut headers = HeaderMap::with_capacity(fields.len() + 6);
+    let lists_more = fields.iter().any(|field| {
+        field.name.eq_ignore_ascii_case("connection")
+            && ![&b"keep-alive"[..], b"close"]
+                .iter()
+                .any(|usual| field.value.eq_ignore_ascii_case(usual))
+    });
     for field in fields {
         let name =
             HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| bad("a malformed header name"))?;
-        if is_hop_by_hop(&name) || connection_says(fields, name.as_str().as_bytes()) {
+        if is_hop_by_hop(&name) || (lists_more && connection_says(fields, name.as_str().as_bytes())) {
             continue;
         }
         let value = HeaderValue::from_maybe_shared(bytes.slice_ref(field.value));

@@ -129,6 +129,17 @@ pub(crate) struct Backup {
     pub(crate) file: PathBuf,
 }
 
+// Which part of a list to show.
+#[derive(Args, Debug)]
+pub(crate) struct PageArgs {
+    /// How many at most: 1 to 200.
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<u32>,
+    /// Where the page before ended.
+    #[arg(long)]
+    pub(crate) cursor: Option<String>,
+}
+
 #[derive(Subcommand, Clone, Copy, Debug)]
 pub(crate) enum ConfigCommand {
     /// Tell everything that is wrong with the configuration.

@@ -11,7 +11,6 @@ mod open;
 mod ops;
 mod output;
 mod serve;
-mod wire;
 
 use clap::Parser;
 use std::process::ExitCode;

@@ -5,4 +5,4 @@ mod accept;
 mod tls;
 
 pub use accept::{Slot, Slots, accept, bind};
-pub use tls::{Tls, TlsFault, TlsFiles};
+pub use tls::{Tls, TlsFault, TlsFiles, follow_certificate};

@@ -4,10 +4,14 @@ use rustls::ServerConfig;
 use rustls::crypto::ring;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 use tokio_rustls::TlsAcceptor;
+
+/// How often the files are looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// Where certificate chain and private key stand, as PEM.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -83,6 +87,23 @@ impl Tls {
         let fresh = Arc::new(read(&self.files, &self.protocols)?);
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = fresh;
         Ok(true)
+    }
+}
+
+/// Follows the files of a plane that speaks TLS, and logs under the plane's name what became of a change.
+pub async fn follow_certificate(tls: Option<&Tls>, plane: &str) -> Infallible {
+    let Some(tls) = tls else {
+        return std::future::pending().await;
+    };
+    loop {
+        tokio::time::sleep(LOOK_EVERY).await;
+        match tls.reload_if_changed() {
+            Ok(true) => tracing::info!("{plane}: certificate and key were read again"),
+            Ok(false) => {}
+            Err(fault) => {
+                tracing::error!(%fault, "{plane}: the changed certificate cannot be used; the old one stays");
+            }
+        }
     }
 }
 

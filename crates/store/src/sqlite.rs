@@ -201,7 +201,7 @@ impl Store for SqliteStore {
 
     async fn append_audit(&self, event: &AuditEvent) -> Result<(), StoreError> {
         let mut write = self.write().await?;
-        let done = audit::append(&mut write, event).await;
+        let done = write.audit(event).await;
         write.finish(done).await
     }
 

@@ -6,6 +6,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use keyward_domain::{Reason, Timestamp};
 use keyward_engine::Denied;
 use serde::Serialize;
+use serde_json::{Map, Value};
 use std::sync::LazyLock;
 
 /// A problem, before it becomes an answer.
@@ -30,11 +31,28 @@ struct Document<'a> {
     code: &'a str,
     detail: &'a str,
     request_id: &'a str,
+    #[serde(flatten)]
+    more: &'a Map<String, Value>,
 }
 
-impl Problem<'_> {
+impl<'a> Problem<'a> {
+    /// A problem of these four parts.
+    pub const fn new(status: StatusCode, code: &'a str, title: &'a str, detail: &'a str) -> Self {
+        Self {
+            status,
+            code,
+            title,
+            detail,
+        }
+    }
+
     /// The document: `type`, `title`, `status`, `code`, `detail`, `request_id`.
     pub fn to_json(&self, request_id: &str) -> String {
+        self.to_json_with(request_id, &Map::new())
+    }
+
+    /// The document with further members of the caller's own, after those of [`Problem::to_json`].
+    pub fn to_json_with(&self, request_id: &str, more: &Map<String, Value>) -> String {
         let document = Document {
             r#type: "about:blank",
             title: self.title,
@@ -42,6 +60,7 @@ impl Problem<'_> {
             code: self.code,
             detail: self.detail,
             request_id,
+            more,
         };
         // Texts and a number: there is nothing in it that could fail to become JSON.
         serde_json::to_string(&document).unwrap_or_default()
@@ -112,6 +131,23 @@ impl Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn further_members_stand_beside_those_of_every_problem() {
+        let problem = Problem {
+            status: StatusCode::BAD_REQUEST,
+            code: "malformed_json",
+            title: "Bad Request",
+            detail: "The body is not JSON.",
+        };
+        let more = Map::from_iter([("line".to_owned(), Value::from(7))]);
+        let document: Value = serde_json::from_str(&problem.to_json_with("x", &more)).unwrap();
+        let expected = serde_json::json!({
+            "type": "about:blank", "title": "Bad Request", "status": 400, "code": "malformed_json",
+            "detail": "The body is not JSON.", "request_id": "x", "line": 7,
+        });
+        assert_eq!(document, expected);
+    }
 
     #[test]
     fn every_refusal_is_a_whole_document_with_the_requests_id() {

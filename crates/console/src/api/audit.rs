@@ -1,17 +1,16 @@
 //! `GET /v1/audit`
 
+use crate::answer::answer;
 use crate::api::Answer;
 use crate::app::App;
 use crate::body::Query;
 use crate::caller::Caller;
 use crate::fields::{Decode, Fields};
-use crate::wire::{PageWire, answer};
+use crate::wire::{AuditWire, PageWire};
 use axum::extract::State;
 use http::StatusCode;
-use keyward_engine::{AuditActor, AuditFilter, AuditOutcome, AuditView};
-use serde::Serialize;
-use serde_json::Value;
-use utoipa::{IntoParams, ToSchema};
+use keyward_engine::AuditFilter;
+use utoipa::IntoParams;
 
 /// Which audit events to show.
 #[derive(IntoParams)]
@@ -61,100 +60,6 @@ impl From<AuditQuery> for AuditFilter {
             until: query.until,
             cursor: query.cursor,
             limit: query.limit,
-        }
-    }
-}
-
-/// A line of the audit log.
-#[derive(Serialize, ToSchema)]
-#[schema(as = AuditEvent)]
-pub(crate) struct AuditWire {
-    /// Id, ordered by time.
-    id: String,
-    /// When.
-    at: String,
-    /// Who.
-    actor: ActorWire,
-    /// From where, when known.
-    #[schema(required)]
-    address: Option<String>,
-    /// What: `key.create`, `user.disable`, ….
-    action: String,
-    /// What it was done to.
-    target: TargetWire,
-    /// `done` or `denied`.
-    outcome: &'static str,
-    /// Why it was denied.
-    #[schema(required)]
-    reason: Option<String>,
-    /// The changed fields before.
-    #[schema(required, value_type = Option<Object>)]
-    before: Option<Value>,
-    /// The changed fields after.
-    #[schema(required, value_type = Option<Object>)]
-    after: Option<Value>,
-}
-
-/// Who did something.
-#[derive(Serialize, ToSchema)]
-#[schema(as = Actor)]
-pub(crate) struct ActorWire {
-    /// `user`, `operator` or `system`.
-    kind: &'static str,
-    /// The user's id.
-    #[schema(required)]
-    id: Option<String>,
-    /// The user's e-mail address.
-    #[schema(required)]
-    email: Option<String>,
-    /// The management key that spoke for the user.
-    #[schema(required)]
-    key_id: Option<String>,
-}
-
-/// What something was done to.
-#[derive(Serialize, ToSchema)]
-#[schema(as = Target)]
-pub(crate) struct TargetWire {
-    /// `key`, `user` or `site`.
-    kind: String,
-    /// Its id (a site's name).
-    id: String,
-}
-
-impl From<&AuditView> for AuditWire {
-    fn from(view: &AuditView) -> Self {
-        let event = &view.event;
-        let (kind, id, key_id) = match &event.actor {
-            AuditActor::Operator => ("operator", None, None),
-            AuditActor::System => ("system", None, None),
-            AuditActor::User { user, key } => {
-                ("user", Some(user.to_string()), key.map(|key| key.to_string()))
-            }
-        };
-        let (outcome, reason) = match &event.outcome {
-            AuditOutcome::Done => ("done", None),
-            AuditOutcome::Denied(reason) => ("denied", Some(reason.clone())),
-        };
-        Self {
-            id: event.id.to_string(),
-            at: event.at.to_string(),
-            actor: ActorWire {
-                kind,
-                id,
-                email: view.actor_email.clone(),
-                key_id,
-            },
-            address: event.address.map(|address| address.to_string()),
-            action: event.action.clone(),
-            target: TargetWire {
-                kind: event.target_kind.clone(),
-                id: event.target_id.clone(),
-            },
-            outcome,
-            reason,
-            before: event.before.clone(),
-            after: event.after.clone(),
         }
     }
 }

@@ -1,9 +1,10 @@
 //! `GET /v1/use-cases`
 
+use crate::answer::answer;
 use crate::api::Answer;
 use crate::app::App;
 use crate::caller::Caller;
-use crate::wire::{PageWire, answer};
+use crate::wire::PageWire;
 use axum::extract::State;
 use http::StatusCode;
 use keyward_domain::{RoutePattern, UseCase};

@@ -1,9 +1,10 @@
 //! `GET /v1/me`
 
+use crate::answer::answer;
 use crate::api::Answer;
 use crate::app::App;
 use crate::caller::Caller;
-use crate::wire::{UserWire, answer};
+use crate::wire::UserWire;
 use axum::extract::State;
 use http::StatusCode;
 use keyward_engine::{EngineError, Who};

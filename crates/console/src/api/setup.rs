@@ -1,11 +1,12 @@
 //! `POST /v1/setup`
 
+use crate::answer::{answer, created};
 use crate::api::Answer;
 use crate::app::App;
 use crate::body::Body;
 use crate::caller::Peer;
 use crate::fields::{Decode, Fields};
-use crate::wire::{CreatedKeyWire, KeyWire, UserWire, answer, created};
+use crate::wire::{CreatedKeyWire, KeyWire, UserWire};
 use axum::Extension;
 use axum::extract::State;
 use http::StatusCode;

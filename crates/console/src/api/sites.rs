@@ -1,11 +1,12 @@
 //! `/v1/sites`
 
+use crate::answer::{answer, created, tagged};
 use crate::api::Answer;
 use crate::app::App;
 use crate::body::{Body, Named, OnceBody, Query, Target};
 use crate::caller::Caller;
 use crate::fields::{Decode, Fields};
-use crate::wire::{PageWire, SiteWire, answer, created, tagged};
+use crate::wire::{PageWire, SiteWire};
 use axum::extract::State;
 use http::StatusCode;
 use keyward_engine::{Created, SiteEdit};

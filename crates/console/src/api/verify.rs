@@ -1,5 +1,6 @@
 //! `POST /v1/verify`
 
+use crate::answer::answer;
 use crate::api::Answer;
 use crate::app::App;
 use crate::body::Body;
@@ -7,7 +8,6 @@ use crate::caller::Caller;
 use crate::fault::cannot_tell;
 use crate::fields::{Decode, Fields};
 use crate::problem::Problem;
-use crate::wire::answer;
 use axum::extract::State;
 use http::StatusCode;
 use keyward_domain::{ClientAddress, Presented, SiteName, StrictPath};

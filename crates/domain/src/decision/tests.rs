@@ -188,7 +188,8 @@ fn the_order_is_fixed() {
         c.client = ClientAddress::Unknown;
         c.method = "POST";
     });
-    let mends: [(Reason, fn(&mut Case)); 6] = [
+    type Mend = fn(&mut Case);
+    let mends: [(Reason, Mend); 6] = [
         (Reason::OwnerInactive, |c| c.owner.valid = true),
         (Reason::KeyDisabled, |c| c.key.active = true),
         (Reason::KeyExpired, |c| c.now = 999),

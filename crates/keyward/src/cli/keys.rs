@@ -1,5 +1,6 @@
 //! `keyward keys …`.
 
+use super::PageArgs;
 use clap::{Args, Subcommand, ValueEnum};
 use keyward_engine::Period;
 
@@ -82,12 +83,8 @@ pub(crate) struct KeyList {
     /// Only with this text in name, description or hint.
     #[arg(long)]
     pub(crate) text: Option<String>,
-    /// How many at most: 1 to 200.
-    #[arg(long, value_name = "N")]
-    pub(crate) limit: Option<u32>,
-    /// Where the page before ended.
-    #[arg(long)]
-    pub(crate) cursor: Option<String>,
+    #[command(flatten)]
+    pub(crate) page: PageArgs,
 }
 
 #[derive(Args, Debug)]

@@ -1,5 +1,6 @@
 //! `keyward users …`, `keyward sites …`, `keyward audit`.
 
+use super::PageArgs;
 use clap::{Args, Subcommand};
 
 #[derive(Subcommand, Debug)]
@@ -58,12 +59,8 @@ pub(crate) struct UserList {
     /// Deleted users too.
     #[arg(long)]
     pub(crate) deleted: bool,
-    /// How many at most: 1 to 200.
-    #[arg(long, value_name = "N")]
-    pub(crate) limit: Option<u32>,
-    /// Where the page before ended.
-    #[arg(long)]
-    pub(crate) cursor: Option<String>,
+    #[command(flatten)]
+    pub(crate) page: PageArgs,
 }
 
 #[derive(Args, Debug)]
@@ -135,10 +132,6 @@ pub(crate) struct AuditArgs {
     /// Only before this instant (RFC 3339).
     #[arg(long)]
     pub(crate) until: Option<String>,
-    /// How many at most: 1 to 200.
-    #[arg(long, value_name = "N")]
-    pub(crate) limit: Option<u32>,
-    /// Where the page before ended.
-    #[arg(long)]
-    pub(crate) cursor: Option<String>,
+    #[command(flatten)]
+    pub(crate) page: PageArgs,
 }

@@ -4,7 +4,7 @@ use super::Context;
 use crate::cli::AuditArgs;
 use crate::exit::{Exit, Failure};
 use crate::output::table;
-use crate::wire;
+use keyward_console::{AuditWire, PageWire};
 use keyward_engine::{Actor, AuditFilter, Engine};
 
 pub(super) async fn run(context: Context<'_>, engine: &Engine, args: &AuditArgs) -> Result<Exit, Failure> {
@@ -15,11 +15,11 @@ pub(super) async fn run(context: Context<'_>, engine: &Engine, args: &AuditArgs)
         action: args.action.clone(),
         since: args.since.clone(),
         until: args.until.clone(),
-        cursor: args.cursor.clone(),
-        limit: args.limit,
+        cursor: args.page.cursor.clone(),
+        limit: args.page.limit,
     };
     let page = engine.list_audit(&Actor::OPERATOR, &filter).await?;
-    let page: wire::Listed<wire::Audit> = wire::Listed::of(page);
+    let page: PageWire<AuditWire> = PageWire::of(&page);
     context.output.value(&page, |page| {
         let rows = page.items.iter().map(row);
         let headers = ["when", "who", "from", "what", "to", "outcome", "before", "after"];
@@ -27,7 +27,7 @@ pub(super) async fn run(context: Context<'_>, engine: &Engine, args: &AuditArgs)
     })
 }
 
-fn row(event: &wire::Audit) -> Vec<String> {
+fn row(event: &AuditWire) -> Vec<String> {
     let actor = &event.actor;
     let who = actor
         .email

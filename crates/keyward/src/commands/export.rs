@@ -4,7 +4,7 @@ use super::create_private;
 use crate::cli::Export;
 use crate::exit::{Exit, Failure};
 use crate::output::note;
-use crate::wire;
+use keyward_console::KeyWire;
 use keyward_engine::{Actor, Engine, KeyView};
 use std::io::{self, BufWriter, Write};
 
@@ -29,7 +29,7 @@ pub(super) async fn run(engine: &Engine, args: &Export) -> Result<Exit, Failure>
 async fn write_all(engine: &Engine, mut out: impl Write) -> Result<usize, Failure> {
     let mut keys = 0;
     let each = |view: KeyView| {
-        serde_json::to_writer(&mut out, &wire::Key::from(&view))
+        serde_json::to_writer(&mut out, &KeyWire::from(&view))
             .map_err(io::Error::from)
             .and_then(|()| writeln!(out))?;
         keys += 1;

@@ -5,8 +5,8 @@ use crate::cli::{KeyCreate, KeyEditArgs, KeyList, KeyTarget, KeysCommand};
 use crate::exit::{Exit, Failure};
 use crate::open::Access;
 use crate::output::{print, sheet, table};
-use crate::wire;
 use jiff::{SignedDuration, Span, SpanRelativeTo};
+use keyward_console::{CreatedKeyWire, KeyWire, PageWire};
 use keyward_domain::{Revision, Timestamp};
 use keyward_engine::{Actor, Created, Engine, EngineError, KeyDraft, KeyEdit, KeyFilter, KeyView};
 
@@ -39,7 +39,7 @@ pub(super) async fn run(
         KeysCommand::Delete(target) => engine.delete_key(ME, &target.id, seen(target)).await?,
         KeysCommand::Restore(target) => engine.restore_key(ME, &target.id, seen(target)).await?,
     };
-    context.output.value(&wire::Key::from(&view), describe)
+    context.output.value(&KeyWire::from(&view), describe)
 }
 
 fn seen(target: &KeyTarget) -> Option<Revision> {
@@ -59,14 +59,14 @@ async fn create(context: Context<'_>, engine: &Engine, args: &KeyCreate) -> Resu
     };
     match engine.create_key(ME, &draft, None).await? {
         Created::New(issued) => show_secret(context, &issued.view, issued.secret.reveal()),
-        Created::Replay(view) => context.output.value(&wire::Key::from(&view), describe),
+        Created::Replay(view) => context.output.value(&KeyWire::from(&view), describe),
     }
 }
 
 /// The one place of the command line where a secret is printed.
 fn show_secret(context: Context<'_>, view: &KeyView, secret: &str) -> Result<Exit, Failure> {
-    let new = wire::NewKey {
-        key: wire::Key::from(view),
+    let new = CreatedKeyWire {
+        key: KeyWire::from(view),
         secret,
     };
     if context.output.json {
@@ -86,14 +86,14 @@ async fn list(context: Context<'_>, engine: &Engine, args: &KeyList) -> Result<E
         site: args.site.clone(),
         use_case: args.use_case.clone(),
         text: args.text.clone(),
-        cursor: args.cursor.clone(),
-        limit: args.limit,
+        cursor: args.page.cursor.clone(),
+        limit: args.page.limit,
     };
-    let page: wire::Listed<wire::Key> = wire::Listed::of(engine.list_keys(ME, &filter).await?);
+    let page: PageWire<KeyWire> = PageWire::of(&engine.list_keys(ME, &filter).await?);
     context.output.value(&page, page_text)
 }
 
-fn page_text(page: &wire::Listed<wire::Key>) -> String {
+fn page_text(page: &PageWire<KeyWire>) -> String {
     let headers = [
         "id",
         "name",
@@ -105,7 +105,7 @@ fn page_text(page: &wire::Listed<wire::Key>) -> String {
         "limit",
         "last used",
     ];
-    let row = |key: &wire::Key| {
+    let row = |key: &KeyWire| {
         let last_used = key.last_used.as_ref().map(|used| used.at.clone());
         vec![
             key.id.clone(),
@@ -194,7 +194,7 @@ pub(super) fn or_all(list: Option<&[String]>) -> String {
     }
 }
 
-fn describe(key: &wire::Key) -> String {
+fn describe(key: &KeyWire) -> String {
     let last_used = key.last_used.as_ref().map_or_else(
         || "never".into(),
         |used| {

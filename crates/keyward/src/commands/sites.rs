@@ -5,7 +5,7 @@ use crate::cli::SitesCommand;
 use crate::exit::{Exit, Failure};
 use crate::open::Access;
 use crate::output::{sheet, table};
-use crate::wire;
+use keyward_console::{PageWire, SiteWire};
 use keyward_engine::{Actor, Created, Engine, SiteEdit};
 
 const ME: &Actor = &Actor::OPERATOR;
@@ -26,7 +26,7 @@ pub(super) async fn run(
         SitesCommand::List => return list(context, engine).await,
         SitesCommand::Create { name } => {
             let (Created::New(site) | Created::Replay(site)) = engine.create_site(ME, name, None).await?;
-            return context.output.value(&wire::Site::from(&site), describe);
+            return context.output.value(&SiteWire::from(&site), describe);
         }
         SitesCommand::Rename { name, new_name } => (
             name,
@@ -51,19 +51,12 @@ pub(super) async fn run(
         ),
     };
     let site = engine.edit_site(ME, name, &edit, None).await?;
-    context.output.value(&wire::Site::from(&site), describe)
+    context.output.value(&SiteWire::from(&site), describe)
 }
 
 async fn list(context: Context<'_>, engine: &Engine) -> Result<Exit, Failure> {
-    let page = wire::Listed {
-        items: engine
-            .list_sites(ME)
-            .await?
-            .iter()
-            .map(wire::Site::from)
-            .collect(),
-        next: None,
-    };
+    let sites = engine.list_sites(ME).await?;
+    let page = PageWire::whole(sites.iter().map(SiteWire::from).collect());
     context.output.value(&page, |page| {
         let rows = page
             .items
@@ -73,7 +66,7 @@ async fn list(context: Context<'_>, engine: &Engine) -> Result<Exit, Failure> {
     })
 }
 
-fn describe(site: &wire::Site) -> String {
+fn describe(site: &SiteWire) -> String {
     sheet(&[
         ("name", site.name.clone()),
         ("status", state(site).into()),
@@ -82,6 +75,6 @@ fn describe(site: &wire::Site) -> String {
     ])
 }
 
-fn state(site: &wire::Site) -> &'static str {
+fn state(site: &SiteWire) -> &'static str {
     if site.active { "active" } else { "disabled" }
 }

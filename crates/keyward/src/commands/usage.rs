@@ -4,7 +4,7 @@ use super::Context;
 use crate::cli::KeyUsage;
 use crate::exit::{Exit, Failure};
 use crate::output::table;
-use crate::wire;
+use keyward_console::UsageWire;
 use keyward_domain::Timestamp;
 use keyward_engine::{Actor, Engine, EngineError, UsageWindow};
 
@@ -15,7 +15,7 @@ pub(super) async fn run(context: Context<'_>, engine: &Engine, args: &KeyUsage) 
         until: instant("until", args.until.as_deref())?,
     };
     let series = engine.key_usage(&Actor::OPERATOR, &args.id, window).await?;
-    context.output.value(&wire::Usage::from(&series), describe)
+    context.output.value(&UsageWire::from(&series), describe)
 }
 
 fn instant(field: &'static str, text: Option<&str>) -> Result<Option<Timestamp>, EngineError> {
@@ -24,7 +24,7 @@ fn instant(field: &'static str, text: Option<&str>) -> Result<Option<Timestamp>,
         .map_err(|fault: keyward_domain::TimestampFault| EngineError::field(field, fault.to_string()))
 }
 
-fn describe(usage: &wire::Usage) -> String {
+fn describe(usage: &UsageWire) -> String {
     let rows = usage.buckets.iter().map(|bucket| {
         let refused: Vec<String> = bucket
             .refused

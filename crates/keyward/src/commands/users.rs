@@ -6,7 +6,7 @@ use crate::cli::{UserCreate, UserEditArgs, UserList, UsersCommand};
 use crate::exit::{Exit, Failure};
 use crate::open::Access;
 use crate::output::{sheet, table};
-use crate::wire;
+use keyward_console::{PageWire, UserWire};
 use keyward_engine::{Actor, Created, Engine, UserDraft, UserEdit, UserFilter, UserView};
 
 const ME: &Actor = &Actor::OPERATOR;
@@ -32,7 +32,7 @@ pub(super) async fn run(
         UsersCommand::Disable { user } => engine.disable_user(ME, user, None).await?,
         UsersCommand::Delete { user } => engine.delete_user(ME, user, None).await?,
     };
-    context.output.value(&wire::User::from(&view), describe)
+    context.output.value(&UserWire::from(&view), describe)
 }
 
 async fn create(engine: &Engine, args: &UserCreate) -> Result<UserView, Failure> {
@@ -64,10 +64,10 @@ async fn list(context: Context<'_>, engine: &Engine, args: &UserList) -> Result<
     let filter = UserFilter {
         with_deleted: args.deleted,
         text: args.text.clone(),
-        cursor: args.cursor.clone(),
-        limit: args.limit,
+        cursor: args.page.cursor.clone(),
+        limit: args.page.limit,
     };
-    let page: wire::Listed<wire::User> = wire::Listed::of(engine.list_users(ME, &filter).await?);
+    let page: PageWire<UserWire> = PageWire::of(&engine.list_users(ME, &filter).await?);
     context.output.value(&page, |page| {
         let rows = page.items.iter().map(|user| {
             vec![
@@ -84,7 +84,7 @@ async fn list(context: Context<'_>, engine: &Engine, args: &UserList) -> Result<
     })
 }
 
-fn describe(user: &wire::User) -> String {
+fn describe(user: &UserWire) -> String {
     sheet(&[
         ("id", user.id.clone()),
         ("e-mail", user.email.clone()),

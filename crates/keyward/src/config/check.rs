@@ -1,12 +1,11 @@
 //! Turns a configuration into the settings of the other crates, and names every fault on the way.
 
-use super::schema::{Tls, UseCase};
+use super::schema::UseCase;
 use super::values::Checker;
 use super::{ConfigFaults, Loaded, gateway};
 use crate::logs;
 use keyward_domain::{Prefix, RoutePattern, SecretFormat, Template, UseCaseCatalogue, UseCaseName};
 use keyward_engine::OnStale;
-use keyward_listener::TlsFiles;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -66,7 +65,7 @@ fn read(checker: &mut Checker<'_>) -> Option<Checked> {
     let gateway = gateway::settings(checker, access_log);
     let rules = gateway::rules(checker);
     let console_listen = checker.address("console.listen", &config.console.listen);
-    let console_tls = tls(checker, "console.tls", config.console.tls.as_ref());
+    let console_tls = checker.tls("console.tls", config.console.tls.as_ref());
     let ops = checker.address("ops.listen", &config.ops.listen);
     let drain = checker.duration("gateway.timeouts.drain", &config.gateway.timeouts.drain);
     one_port_each(checker, gateway.as_ref().map(|g| g.listen), console_listen, ops);
@@ -146,7 +145,7 @@ fn use_case(checker: &mut Checker<'_>, key: &str, entry: &UseCase) -> Option<key
             .zip(routes)
             .map(|(n, route): (usize, _)| {
                 let place = format!("{key}.routes[{n}]");
-                methods(checker, &format!("{place}.methods"), &route.methods);
+                checker.methods(&format!("{place}.methods"), &route.methods);
                 let path = checker.take(&format!("{place}.path"), Template::parse(&route.path));
                 path.map(|path| RoutePattern {
                     methods: route.methods.clone(),
@@ -167,25 +166,6 @@ fn use_case(checker: &mut Checker<'_>, key: &str, entry: &UseCase) -> Option<key
 }
 
 /// Methods are compared exactly, so a lower-case one would never match.
-pub(super) fn methods(checker: &mut Checker<'_>, key: &str, list: &[String]) {
-    for (n, method) in list.iter().enumerate() {
-        let fits = http::Method::from_bytes(method.as_bytes()).is_ok();
-        if !fits || method.bytes().any(|b| b.is_ascii_lowercase()) {
-            checker.fault(
-                &format!("{key}[{n}]"),
-                format!("`{method}` is no HTTP method in capital letters, such as GET"),
-            );
-        }
-    }
-}
-
-pub(super) fn tls(checker: &mut Checker<'_>, key: &str, tls: Option<&Tls>) -> Option<TlsFiles> {
-    tls.map(|tls| TlsFiles {
-        certificate: checker.path(&format!("{key}.certificate"), &tls.certificate),
-        key: checker.path(&format!("{key}.key"), &tls.key),
-    })
-}
-
 fn log(checker: &mut Checker<'_>) -> Option<logs::Settings> {
     let log = &checker.loaded.config.log;
     let formats = [("human", logs::Form::Human), ("json", logs::Form::Json)];

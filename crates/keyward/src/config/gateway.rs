@@ -1,9 +1,8 @@
 //! The gateway's part of the configuration.
 
-use super::check::{methods, tls};
-use super::values::Checker;
+use super::values::{Checker, header_name};
 use super::{routes, schema};
-use http::{HeaderName, HeaderValue, Uri};
+use http::{HeaderValue, Uri};
 use ipnet::IpNet;
 use keyward_gateway::{Cors, Rules, Settings, Swagger, Timeouts};
 use std::net::IpAddr;
@@ -21,7 +20,7 @@ pub(super) fn settings(checker: &mut Checker<'_>, access_log: bool) -> Option<Se
     );
     checker.within("gateway.limits.headers", gateway.limits.headers, 8, 10_000);
     let timeouts = timeouts(checker);
-    let tls = tls(checker, "gateway.tls", gateway.tls.as_ref());
+    let tls = checker.tls("gateway.tls", gateway.tls.as_ref());
     Some(Settings {
         listen: checker.address("gateway.listen", &gateway.listen)?,
         workers: gateway.workers,
@@ -141,7 +140,7 @@ fn read_cors(checker: &mut Checker<'_>, cors: &schema::Cors) -> Cors {
             );
         }
     }
-    methods(checker, "gateway.cors.methods", &cors.methods);
+    checker.methods("gateway.cors.methods", &cors.methods);
     for (n, name) in cors.headers.iter().enumerate() {
         checker.take(&format!("gateway.cors.headers[{n}]"), header_name(name));
     }
@@ -151,10 +150,6 @@ fn read_cors(checker: &mut Checker<'_>, cors: &schema::Cors) -> Cors {
         headers: cors.headers.clone(),
         max_age: checker.duration("gateway.cors.max_age", &cors.max_age),
     }
-}
-
-pub(super) fn header_name(name: &str) -> Result<HeaderName, String> {
-    name.parse().map_err(|_| format!("`{name}` is no header name"))
 }
 
 fn read_swagger(checker: &mut Checker<'_>, swagger: &schema::Swagger) -> Option<Swagger> {

@@ -1,8 +1,7 @@
 //! Routes and upstreams: the part of the gateway's configuration that says where requests go.
 
-use super::gateway::header_name;
 use super::schema;
-use super::values::Checker;
+use super::values::{Checker, header_name};
 use http::Uri;
 use http::uri::Scheme;
 use keyward_domain::Template;

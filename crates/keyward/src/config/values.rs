@@ -1,7 +1,10 @@
 //! The small texts of a configuration, read one by one; faults are collected, not thrown.
 
+use super::schema::Tls;
 use super::{ConfigFault, ConfigFaults, Loaded};
+use http::HeaderName;
 use jiff::SignedDuration;
+use keyward_listener::TlsFiles;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -92,6 +95,27 @@ impl<'a> Checker<'a> {
             faults: self.faults,
         })
     }
+
+    /// Names a fault for each text that is no HTTP method.
+    pub(crate) fn methods(&mut self, key: &str, list: &[String]) {
+        for (n, method) in list.iter().enumerate() {
+            let fits = http::Method::from_bytes(method.as_bytes()).is_ok();
+            if !fits || method.bytes().any(|b| b.is_ascii_lowercase()) {
+                self.fault(
+                    &format!("{key}[{n}]"),
+                    format!("`{method}` is no HTTP method in capital letters, such as GET"),
+                );
+            }
+        }
+    }
+
+    /// Where certificate and key stand, if a plane speaks TLS.
+    pub(crate) fn tls(&mut self, key: &str, tls: Option<&Tls>) -> Option<TlsFiles> {
+        tls.map(|tls| TlsFiles {
+            certificate: self.path(&format!("{key}.certificate"), &tls.certificate),
+            key: self.path(&format!("{key}.key"), &tls.key),
+        })
+    }
 }
 
 fn read_duration(text: &str) -> Result<Duration, String> {
@@ -104,4 +128,8 @@ fn read_duration(text: &str) -> Result<Duration, String> {
         return Err(format!("`{text}` must be more than nothing and at most 24h"));
     }
     Ok(length)
+}
+
+pub(crate) fn header_name(name: &str) -> Result<HeaderName, String> {
+    name.parse().map_err(|_| format!("`{name}` is no header name"))
 }

@@ -2,11 +2,10 @@
 
 use super::fault::{reading, writing};
 use super::rows::{AuditRow, audit_columns};
-use super::write::Write;
 use crate::{AuditActor, AuditEvent, AuditOutcome, AuditQuery, StoreError};
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
-pub(super) async fn append(write: &mut Write<'_>, event: &AuditEvent) -> Result<(), StoreError> {
+pub(super) async fn append(connection: &mut SqliteConnection, event: &AuditEvent) -> Result<(), StoreError> {
     let (actor, user, key) = match &event.actor {
         AuditActor::Operator => ("operator", None, None),
         AuditActor::System => ("system", None, None),
@@ -32,7 +31,7 @@ pub(super) async fn append(write: &mut Write<'_>, event: &AuditEvent) -> Result<
     .bind(denied)
     .bind(event.before.as_ref().map(ToString::to_string))
     .bind(event.after.as_ref().map(ToString::to_string))
-    .execute(write.connection())
+    .execute(connection)
     .await
     .map_err(writing)?;
     Ok(())

@@ -116,7 +116,7 @@ impl Write<'_> {
 
     /// Writes the audit event of the change: the last step of every change.
     pub(super) async fn audit(&mut self, event: &AuditEvent) -> Result<(), StoreError> {
-        audit::append(self, event).await
+        audit::append(self.connection(), event).await
     }
 
     /// Commits when all went well, and rolls back when something did not.

@@ -1,11 +1,12 @@
 //! `POST /v1/keys`
 
+use crate::answer::{created, tagged};
 use crate::api::Answer;
 use crate::app::App;
 use crate::body::OnceBody;
 use crate::caller::Caller;
 use crate::fields::{Decode, Fields};
-use crate::wire::{CreatedKeyWire, KeyWire, created, tagged};
+use crate::wire::{CreatedKeyWire, KeyWire};
 use axum::extract::State;
 use http::StatusCode;
 use keyward_engine::{Created, KeyDraft};

@@ -1,11 +1,12 @@
 //! `PATCH /v1/keys/{id}`
 
+use crate::answer::tagged;
 use crate::api::Answer;
 use crate::app::App;
 use crate::body::{Body, Target};
 use crate::caller::Caller;
 use crate::fields::{Decode, Fields};
-use crate::wire::{KeyWire, tagged};
+use crate::wire::KeyWire;
 use axum::extract::State;
 use http::StatusCode;
 use keyward_engine::KeyEdit;

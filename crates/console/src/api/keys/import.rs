@@ -1,12 +1,12 @@
 //! `POST /v1/keys/import`
 
+use crate::answer::answer;
 use crate::api::Answer;
 use crate::app::App;
 use crate::body::{Query, check_type, read_bytes};
 use crate::caller::Caller;
 use crate::fields::{Decode, Fields};
 use crate::problem::Problem;
-use crate::wire::answer;
 use axum::extract::{Request, State};
 use http::StatusCode;
 use keyward_engine::ImportFormat;

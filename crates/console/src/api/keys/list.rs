@@ -1,11 +1,12 @@
 //! `GET /v1/keys`
 
+use crate::answer::answer;
 use crate::api::Answer;
 use crate::app::App;
 use crate::body::Query;
 use crate::caller::Caller;
 use crate::fields::{Decode, Fields};
-use crate::wire::{KeyWire, PageWire, answer};
+use crate::wire::{KeyWire, PageWire};
 use axum::extract::State;
 use http::StatusCode;
 use keyward_engine::KeyFilter;

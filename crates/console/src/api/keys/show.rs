@@ -1,10 +1,11 @@
 //! `GET /v1/keys/{id}`
 
+use crate::answer::tagged;
 use crate::api::Answer;
 use crate::app::App;
 use crate::body::Named;
 use crate::caller::Caller;
-use crate::wire::{KeyWire, tagged};
+use crate::wire::KeyWire;
 use axum::extract::State;
 use http::StatusCode;
 

@@ -1,10 +1,11 @@
 //! The life of a key: enable, disable, delete, restore.
 
+use crate::answer::tagged;
 use crate::api::Answer;
 use crate::app::App;
 use crate::body::Target;
 use crate::caller::Caller;
-use crate::wire::{KeyWire, tagged};
+use crate::wire::KeyWire;
 use axum::extract::State;
 use http::StatusCode;
 

@@ -1,11 +1,12 @@
 //! `POST /v1/users`
 
+use crate::answer::{created, tagged};
 use crate::api::Answer;
 use crate::app::App;
 use crate::body::OnceBody;
 use crate::caller::Caller;
 use crate::fields::{Decode, Fields};
-use crate::wire::{UserWire, created, tagged};
+use crate::wire::UserWire;
 use axum::extract::State;
 use http::StatusCode;
 use keyward_engine::{Created, UserDraft};

@@ -1,11 +1,12 @@
 //! `PATCH /v1/users/{id}`
 
+use crate::answer::tagged;
 use crate::api::Answer;
 use crate::app::App;
 use crate::body::{Body, Target};
 use crate::caller::Caller;
 use crate::fields::{Decode, Fields};
-use crate::wire::{UserWire, tagged};
+use crate::wire::UserWire;
 use axum::extract::State;
 use http::StatusCode;
 use keyward_engine::UserEdit;

@@ -1,11 +1,12 @@
 //! `GET /v1/users`
 
+use crate::answer::answer;
 use crate::api::Answer;
 use crate::app::App;
 use crate::body::Query;
 use crate::caller::Caller;
 use crate::fields::{Decode, Fields};
-use crate::wire::{PageWire, UserWire, answer};
+use crate::wire::{PageWire, UserWire};
 use axum::extract::State;
 use http::StatusCode;
 use keyward_engine::UserFilter;

@@ -1,10 +1,11 @@
 //! `GET /v1/users/{id}`
 
+use crate::answer::tagged;
 use crate::api::Answer;
 use crate::app::App;
 use crate::body::Named;
 use crate::caller::Caller;
-use crate::wire::{UserWire, tagged};
+use crate::wire::UserWire;
 use axum::extract::State;
 use http::StatusCode;
 

@@ -1,10 +1,11 @@
 //! The life of a user: enable, disable, delete.
 
+use crate::answer::tagged;
 use crate::api::Answer;
 use crate::app::App;
 use crate::body::Target;
 use crate::caller::Caller;
-use crate::wire::{UserWire, tagged};
+use crate::wire::UserWire;
 use axum::extract::State;
 use http::StatusCode;
 

@@ -1,0 +1,100 @@
+//! The audit log.
+
+use keyward_engine::{AuditActor, AuditOutcome, AuditView};
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+/// A line of the audit log.
+#[derive(Serialize, ToSchema)]
+#[schema(as = AuditEvent)]
+pub struct AuditWire {
+    /// Id, ordered by time.
+    pub id: String,
+    /// When.
+    pub at: String,
+    /// Who.
+    pub actor: ActorWire,
+    /// From where, when known.
+    #[schema(required)]
+    pub address: Option<String>,
+    /// What: `key.create`, `user.disable`, ….
+    pub action: String,
+    /// What it was done to.
+    pub target: TargetWire,
+    /// `done` or `denied`.
+    pub outcome: &'static str,
+    /// Why it was denied.
+    #[schema(required)]
+    pub reason: Option<String>,
+    /// The changed fields before.
+    #[schema(required, value_type = Option<Object>)]
+    pub before: Option<Value>,
+    /// The changed fields after.
+    #[schema(required, value_type = Option<Object>)]
+    pub after: Option<Value>,
+}
+
+/// Who did something.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Actor)]
+pub struct ActorWire {
+    /// `user`, `operator` or `system`.
+    pub kind: &'static str,
+    /// The user's id.
+    #[schema(required)]
+    pub id: Option<String>,
+    /// The user's e-mail address.
+    #[schema(required)]
+    pub email: Option<String>,
+    /// The management key that spoke for the user.
+    #[schema(required)]
+    pub key_id: Option<String>,
+}
+
+/// What something was done to.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Target)]
+pub struct TargetWire {
+    /// `key`, `user` or `site`.
+    pub kind: String,
+    /// Its id (a site's name).
+    pub id: String,
+}
+
+impl From<&AuditView> for AuditWire {
+    fn from(view: &AuditView) -> Self {
+        let event = &view.event;
+        let (kind, id, key_id) = match &event.actor {
+            AuditActor::Operator => ("operator", None, None),
+            AuditActor::System => ("system", None, None),
+            AuditActor::User { user, key } => {
+                ("user", Some(user.to_string()), key.map(|key| key.to_string()))
+            }
+        };
+        let (outcome, reason) = match &event.outcome {
+            AuditOutcome::Done => ("done", None),
+            AuditOutcome::Denied(reason) => ("denied", Some(reason.clone())),
+        };
+        Self {
+            id: event.id.to_string(),
+            at: event.at.to_string(),
+            actor: ActorWire {
+                kind,
+                id,
+                email: view.actor_email.clone(),
+                key_id,
+            },
+            address: event.address.map(|address| address.to_string()),
+            action: event.action.clone(),
+            target: TargetWire {
+                kind: event.target_kind.clone(),
+                id: event.target_id.clone(),
+            },
+            outcome,
+            reason,
+            before: event.before.clone(),
+            after: event.after.clone(),
+        }
+    }
+}

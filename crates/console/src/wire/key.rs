@@ -1,0 +1,114 @@
+//! Keys.
+
+use super::texts;
+use keyward_engine::{KeyView, LastUsed};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// A key. Its secret is in the answer that creates it, and nowhere else.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Key)]
+pub struct KeyWire {
+    /// Id.
+    pub id: String,
+    /// Name for people.
+    pub name: String,
+    /// Description for people.
+    pub description: String,
+    /// The user that the key is linked to.
+    pub owner: OwnerWire,
+    /// What the key is for; never changed.
+    pub use_case: String,
+    /// Prefix and last characters of the secret.
+    pub hint: String,
+    /// `active`, `disabled`, `expired` or `deleted`.
+    pub status: &'static str,
+    /// Sites that the key reaches: null is every site, an empty list none.
+    #[schema(required)]
+    pub sites: Option<Vec<String>>,
+    /// Addresses and networks that may use the key: null is every address, an empty list none.
+    #[schema(required)]
+    pub addresses: Option<Vec<String>>,
+    /// Requests a minute; null is no limit.
+    #[schema(required)]
+    pub limit: Option<u32>,
+    /// First instant at which the key is refused; null is never. Never changed.
+    #[schema(required)]
+    pub expires_at: Option<String>,
+    /// When it was made.
+    pub created_at: String,
+    /// When it was last changed.
+    pub updated_at: String,
+    /// When and from where it was last granted.
+    #[schema(required)]
+    pub last_used: Option<LastUsedWire>,
+    /// The revision of its last change; the ETag.
+    pub revision: u64,
+}
+
+/// The user that a key is linked to.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Owner)]
+pub struct OwnerWire {
+    /// Id.
+    pub id: String,
+    /// E-mail address.
+    pub email: String,
+}
+
+/// A last use.
+#[derive(Serialize, ToSchema)]
+#[schema(as = LastUsed)]
+pub struct LastUsedWire {
+    /// When.
+    pub at: String,
+    /// From where, when known.
+    #[schema(required)]
+    pub address: Option<String>,
+}
+
+impl From<LastUsed> for LastUsedWire {
+    fn from(used: LastUsed) -> Self {
+        Self {
+            at: used.at.to_string(),
+            address: used.address.map(|address| address.to_string()),
+        }
+    }
+}
+
+impl From<&KeyView> for KeyWire {
+    fn from(view: &KeyView) -> Self {
+        let key = &view.key;
+        Self {
+            id: key.id.to_string(),
+            name: key.name.to_string(),
+            description: key.description.to_string(),
+            owner: OwnerWire {
+                id: key.owner.to_string(),
+                email: view.owner_email.to_string(),
+            },
+            use_case: key.use_case.to_string(),
+            hint: key.hint.as_str().to_owned(),
+            status: view.state,
+            sites: texts(view.sites.as_deref()),
+            addresses: texts(key.addresses.nets()),
+            limit: key.limit.map(keyward_domain::RateLimit::per_minute),
+            expires_at: key.expires_at.map(|at| at.to_string()),
+            created_at: key.created_at.to_string(),
+            updated_at: key.updated_at.to_string(),
+            last_used: view.last_used.map(Into::into),
+            revision: key.revision.0,
+        }
+    }
+}
+
+/// A key that was just made, with its secret.
+#[derive(Serialize, ToSchema)]
+#[schema(as = CreatedKey)]
+pub struct CreatedKeyWire<'a> {
+    /// The key.
+    #[serde(flatten)]
+    pub key: KeyWire,
+    /// The secret: shown this once.
+    pub secret: &'a str,
+}

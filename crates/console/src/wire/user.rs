@@ -1,0 +1,45 @@
+//! Users.
+
+use super::texts;
+use keyward_engine::UserView;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// A user.
+#[derive(Serialize, ToSchema)]
+#[schema(as = User)]
+pub struct UserWire {
+    /// Id.
+    pub id: String,
+    /// E-mail address, in lower case.
+    pub email: String,
+    /// Name for people.
+    pub name: String,
+    /// `admin` or `member`.
+    pub role: &'static str,
+    /// `active`, `disabled` or `deleted`.
+    pub status: &'static str,
+    /// Sites that the user's keys reach at most: null is every site, an empty list none.
+    #[schema(required)]
+    pub sites: Option<Vec<String>>,
+    /// When it was made.
+    pub created_at: String,
+    /// The revision of its last change; the ETag.
+    pub revision: u64,
+}
+
+impl From<&UserView> for UserWire {
+    fn from(view: &UserView) -> Self {
+        let user = &view.user;
+        Self {
+            id: user.id.to_string(),
+            email: user.email.to_string(),
+            name: user.name.to_string(),
+            role: user.role.as_str(),
+            status: user.status.as_str(),
+            sites: texts(view.sites.as_deref()),
+            created_at: user.created_at.to_string(),
+            revision: user.revision.0,
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! Drafts and edits of keys, turned into domain values.
+
+use crate::access::SiteBook;
+use crate::draft::{Faults, parse_addresses, parse_limit};
+use crate::{Engine, EngineError, KeyDraft, KeyEdit};
+use keyward_domain::{
+    Description, Fingerprint, Hint, Key, KeyId, KeyPatch, KeyStatus, Name, Revision, SiteRule, Timestamp,
+    UseCaseName, User,
+};
+
+impl Engine {
+    /// Reads a draft. The fingerprint and hint are still to be filled in; `None` when there are faults.
+    pub(crate) fn read_key_draft(
+        &self,
+        draft: &KeyDraft,
+        owner: &User,
+        book: &SiteBook,
+        faults: &mut Faults,
+    ) -> Result<Option<Key>, EngineError> {
+        let name = faults.take("name", Name::new(&draft.name));
+        let description = faults.take(
+            "description",
+            Description::new(draft.description.as_deref().unwrap_or_default()),
+        );
+        let use_case = faults.take("use_case", self.use_case_for(draft.use_case.as_deref()));
+        let expires_at = draft
+            .expires_at
+            .as_deref()
+            .and_then(|text| faults.take("expires_at", text.parse::<Timestamp>()));
+        let sites = faults.take("sites", sites_within(owner, book, draft.sites.as_deref()));
+        let addresses = faults.take("addresses", parse_addresses(draft.addresses.as_deref()));
+        let limit = faults.take("limit", parse_limit(draft.limit));
+        let (millis, random) = self.id_parts()?;
+        let now = self.clock.now();
+        let parts = (name, description, use_case, sites, addresses, limit);
+        let (Some(name), Some(description), Some(use_case), Some(sites), Some(addresses), Some(limit)) =
+            parts
+        else {
+            return Ok(None);
+        };
+        Ok(Some(Key {
+            id: KeyId::v7(millis, &random),
+            owner: owner.id,
+            name,
+            description,
+            use_case,
+            fingerprint: Fingerprint::from_bytes([0; 32]),
+            hint: Hint::stored(""),
+            status: KeyStatus::Active,
+            expires_at,
+            sites,
+            addresses,
+            limit,
+            created_at: now,
+            updated_at: now,
+            revision: Revision(0),
+        }))
+    }
+
+    fn use_case_for(&self, name: Option<&str>) -> Result<UseCaseName, String> {
+        let names = || {
+            self.catalogue
+                .iter()
+                .map(|u| u.name.as_str())
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
+        let found = match name {
+            Some(name) => self.catalogue.find(name),
+            None => self
+                .catalogue
+                .iter()
+                .find(|use_case| !use_case.name.is_management()),
+        };
+        found
+            .map(|use_case| use_case.name.clone())
+            .ok_or_else(|| format!("there is no such use case; choose of: {}", names()))
+    }
+}
+
+fn sites_within(owner: &User, book: &SiteBook, names: Option<&[String]>) -> Result<SiteRule, String> {
+    let rule = book.rule(names)?;
+    if rule.ids().is_some() && !rule.is_within(&owner.sites) {
+        return Err(format!(
+            "the owner {} may not use all of these sites",
+            owner.email
+        ));
+    }
+    Ok(rule)
+}
+
+/// Reads an edit; names every field that cannot be taken.
+pub(super) fn read_key_edit(edit: &KeyEdit, owner: &User, book: &SiteBook) -> Result<KeyPatch, EngineError> {
+    let mut faults = Faults::default();
+    let patch = KeyPatch {
+        name: edit
+            .name
+            .as_deref()
+            .and_then(|name| faults.take("name", Name::new(name))),
+        description: edit
+            .description
+            .as_deref()
+            .and_then(|text| faults.take("description", Description::new(text))),
+        sites: edit
+            .sites
+            .as_ref()
+            .and_then(|names| faults.take("sites", sites_within(owner, book, names.as_deref()))),
+        addresses: edit
+            .addresses
+            .as_ref()
+            .and_then(|list| faults.take("addresses", parse_addresses(list.as_deref()))),
+        limit: edit
+            .limit
+            .and_then(|limit| faults.take("limit", parse_limit(limit))),
+    };
+    faults.into_result()?;
+    Ok(patch)
+}

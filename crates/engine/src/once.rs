@@ -1,0 +1,54 @@
+//! Creates that are done once, however often they are sent.
+
+use crate::{Actor, Engine, EngineError};
+use keyward_store::IdempotencyClaim;
+
+/// The outcome of a create that may be a repetition.
+pub enum Created<N, V> {
+    /// Made now.
+    New(N),
+    /// Made before, under the same `Idempotency-Key`.
+    Replay(V),
+}
+
+/// A client's wish that a create is done once, however often it is sent.
+#[derive(Clone, Debug)]
+pub struct Once {
+    /// The client's token: 1 to 255 visible ASCII characters.
+    pub token: String,
+    /// SHA-256 of the request that it goes with.
+    pub request_hash: [u8; 32],
+}
+
+impl Engine {
+    /// What the store is to remember of a create that is wanted once.
+    pub(crate) fn claim(
+        &self,
+        actor: &Actor,
+        once: Option<&Once>,
+    ) -> Result<Option<IdempotencyClaim>, EngineError> {
+        let Some(once) = once else { return Ok(None) };
+        let fits = (1..=255).contains(&once.token.len()) && once.token.bytes().all(|b| b.is_ascii_graphic());
+        if !fits {
+            return Err(EngineError::field(
+                "Idempotency-Key",
+                "must be 1 to 255 visible ASCII characters",
+            ));
+        }
+        Ok(Some(IdempotencyClaim {
+            actor: actor.claimant(),
+            token: once.token.clone(),
+            request_hash: once.request_hash,
+            at: self.clock.now(),
+        }))
+    }
+}
+
+/// A token stands for one request only.
+pub(crate) fn check_same_request(once: Option<&Once>, earlier: [u8; 32]) -> Result<(), EngineError> {
+    if once.is_some_and(|once| once.request_hash == earlier) {
+        return Ok(());
+    }
+    let message = "this Idempotency-Key was used with another request: use a new one";
+    Err(EngineError::field("Idempotency-Key", message))
+}
