@@ -45,22 +45,26 @@ pub(crate) async fn serve(
             let preface = timeout(
                 shared.settings.timeouts.idle,
                 speaks_http2(&mut stream, &mut read),
-            )
-            .await;
+            );
+            let preface = tokio::select! {
+                preface = preface => preface,
+                () = shared.drain.last_call() => return,
+            };
             let Ok(Ok(http2)) = preface else { return };
             let peer = Peer::new(peer.ip(), false);
-            serve_stream(shared, worker, stream, read, http2, peer).await;
+            serve_stream(shared, worker, stream, read, http2, peer, slot).await;
         }
         Some(tls) => {
-            let Ok(Ok(stream)) = timeout(patience, tls.acceptor().accept(stream)).await else {
-                return;
+            let accepted = tokio::select! {
+                accepted = timeout(patience, tls.acceptor().accept(stream)) => accepted,
+                () = shared.drain.last_call() => return,
             };
+            let Ok(Ok(stream)) = accepted else { return };
             let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
             let peer = Peer::new(peer.ip(), true);
-            serve_stream(shared, worker, stream, BytesMut::new(), http2, peer).await;
+            serve_stream(shared, worker, stream, BytesMut::new(), http2, peer, slot).await;
         }
     }
-    drop(slot);
 }
 
 /// Reads until it is clear whether the client speaks HTTP/2 by prior knowledge.
@@ -86,10 +90,11 @@ async fn serve_stream<S>(
     read: BytesMut,
     http2: bool,
     peer: Peer,
+    slot: Slot,
 ) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let link = Arc::new(Link::default());
+    let link = Arc::new(Link::holding(slot));
     let limits = shared.limits();
     let service = {
         let (shared, link) = (Arc::clone(&shared), Arc::clone(&link));

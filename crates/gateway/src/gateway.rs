@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::thread::JoinHandle;
 use std::time::Duration;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -167,15 +167,16 @@ async fn work(shared: &Arc<Shared>, worker: usize, listener: TcpListener) {
             () = shared.drain.first_call() => break,
         }
     }
-    // What the system has accepted for us already is served too.
-    while let Ok(Ok((stream, peer))) =
-        tokio::time::timeout(Duration::from_millis(20), listener.accept()).await
-    {
+    // What the system has accepted for us already is served too, and nothing that comes after: clients that never
+    // stop coming would keep the port open for ever.
+    let mut serve = |stream, peer| {
         if let Some(slot) = shared.slots.take() {
             connections.spawn(connection::serve(Arc::clone(shared), worker, stream, peer, slot));
         }
+    };
+    if let Err(error) = take_the_last(listener, &mut serve) {
+        tracing::warn!(%error, worker, "connections that waited at the end were not taken");
     }
-    drop(listener);
     let deadline = shared.deadline.load().unwrap_or_else(Instant::now);
     let all = async { while connections.join_next().await.is_some() {} };
     if timeout_at(deadline, all).await.is_err() {
@@ -183,5 +184,24 @@ async fn work(shared: &Arc<Shared>, worker: usize, listener: TcpListener) {
             worker,
             "connections were still open at the end of the drain, and are closed"
         );
+    }
+}
+
+/// Takes what waits at a port and closes it. The port is asked without the runtime, which would pause in between.
+fn take_the_last(
+    listener: TcpListener,
+    serve: &mut impl FnMut(TcpStream, SocketAddr),
+) -> std::io::Result<()> {
+    let listener = listener.into_std()?;
+    loop {
+        match listener.accept() {
+            Ok((stream, peer)) => {
+                stream.set_nonblocking(true)?;
+                serve(TcpStream::from_std(stream)?, peer);
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return Ok(()),
+            Err(error) if error.kind() == std::io::ErrorKind::ConnectionAborted => {}
+            Err(error) => return Err(error),
+        }
     }
 }

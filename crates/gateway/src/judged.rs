@@ -68,7 +68,7 @@ const REROUTES: [&str; 8] = [
     "x-request-uri",
 ];
 /// Fields that tell where a request comes from; only a trusted proxy's go on.
-const ORIGINS: [&str; 20] = [
+const ORIGINS: [&str; 26] = [
     "forwarded",
     "x-forwarded-for",
     "x-forwarded-host",
@@ -89,6 +89,12 @@ const ORIGINS: [&str; 20] = [
     "x-remote-ip",
     "cf-connecting-ipv6",
     "fastly-client-ip",
+    "x-forwarded-scheme",
+    "x-forwarded-protocol",
+    "x-forwarded-ssl",
+    "x-url-scheme",
+    "x-scheme",
+    "front-end-https",
 ];
 
 impl Judged {

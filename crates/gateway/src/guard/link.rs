@@ -2,6 +2,7 @@
 
 use super::Fault;
 use futures_util::task::AtomicWaker;
+use keyward_listener::Slot;
 use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
@@ -18,6 +19,8 @@ pub(crate) struct Link {
     /// The number of the request that asked to upgrade.
     held: AtomicU64,
     waker: AtomicWaker,
+    /// The connection's place, kept for as long as the guard lives: an upgraded connection is one still.
+    _slot: Option<Slot>,
 }
 
 /// The default, 0, is that nobody asked.
@@ -32,6 +35,14 @@ pub(crate) struct InFlight {
 }
 
 impl Link {
+    /// Of a connection that takes this place.
+    pub(crate) fn holding(slot: Slot) -> Self {
+        Self {
+            _slot: Some(slot),
+            ..Self::default()
+        }
+    }
+
     pub(super) fn head_passed(&self) {
         self.passed.fetch_add(1, Ordering::Relaxed);
     }
