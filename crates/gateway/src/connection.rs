@@ -127,11 +127,9 @@ where
     V: hyper::service::HttpService<Incoming, ResBody = answer::AnswerBody, Error = Infallible>,
 {
     let mut http1 = hyper::server::conn::http1::Builder::new();
-    // The guard has its own deadline for heads.
-    http1
-        .timer(TokioTimer::new())
-        .header_read_timeout(None)
-        .pipeline_flush(true);
+    // The guard has its own deadline for heads. `pipeline_flush` must stay off: it lifts the bound of what is buffered
+    // for a client that does not read.
+    http1.timer(TokioTimer::new()).header_read_timeout(None);
     let mut connection = pin!(http1.serve_connection(guard, service).with_upgrades());
     tokio::select! {
         ended = &mut connection => return note_end(ended),
