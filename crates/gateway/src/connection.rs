@@ -1,6 +1,6 @@
 //! One client's connection: TLS, HTTP/1.1 or HTTP/2, and the service that answers its requests.
 
-use crate::access_log::Access;
+use crate::access_log::{Access, Place, method_word};
 use crate::answer::{self, Answer, UnderWay};
 use crate::cors;
 use crate::gateway::Shared;
@@ -15,6 +15,7 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use keyward_listener::Slot;
+use std::cell::RefCell;
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
@@ -200,10 +201,8 @@ async fn respond(
         .cors
         .as_ref()
         .and_then(|_| parts.headers.get(ORIGIN).cloned());
-    let access = shared
-        .settings
-        .access_log
-        .then(|| Box::new((parts.method.to_string(), parts.uri.path().to_owned())));
+    let method = method_word(&parts.method);
+    let mut place = Place::default();
     let mut client = None;
     let outcome = match fault {
         Some(fault) => Outcome {
@@ -218,8 +217,11 @@ async fn respond(
                 metrics: &shared.metrics,
                 peer,
                 id,
+                place: shared.settings.access_log.then(RefCell::default),
             };
-            match judge.judge(parts, body) {
+            let verdict = judge.judge(parts, body);
+            place = judge.place.map(RefCell::into_inner).unwrap_or_default();
+            match verdict {
                 Verdict::Answer(outcome) => outcome,
                 Verdict::Swagger(page) => {
                     let answer = page.serve(&rules, &shared.settings.timeouts, worker, id).await;
@@ -259,13 +261,12 @@ async fn respond(
             .insert(CONNECTION, HeaderValue::from_static("close"));
     }
     let status = answer.status().as_u16();
-    let access = access.map(|asked| {
-        let (method, path) = *asked;
+    let access = shared.settings.access_log.then(|| {
         let client = client.or(Some(peer.address));
         Box::new(Access {
             id,
             method,
-            path,
+            place,
             client,
             key,
             code,
