@@ -159,9 +159,30 @@ where
         ended = &mut connection => return note_end(ended),
         () = shared.drain.first_call() => {}
         () = until_idle(link, limits.idle) => {}
+        () = until_stuck(link, limits.write_stall) => return,
     }
     connection.as_mut().graceful_shutdown();
-    note_end(connection.await);
+    tokio::select! {
+        ended = &mut connection => note_end(ended),
+        // Nothing is under way, but the client leaves the end of an answer with us.
+        () = until_idle(link, limits.write_stall) => {}
+        () = until_stuck(link, limits.write_stall) => {}
+    }
+}
+
+/// Ends when a client has taken nothing of any answer for so long. The socket does not show it: the client may answer
+/// every ping and keep its window shut.
+async fn until_stuck(link: &Link, patience: Duration) {
+    let (mut last, mut since) = (None, Instant::now());
+    loop {
+        tokio::time::sleep((patience / 4).max(Duration::from_millis(10))).await;
+        let now = link.awaited();
+        if now.is_none() || now != last {
+            (last, since) = (now, Instant::now());
+        } else if since.elapsed() >= patience {
+            return;
+        }
+    }
 }
 
 /// Ends when nothing was under way for as long as a connection may stand idle.
@@ -275,7 +296,7 @@ async fn respond(
         })
     });
     answer.body_mut().note(UnderWay {
-        _in_flight: in_flight,
+        in_flight,
         _access: access,
     });
     shared.served.fetch_add(1, Ordering::Relaxed);
