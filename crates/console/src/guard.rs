@@ -34,7 +34,7 @@ pub(crate) async fn guard(State(app): State<App>, request: Request, next: Next) 
             .get::<ActorKey>()
             .map(|key| key.0.to_string());
         tracing::info!(
-            method = %method.as_str().escape_debug(),
+            method = method_for_log(&method),
             %path,
             status = response.status().as_u16(),
             duration_ms = format_args!("{:.2}", started.elapsed().as_secs_f64() * 1000.0),
@@ -66,6 +66,20 @@ fn check_form(request: &Request) -> Result<(), Problem> {
 fn is_plainly_chunked(headers: &HeaderMap) -> bool {
     let coding = headers.get(header::TRANSFER_ENCODING);
     coding.is_none_or(|coding| coding.as_bytes().eq_ignore_ascii_case(b"chunked"))
+}
+
+/// A method of HTTP's own. Other words are left out, as other text of callers is.
+fn method_for_log(method: &Method) -> &str {
+    match *method {
+        Method::GET
+        | Method::HEAD
+        | Method::POST
+        | Method::PUT
+        | Method::PATCH
+        | Method::DELETE
+        | Method::OPTIONS => method.as_str(),
+        _ => "(other)",
+    }
 }
 
 /// The route, with the ids in it. Other text of callers is left out: a secret may have been pasted there.

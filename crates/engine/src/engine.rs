@@ -3,7 +3,7 @@
 use crate::replica::Replica;
 use crate::usage::Usage;
 use crate::{Clock, EngineError};
-use keyward_domain::{Fingerprint, Reason, Revision, Secret, SecretFormat, UseCaseCatalogue};
+use keyward_domain::{Fingerprint, Reason, RequestSite, Revision, Secret, SecretFormat, UseCaseCatalogue};
 use keyward_store::{Store, StoreError};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -103,6 +103,11 @@ impl Engine {
     /// What keys may be for.
     pub fn catalogue(&self) -> &UseCaseCatalogue {
         &self.catalogue
+    }
+
+    /// Whether a name is that of a registered site, open or not.
+    pub fn is_site(&self, name: &str) -> bool {
+        self.replica.request_site(name) != RequestSite::Unregistered
     }
 
     /// The clock.

@@ -35,7 +35,7 @@ enum Kind {
 
 /// What is noted when the last byte is handed over.
 pub(crate) struct UnderWay {
-    pub(crate) _in_flight: InFlight,
+    pub(crate) in_flight: InFlight,
     pub(crate) _access: Option<Box<crate::access_log::Access>>,
 }
 
@@ -78,11 +78,19 @@ impl Body for AnswerBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyFault>>> {
-        match &mut self.kind {
+        let this = &mut *self;
+        if let Some(under_way) = &mut this.under_way {
+            under_way.in_flight.taken();
+        }
+        let frame = match &mut this.kind {
             Kind::Own(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Kind::Upstream(body) => Pin::new(&mut **body).poll_frame(cx),
             Kind::Watched(body) => body.poll_frame(cx),
+        };
+        if let (Poll::Ready(Some(Ok(_))), Some(under_way)) = (&frame, &mut this.under_way) {
+            under_way.in_flight.handed_over();
         }
+        frame
     }
 
     fn is_end_stream(&self) -> bool {

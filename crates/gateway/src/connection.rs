@@ -1,6 +1,6 @@
 //! One client's connection: TLS, HTTP/1.1 or HTTP/2, and the service that answers its requests.
 
-use crate::access_log::Access;
+use crate::access_log::{Access, Place, method_word};
 use crate::answer::{self, Answer, UnderWay};
 use crate::client_address::Peer;
 use crate::cors;
@@ -17,6 +17,7 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use keyward_listener::Slot;
+use std::cell::RefCell;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -125,13 +126,9 @@ where
     V: hyper::service::HttpService<Incoming, ResBody = answer::AnswerBody, Error = Infallible>,
 {
     let mut http1 = hyper::server::conn::http1::Builder::new();
-    // The guard has its own deadline for heads.
-    http1
-        .timer(TokioTimer::new())
-        .header_read_timeout(None)
-        // With it, an answer that closes is lost whenever bytes of the client's are still unread: hyper then ends the
-        // connection without a flush.
-        .pipeline_flush(false);
+    // The guard has its own deadline for heads. `pipeline_flush` must stay off: with it, hyper ends a connection without
+    // a flush while bytes of the client's are unread, and buffers without bound for a client that does not read.
+    http1.timer(TokioTimer::new()).header_read_timeout(None);
     let mut connection = pin!(http1.serve_connection(guard, service).with_upgrades());
     tokio::select! {
         ended = &mut connection => return note_end(ended),
@@ -160,9 +157,30 @@ where
         ended = &mut connection => return note_end(ended),
         () = shared.drain.first_call() => {}
         () = until_idle(link, limits.idle) => {}
+        () = until_stuck(link, limits.write_stall) => return,
     }
     connection.as_mut().graceful_shutdown();
-    note_end(connection.await);
+    tokio::select! {
+        ended = &mut connection => note_end(ended),
+        // Nothing is under way, but the client leaves the end of an answer with us.
+        () = until_idle(link, limits.write_stall) => {}
+        () = until_stuck(link, limits.write_stall) => {}
+    }
+}
+
+/// Ends when a client has taken nothing of any answer for so long. The socket does not show it: the client may answer
+/// every ping and keep its window shut.
+async fn until_stuck(link: &Link, patience: Duration) {
+    let (mut last, mut since) = (None, Instant::now());
+    loop {
+        tokio::time::sleep((patience / 4).max(Duration::from_millis(10))).await;
+        let now = link.awaited();
+        if now.is_none() || now != last {
+            (last, since) = (now, Instant::now());
+        } else if since.elapsed() >= patience {
+            return;
+        }
+    }
 }
 
 /// Ends when nothing was under way for as long as a connection may stand idle.
@@ -202,10 +220,8 @@ async fn respond(
         .cors
         .as_ref()
         .and_then(|_| parts.headers.get(ORIGIN).cloned());
-    let access = shared
-        .settings
-        .access_log
-        .then(|| Box::new((parts.method.to_string(), parts.uri.path().to_owned())));
+    let method = method_word(&parts.method);
+    let mut place = Place::default();
     let mut client = None;
     let outcome = match fault {
         Some(fault) => Outcome::new("malformed", answer::guarded(fault, id)),
@@ -216,8 +232,11 @@ async fn respond(
                 metrics: &shared.metrics,
                 peer,
                 id,
+                place: shared.settings.access_log.then(RefCell::default),
             };
-            match judge.judge(parts, body) {
+            let verdict = judge.judge(parts, body);
+            place = judge.place.map(RefCell::into_inner).unwrap_or_default();
+            match verdict {
                 Verdict::Answer(outcome) => outcome,
                 Verdict::Swagger(page) => {
                     let answer = Box::pin(page.serve(&rules, &shared.settings.timeouts, worker, id)).await;
@@ -253,13 +272,12 @@ async fn respond(
             .insert(CONNECTION, HeaderValue::from_static("close"));
     }
     let status = answer.status().as_u16();
-    let access = access.map(|asked| {
-        let (method, path) = *asked;
+    let access = shared.settings.access_log.then(|| {
         let client = client.or(Some(peer.address));
         Box::new(Access {
             id,
             method,
-            path,
+            place,
             client,
             key,
             code,
@@ -271,7 +289,7 @@ async fn respond(
         answer.body_mut().watch(&shared.settings.timeouts);
     }
     answer.body_mut().note(UnderWay {
-        _in_flight: in_flight,
+        in_flight,
         _access: access,
     });
     shared.served.fetch_add(1, Ordering::Relaxed);

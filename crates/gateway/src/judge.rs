@@ -1,5 +1,6 @@
 //! The rules of the data plane, in their order: a request becomes [`Judged`], or an answer.
 
+use crate::access_log::Place;
 use crate::answer::{self, Answer};
 use crate::client_address::{Peer, client_address};
 use crate::framing::parse_length;
@@ -21,7 +22,8 @@ use hyper::upgrade::OnUpgrade;
 use keyward_domain::{ClientAddress, PathFault, SiteName, StrictPath};
 use keyward_engine::{Asked, Counting, Decision, Engine};
 use keyward_tower::{Refusal, credential};
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::sync::Arc;
 use std::time::Instant;
 
 /// Hop-by-hop fields that hold lists of names.
@@ -39,6 +41,8 @@ pub(crate) struct Judge<'a> {
     pub(crate) metrics: &'a Metrics,
     pub(crate) peer: &'a Peer,
     pub(crate) id: RequestId,
+    /// Filled for the access log, if there is one.
+    pub(crate) place: Option<RefCell<Place>>,
 }
 
 /// What becomes of a request.
@@ -101,6 +105,12 @@ impl Judge<'_> {
         }
     }
 
+    fn note(&self, fill: impl FnOnce(&mut Place)) {
+        if let Some(place) = &self.place {
+            fill(&mut place.borrow_mut());
+        }
+    }
+
     fn try_judge(&self, mut parts: Parts, body: Incoming) -> Result<Verdict, Refused> {
         let id = self.id;
         if matches!(parts.method, Method::TRACE | Method::CONNECT) {
@@ -124,7 +134,8 @@ impl Judge<'_> {
                 id,
             )));
         }
-        if reads && self.rules.is_public(&path) {
+        if let Some(public) = self.rules.find_public(&path).filter(|_| reads) {
+            self.note(|place| place.route = Some(Arc::clone(public)));
             if let Some(page) = self
                 .rules
                 .swagger
@@ -138,19 +149,26 @@ impl Judge<'_> {
             return Ok(self.forward(parts, body, host, client, listed, pool, Pass::Public, None));
         }
         let found = self.rules.find(&path).or_else(|fault| self.bad_path(fault))?;
+        if let Some(found) = &found {
+            self.note(|place| place.route = Some(Arc::clone(found.name)));
+        }
         if parts.method == Method::OPTIONS {
             if let Some(answer) = crate::cors::preflight(self.rules, &parts.headers, id) {
                 return refuse("preflight", answer);
             }
             let pool = match found {
                 Some(found) => found.pool.clone(),
-                None if self.rules.is_public(&path) => self.rules.pools[0].clone(),
+                None if self.rules.find_public(&path).is_some() => self.rules.pools[0].clone(),
                 None => return Err(self.no_route()),
             };
             return Ok(self.forward(parts, body, host, client, listed, pool, Pass::Preflight, None));
         }
         let found = found.ok_or_else(|| self.no_route())?;
         let site = self.site(&found, &parts.headers, &host)?;
+        self.note(|place| {
+            let registered = site.as_deref().filter(|site| self.engine.is_site(site));
+            place.site = registered.map(Into::into);
+        });
         let identity = self.authenticate(&parts, path, site.as_deref(), client, &body)?;
         let upgrade = self.upgrade(&mut parts);
         let pool = found.pool.clone();
@@ -177,7 +195,7 @@ impl Judge<'_> {
         host: HeaderValue,
         client: ClientAddress,
         listed: Vec<HeaderName>,
-        pool: std::sync::Arc<crate::pool::Pool>,
+        pool: Arc<crate::pool::Pool>,
         pass: Pass,
         upgrade: Option<OnUpgrade>,
     ) -> Verdict {

@@ -14,7 +14,7 @@ pub(crate) struct Compiled {
     /// The value of `WWW-Authenticate`.
     pub(crate) challenge: HeaderValue,
     pub(crate) trusted_proxies: Vec<IpNet>,
-    public_paths: Vec<String>,
+    public_paths: Vec<Arc<str>>,
     pub(crate) forward_key: bool,
     pub(crate) ietf_rate_limit_headers: bool,
     pub(crate) cors: Option<CompiledCors>,
@@ -26,6 +26,7 @@ pub(crate) struct Compiled {
 }
 
 struct CompiledRoute {
+    name: Arc<str>,
     path: Template,
     site: SiteSource,
     pool: usize,
@@ -43,6 +44,8 @@ pub(crate) struct CompiledCors {
 /// The route of a request.
 pub(crate) struct Found<'r, 'p> {
     pub(crate) pool: &'r Arc<Pool>,
+    /// Its template, for the log.
+    pub(crate) name: &'r Arc<str>,
     pub(crate) site_source: &'r SiteSource,
     /// The site, when the path names it.
     pub(crate) path_site: Option<&'p str>,
@@ -64,6 +67,7 @@ impl Compiled {
                 ))
             })?;
             routes.push(CompiledRoute {
+                name: route.path.to_string().into(),
                 path: route.path,
                 site: route.site,
                 pool,
@@ -97,11 +101,11 @@ impl Compiled {
         })
     }
 
-    /// Whether a path needs no key (for GET and HEAD).
-    pub(crate) fn is_public(&self, path: &StrictPath<'_>) -> bool {
+    /// The public path that a path is under: it needs no key (for GET and HEAD).
+    pub(crate) fn find_public(&self, path: &StrictPath<'_>) -> Option<&Arc<str>> {
         self.public_paths
             .iter()
-            .any(|prefix| path.is_plainly_under(prefix))
+            .find(|prefix| path.is_plainly_under(prefix))
     }
 
     /// Whether a name is not that of a field that a route reads a site from, but may be read for it.
@@ -118,6 +122,7 @@ impl Compiled {
                 let pool = &self.pools[route.pool];
                 return Ok(Some(Found {
                     pool,
+                    name: &route.name,
                     site_source: &route.site,
                     path_site: found.site,
                 }));
@@ -154,7 +159,7 @@ fn make_pools(rules: &Rules, workers: usize, old: Option<&Compiled>) -> Result<V
     Ok(pools)
 }
 
-fn check_public_paths(paths: Vec<String>) -> Result<Vec<String>, StartFault> {
+fn check_public_paths(paths: Vec<String>) -> Result<Vec<Arc<str>>, StartFault> {
     for path in &paths {
         let plain = StrictPath::parse(path.as_bytes()).is_ok_and(|strict| strict.is_plainly_under(path));
         if !plain || path == "/" {
@@ -163,7 +168,7 @@ fn check_public_paths(paths: Vec<String>) -> Result<Vec<String>, StartFault> {
             )));
         }
     }
-    Ok(paths)
+    Ok(paths.into_iter().map(Into::into).collect())
 }
 
 impl CompiledCors {

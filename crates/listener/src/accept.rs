@@ -1,14 +1,23 @@
 //! Binding and accepting. Out of file descriptors is a state to wait out, not a reason to end.
 
+use std::fs::File;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 
 /// How long nothing is accepted after the system had no descriptor or memory for a connection.
 const PAUSE: Duration = Duration::from_millis(50);
+/// The most connections that are closed at a time when there is no descriptor for them.
+const MOST_SHED: usize = 1024;
+/// Descriptors, one of which is given up for a moment when there are no others. Sometimes somebody else is quicker to
+/// take it, so there are a few.
+static RESERVE: Mutex<Vec<File>> = Mutex::new(Vec::new());
+const RESERVED: usize = 8;
+/// Whether some were taken by others meanwhile, and are to be had again as soon as there are descriptors.
+static LOST: AtomicBool = AtomicBool::new(false);
 
 /// Binds a port, ready to be handed to one or more runtimes. No second process can bind it too.
 ///
@@ -17,6 +26,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 pub fn bind(address: SocketAddr) -> io::Result<std::net::TcpListener> {
     let listener = std::net::TcpListener::bind(address)?;
     listener.set_nonblocking(true)?;
+    keep_reserve();
     Ok(listener)
 }
 
@@ -27,15 +37,48 @@ pub async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
             Ok((stream, peer)) => {
                 // Without it small answers wait for the client's acknowledgement; a failure costs no more than that.
                 let _ = stream.set_nodelay(true);
+                if LOST.load(Ordering::Relaxed) {
+                    keep_reserve();
+                }
                 return (stream, peer);
             }
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
-                tracing::warn!(%error, "cannot accept connections now; trying again");
+                keep_reserve();
+                let shed = shed_waiting(listener).await;
+                tracing::warn!(%error, shed, "cannot accept connections now; trying again");
                 tokio::time::sleep(PAUSE).await;
             }
         }
     }
+}
+
+/// Closes the connections that wait for a descriptor, with one that was kept in reserve: their clients learn at once that
+/// they are not served. Says how many.
+async fn shed_waiting(listener: &TcpListener) -> usize {
+    let Some(reserve) = RESERVE.lock().unwrap_or_else(PoisonError::into_inner).pop() else {
+        return 0;
+    };
+    drop(reserve);
+    let mut shed = 0;
+    while shed < MOST_SHED
+        && let Ok(Ok(_)) = tokio::time::timeout(Duration::ZERO, listener.accept()).await
+    {
+        shed += 1;
+    }
+    keep_reserve();
+    shed
+}
+
+/// Fills the reserve, if there are descriptors.
+fn keep_reserve() {
+    let mut reserve = RESERVE.lock().unwrap_or_else(PoisonError::into_inner);
+    while reserve.len() < RESERVED
+        && let Ok(file) = File::open("/dev/null")
+    {
+        reserve.push(file);
+    }
+    LOST.store(reserve.len() < RESERVED, Ordering::Relaxed);
 }
 
 fn is_of_one_connection(error: &io::Error) -> bool {

@@ -15,6 +15,10 @@ pub(crate) struct Link {
     /// The fault, and the number of the request that stands in for the faulty one.
     fault: OnceLock<(u64, Fault)>,
     busy: AtomicUsize,
+    /// Answers of which a piece was handed over that the client has not taken yet.
+    owing: AtomicUsize,
+    /// How often a client took a piece.
+    taken: AtomicU64,
     upgrade: AtomicU8,
     /// The number of the request that asked to upgrade.
     held: AtomicU64,
@@ -32,6 +36,7 @@ const UPGRADED: u8 = 3;
 pub(crate) struct InFlight {
     link: Arc<Link>,
     number: u64,
+    owes: bool,
 }
 
 impl Link {
@@ -85,6 +90,11 @@ impl Link {
         self.busy.load(Ordering::Relaxed)
     }
 
+    /// How often a client took a piece of an answer; none while no client has a piece to take.
+    pub(crate) fn awaited(&self) -> Option<u64> {
+        (self.owing.load(Ordering::Relaxed) > 0).then(|| self.taken.load(Ordering::Relaxed))
+    }
+
     /// Called by the service at each request: the fault that it stands for, if it is the last one.
     pub(crate) fn serve(self: &Arc<Self>) -> (InFlight, Option<Fault>) {
         self.busy.fetch_add(1, Ordering::Relaxed);
@@ -98,6 +108,7 @@ impl Link {
             InFlight {
                 link: Arc::clone(self),
                 number,
+                owes: false,
             },
             fault,
         )
@@ -105,6 +116,23 @@ impl Link {
 }
 
 impl InFlight {
+    /// Called when a piece of the answer is handed over.
+    pub(crate) fn handed_over(&mut self) {
+        if !self.owes {
+            self.owes = true;
+            self.link.owing.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Called when the next piece is asked for: the last was taken.
+    pub(crate) fn taken(&mut self) {
+        if self.owes {
+            self.owes = false;
+            self.link.owing.fetch_sub(1, Ordering::Relaxed);
+            self.link.taken.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
     /// Called when this request is answered with 101: everything passes from now on.
     pub(crate) fn upgraded(&self) {
         self.answer_upgrade(UPGRADED);
@@ -121,6 +149,7 @@ impl InFlight {
 
 impl Drop for InFlight {
     fn drop(&mut self) {
+        self.taken();
         // An upgrade that was not answered with 101 is declined: the next request may come.
         self.answer_upgrade(DECLINED);
         self.link.busy.fetch_sub(1, Ordering::Relaxed);

@@ -1,0 +1,10 @@
+//! Denial of service and secrets over real sockets: slow clients, sizes, floods, and where a secret may show.
+//!
+//! Light by default; with `KEYWARD_HEAVY=1` the numbers are those of the security contract.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "test code")]
+
+mod flood;
+mod secrets;
+mod sizes;
+mod slow;
+mod support;
