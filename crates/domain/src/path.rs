@@ -37,7 +37,7 @@ pub enum PathFault {
     /// An encoded control byte.
     #[error("the path contains an encoded control byte")]
     EscapedControl,
-    /// An encoded letter, digit, hyphen, dot or underscore.
+    /// An encoded letter, digit, hyphen, dot, underscore or tilde (the unreserved characters of RFC 3986).
     #[error("the path encodes a character that needs no encoding: send it as it is")]
     NeedlessEscape,
     /// An encoded percent sign that would make another escape when decoded once more.
@@ -174,7 +174,7 @@ fn check_escapes(raw: &[u8]) -> Result<Option<usize>, PathFault> {
             b'/' => first_slash = first_slash.or(Some(at)),
             b'\\' => return Err(PathFault::Backslash),
             0..=0x1f | 0x7f => return Err(PathFault::EscapedControl),
-            b'-' | b'.' | b'_' => return Err(PathFault::NeedlessEscape),
+            b'-' | b'.' | b'_' | b'~' => return Err(PathFault::NeedlessEscape),
             _ if byte.is_ascii_alphanumeric() => return Err(PathFault::NeedlessEscape),
             b'%' if starts_escape(&raw[at + 3..]) => return Err(PathFault::DoubleEscape),
             0x80.. => {

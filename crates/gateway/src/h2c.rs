@@ -34,7 +34,10 @@ impl H2c {
         body: Option<ClientBody>,
         timeouts: &Timeouts,
     ) -> Result<Response<Incoming>, UpstreamFault> {
-        let mut sender = self.sender(pool, timeouts).await?;
+        // One patience for all who wait for the same connection, or the last of them would wait once for each.
+        let mut sender = timeout(timeouts.upstream_connect, self.sender(pool, timeouts))
+            .await
+            .map_err(|_| UpstreamFault::Timeout)??;
         let progress = Arc::new(Progress::default());
         let body = match body {
             Some(body) => Observed {

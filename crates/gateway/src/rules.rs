@@ -4,10 +4,13 @@ use crate::judged::folds_alike;
 use crate::pool::Pool;
 use crate::settings::{Rules, SiteSource, Swagger};
 use crate::{Cors, StartFault};
+use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 use ipnet::IpNet;
 use keyward_domain::{PathFault, StrictPath, Template};
 use std::sync::Arc;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 /// Rules in force.
 pub(crate) struct Compiled {
@@ -19,6 +22,8 @@ pub(crate) struct Compiled {
     pub(crate) ietf_rate_limit_headers: bool,
     pub(crate) cors: Option<CompiledCors>,
     pub(crate) swagger: Option<Swagger>,
+    /// The protected API's OpenAPI document, or why there is none, as last served.
+    pub(crate) document: Mutex<Option<(Instant, Result<Bytes, String>)>>,
     routes: Vec<CompiledRoute>,
     pub(crate) pools: Vec<Arc<Pool>>,
     /// Header fields that a route reads a site from.
@@ -89,6 +94,7 @@ impl Compiled {
             ietf_rate_limit_headers: rules.ietf_rate_limit_headers,
             cors: rules.cors.map(CompiledCors::new).transpose()?,
             swagger: rules.swagger,
+            document: Mutex::default(),
             site_headers: routes
                 .iter()
                 .filter_map(|route| match &route.site {

@@ -18,9 +18,13 @@ use http_body_util::{BodyExt, Limited};
 use keyward_tower::Problem;
 use serde_json::{Value, json};
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
 use utoipa_swagger_ui::Config;
 
 const DOCUMENT: &str = "openapi.json";
+/// How long a document that was made is served again.
+const KEPT: Duration = Duration::from_secs(1);
 const MOST_DOCUMENT_BYTES: usize = 16 * 1024 * 1024;
 /// What the vendored pages need, and no other host.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
@@ -67,8 +71,8 @@ impl Page {
                 answer
             }
             Self::File(file) => serve_file(&file, id),
-            Self::Document => match document(rules, timeouts, worker).await {
-                Ok(document) => with_type(document.to_string().into(), "application/json"),
+            Self::Document => match kept_document(rules, timeouts, worker).await {
+                Ok(document) => with_type(document, "application/json"),
                 Err(why) => no_document(&why, id),
             },
         };
@@ -109,6 +113,19 @@ fn no_document(why: &str, id: RequestId) -> Answer {
         "The API's OpenAPI document cannot be read at the moment.",
     );
     answer::problem(unread, id)
+}
+
+/// The document, made at most once a second: anybody may ask for it, and it can be long.
+async fn kept_document(rules: &Compiled, timeouts: &Timeouts, worker: usize) -> Result<Bytes, String> {
+    let mut kept = rules.document.lock().await;
+    if let Some((_, document)) = kept.as_ref().filter(|(made, _)| made.elapsed() < KEPT) {
+        return document.clone();
+    }
+    let document = document(rules, timeouts, worker)
+        .await
+        .map(|document| Bytes::from(document.to_string()));
+    *kept = Some((Instant::now(), document.clone()));
+    document
 }
 
 async fn document(rules: &Compiled, timeouts: &Timeouts, worker: usize) -> Result<Value, String> {
