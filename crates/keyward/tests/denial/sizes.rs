@@ -143,9 +143,9 @@ async fn d3_long_heads_over_http2_are_refused() {
         .map(|_| ("cookie", cookie.as_str()))
         .chain([key])
         .collect();
-    let table: [(&str, &str, Vec<(&str, &str)>); 3] = [
-        ("a target of 64 KiB", &path, vec![key]),
-        ("a field of 64 KiB", "/api/1/x", vec![key, ("a", &long)]),
+    let table = [
+        ("a target of 64 KiB", path.as_str(), vec![key]),
+        ("a field of 64 KiB", "/api/1/x", vec![key, ("a", long.as_str())]),
         ("1000 cookies", "/api/1/x", many),
     ];
     for (what, path, fields) in &table {
