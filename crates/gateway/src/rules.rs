@@ -8,9 +8,7 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 use ipnet::IpNet;
 use keyward_domain::{PathFault, StrictPath, Template};
-use std::sync::Arc;
-use tokio::sync::Mutex;
-use tokio::time::Instant;
+use std::sync::{Arc, Mutex};
 
 /// Rules in force.
 pub(crate) struct Compiled {
@@ -22,8 +20,8 @@ pub(crate) struct Compiled {
     pub(crate) ietf_rate_limit_headers: bool,
     pub(crate) cors: Option<CompiledCors>,
     pub(crate) swagger: Option<Swagger>,
-    /// The protected API's OpenAPI document, or why there is none, as last served.
-    pub(crate) document: Mutex<Option<(Instant, Result<Bytes, String>)>>,
+    /// The protected API's OpenAPI document, as it was last read and as it was served then.
+    pub(crate) document: Mutex<Option<(Bytes, Bytes)>>,
     routes: Vec<CompiledRoute>,
     pub(crate) pools: Vec<Arc<Pool>>,
     /// Header fields that a route reads a site from.

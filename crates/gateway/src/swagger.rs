@@ -17,14 +17,10 @@ use http::{HeaderValue, Method, Response, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use keyward_tower::Problem;
 use serde_json::{Value, json};
-use std::sync::Arc;
-use std::time::Duration;
-use tokio::time::Instant;
+use std::sync::{Arc, PoisonError};
 use utoipa_swagger_ui::Config;
 
 const DOCUMENT: &str = "openapi.json";
-/// How long a document that was made is served again.
-const KEPT: Duration = Duration::from_secs(1);
 const MOST_DOCUMENT_BYTES: usize = 16 * 1024 * 1024;
 /// What the vendored pages need, and no other host.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
@@ -71,7 +67,7 @@ impl Page {
                 answer
             }
             Self::File(file) => serve_file(&file, id),
-            Self::Document => match kept_document(rules, timeouts, worker).await {
+            Self::Document => match document(rules, timeouts, worker).await {
                 Ok(document) => with_type(document, "application/json"),
                 Err(why) => no_document(&why, id),
             },
@@ -115,21 +111,10 @@ fn no_document(why: &str, id: RequestId) -> Answer {
     answer::problem(unread, id)
 }
 
-/// The document, made at most once a second: anybody may ask for it, and it can be long.
-async fn kept_document(rules: &Compiled, timeouts: &Timeouts, worker: usize) -> Result<Bytes, String> {
-    let mut kept = rules.document.lock().await;
-    if let Some((_, document)) = kept.as_ref().filter(|(made, _)| made.elapsed() < KEPT) {
-        return document.clone();
-    }
-    let document = document(rules, timeouts, worker)
-        .await
-        .map(|document| Bytes::from(document.to_string()));
-    *kept = Some((Instant::now(), document.clone()));
-    document
-}
-
-async fn document(rules: &Compiled, timeouts: &Timeouts, worker: usize) -> Result<Value, String> {
-    let bytes = match &rules.swagger {
+/// The document. Anybody may ask for it, and it can be long: what is read is turned into what is served only when it is
+/// not what was read last.
+async fn document(rules: &Compiled, timeouts: &Timeouts, worker: usize) -> Result<Bytes, String> {
+    let read = match &rules.swagger {
         Some(Swagger::File(path)) => tokio::fs::read(path)
             .await
             .map(Bytes::from)
@@ -137,10 +122,16 @@ async fn document(rules: &Compiled, timeouts: &Timeouts, worker: usize) -> Resul
         Some(Swagger::UpstreamPath(path)) => fetch(&rules.pools[0], path, timeouts, worker).await?,
         None => return Err("none is configured".into()),
     };
+    let mut last = rules.document.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((_, served)) = last.as_ref().filter(|(before, _)| *before == read) {
+        return Ok(served.clone());
+    }
     let mut document: Value =
-        serde_json::from_slice(&bytes).map_err(|error| format!("it is no JSON: {error}"))?;
+        serde_json::from_slice(&read).map_err(|error| format!("it is no JSON: {error}"))?;
     add_key(&mut document)?;
-    Ok(document)
+    let served = Bytes::from(document.to_string());
+    *last = Some((read, served.clone()));
+    Ok(served)
 }
 
 async fn fetch(pool: &Arc<Pool>, path: &str, timeouts: &Timeouts, worker: usize) -> Result<Bytes, String> {
