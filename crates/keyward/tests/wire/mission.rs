@@ -44,7 +44,7 @@ async fn the_pages_curl_line_works_over_tls_with_an_imported_key() {
     by_curl(&world).await;
 }
 
-/// The line as it stands on the page, by curl itself where there is one.
+/// The line as it stands on the page, by curl itself.
 async fn by_curl(world: &World) {
     let certificate = world.certificate.as_ref().unwrap();
     let to = format!("{PAGE_HOST}:443:127.0.0.1:{}", world.keyward.gateway().port());
@@ -72,9 +72,7 @@ async fn by_curl(world: &World) {
             "-H",
             "X-API-KEY: abcdef123456",
         ]);
-        let Ok(output) = curl.output().await else {
-            return;
-        };
+        let output = curl.output().await.expect("curl runs; scripts/test installs it");
         let text = String::from_utf8_lossy(&output.stdout).to_ascii_lowercase();
         assert!(
             text.starts_with("http/") && text.contains(" 200"),
@@ -82,6 +80,58 @@ async fn by_curl(world: &World) {
         );
         assert!(text.contains("x-ratelimit-limit: 60"), "{version}: {text}");
     }
+}
+
+/// The page's C# lines, in a program around them; the address is the gateway's.
+const C_SHARP: &str = r#"
+using System;
+using System.Net.Http;
+using System.Threading.Tasks;
+
+class Program {
+    static void Main(string[] args) { Run(args[0]).GetAwaiter().GetResult(); }
+
+    static async Task Run(string address) {
+        var client = new HttpClient();
+        client.DefaultRequestHeaders.Add("X-API-KEY", "abcdef123456");
+
+        var response = await client.GetAsync(address);
+
+        Console.WriteLine((int)response.StatusCode);
+        Console.WriteLine(string.Join(",", response.Headers.GetValues("X-RateLimit-Limit")));
+    }
+}
+"#;
+
+#[tokio::test]
+async fn the_pages_c_sharp_lines_work_with_an_imported_key() {
+    let world = World::start("").await;
+    world.keyward.site("123").await;
+    let key = json!({ "owner": OWNER, "name": "old", "secret": IMPORTED, "sites": ["123"], "limit": 60 });
+    import(&world, &key).await;
+    let line = Ask::get("/api/123/resource").with("X-API-KEY", IMPORTED);
+    world.eventually_passes(&line).await;
+    let (source, program) = (
+        world.keyward.dir().join("page.cs"),
+        world.keyward.dir().join("page.exe"),
+    );
+    std::fs::write(&source, C_SHARP).unwrap();
+    let run = async |command: &mut tokio::process::Command| {
+        let output = command
+            .output()
+            .await
+            .expect("mono runs; scripts/test installs it");
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let out = format!("-out:{}", program.display());
+    run(tokio::process::Command::new("mcs")
+        .args(["-r:System.Net.Http.dll", &out])
+        .arg(&source))
+    .await;
+    let address = format!("http://{}/api/123/resource", world.keyward.gateway());
+    let said = run(tokio::process::Command::new("mono").arg(&program).arg(&address)).await;
+    assert_eq!(said.split_whitespace().collect::<Vec<_>>(), ["200", "60"]);
 }
 
 #[tokio::test]
