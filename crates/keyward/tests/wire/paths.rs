@@ -203,12 +203,12 @@ async fn p8_line_ends_and_spaces_in_a_target_are_refused_and_never_reach_a_log_u
     }
     assert_eq!(world.upstream.count(), 0);
     let log = world.keyward.log();
-    assert!(log.contains("bad_path") && log.contains("forged"), "{log}");
+    // The log names routes and sites, never what a client has put into a path.
+    assert!(log.contains("bad_path") && !log.contains("forged"), "{log}");
     let stray = log
         .chars()
         .find(|c| (c.is_control() && *c != '\n') || *c == '\u{202e}');
     assert_eq!(stray, None, "{log:?}");
-    assert!(!log.lines().any(|line| line.starts_with("forged")), "{log}");
 }
 
 #[tokio::test]
