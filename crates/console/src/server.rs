@@ -7,7 +7,7 @@ use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
-use keyward_listener::{Slot, Slots, Tls, accept, follow_certificate};
+use keyward_listener::{Slot, Slots, Tls, accept, close, follow_certificate};
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -42,21 +42,22 @@ impl Server {
         let builder = builder();
         let mut connections = JoinSet::new();
         let told = stop.clone();
+        let take = |connections: &mut JoinSet<()>, stream, peer| {
+            if let Some(slot) = slots.take() {
+                let (tls, service) = (self.tls.clone(), self.service(peer));
+                connections.spawn(serve(stream, slot, tls, builder.clone(), service, told.clone()));
+            }
+        };
         let mut certificate = pin!(follow_certificate(self.tls.as_deref(), "console"));
         loop {
             tokio::select! {
                 _ = stop.wait_for(|stop| *stop) => break,
                 never = &mut certificate => match never {},
                 Some(_) = connections.join_next(), if !connections.is_empty() => {}
-                (stream, peer) = accept(&listener) => {
-                    if let Some(slot) = slots.take() {
-                        let (tls, service) = (self.tls.clone(), self.service(peer));
-                        connections.spawn(serve(stream, slot, tls, builder.clone(), service, told.clone()));
-                    }
-                }
+                (stream, peer) = accept(&listener) => take(&mut connections, stream, peer),
             }
         }
-        drop(listener);
+        close(listener, |stream, peer| take(&mut connections, stream, peer)).await;
         while connections.join_next().await.is_some() {}
     }
 

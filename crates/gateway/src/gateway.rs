@@ -8,7 +8,7 @@ use crate::shared::Shared;
 use crate::{Rules, Settings};
 use arc_swap::ArcSwap;
 use keyward_engine::Engine;
-use keyward_listener::{Slots, Tls, accept, bind, follow_certificate};
+use keyward_listener::{Slots, Tls, accept, bind, close, follow_certificate};
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
@@ -159,24 +159,17 @@ async fn work(shared: &Arc<Shared>, worker: usize, listener: TcpListener) {
     loop {
         tokio::select! {
             never = &mut certificate => match never {},
-            (stream, peer) = accept(&listener) => match shared.slots.take() {
-                Some(slot) => drop(connections.spawn(connection::serve(Arc::clone(shared), worker, stream, peer, slot))),
-                None => shared.metrics.connections_shed.inc(),
-            },
+            (stream, peer) = accept(&listener) => take(shared, worker, &mut connections, stream, peer),
             Some(_) = connections.join_next() => {}
             () = shared.drain.first_call() => break,
         }
     }
     // What the system has accepted for us already is served too, and nothing that comes after: clients that never
     // stop coming would keep the port open for ever.
-    let mut serve = |stream, peer| {
-        if let Some(slot) = shared.slots.take() {
-            connections.spawn(connection::serve(Arc::clone(shared), worker, stream, peer, slot));
-        }
-    };
-    if let Err(error) = take_the_last(listener, &mut serve) {
-        tracing::warn!(%error, worker, "connections that waited at the end were not taken");
-    }
+    close(listener, |stream, peer| {
+        take(shared, worker, &mut connections, stream, peer)
+    })
+    .await;
     let deadline = shared.deadline.load().unwrap_or_else(Instant::now);
     let all = async { while connections.join_next().await.is_some() {} };
     if timeout_at(deadline, all).await.is_err() {
@@ -187,21 +180,18 @@ async fn work(shared: &Arc<Shared>, worker: usize, listener: TcpListener) {
     }
 }
 
-/// Takes what waits at a port and closes it. The port is asked without the runtime, which would pause in between.
-fn take_the_last(
-    listener: TcpListener,
-    serve: &mut impl FnMut(TcpStream, SocketAddr),
-) -> std::io::Result<()> {
-    let listener = listener.into_std()?;
-    loop {
-        match listener.accept() {
-            Ok((stream, peer)) => {
-                stream.set_nonblocking(true)?;
-                serve(TcpStream::from_std(stream)?, peer);
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return Ok(()),
-            Err(error) if error.kind() == std::io::ErrorKind::ConnectionAborted => {}
-            Err(error) => return Err(error),
+/// Serves a connection, if there is a place for it.
+fn take(
+    shared: &Arc<Shared>,
+    worker: usize,
+    connections: &mut JoinSet<()>,
+    stream: TcpStream,
+    peer: SocketAddr,
+) {
+    match shared.slots.take() {
+        Some(slot) => {
+            connections.spawn(connection::serve(Arc::clone(shared), worker, stream, peer, slot));
         }
+        None => shared.metrics.connections_shed.inc(),
     }
 }
