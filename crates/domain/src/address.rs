@@ -23,7 +23,16 @@ impl From<IpAddr> for ClientAddress {
 
 /// Which client addresses are allowed. *Absent* is every client; an *empty* list is none.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct AddressRule(Option<Box<[IpNet]>>);
+pub struct AddressRule(Nets);
+
+/// One network, the usual case, stands in the record itself: a decision has one place less in memory to fetch.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+enum Nets {
+    #[default]
+    Any,
+    One(IpNet),
+    Listed(Box<[IpNet]>),
+}
 
 /// Why a text is no entry of an address rule.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -51,7 +60,7 @@ pub enum AddressFault {
 
 impl AddressRule {
     /// Every client.
-    pub const ANY: Self = Self(None);
+    pub const ANY: Self = Self(Nets::Any);
 
     /// Only clients in the networks named; repetitions are dropped, the order is kept.
     pub fn listed<'a>(entries: impl IntoIterator<Item = &'a str>) -> Result<Self, AddressFault> {
@@ -65,17 +74,24 @@ impl AddressRule {
                 return Err(AddressFault::TooMany(nets.len()));
             }
         }
-        Ok(Self(Some(nets.into())))
+        Ok(Self(match nets[..] {
+            [net] => Nets::One(net),
+            _ => Nets::Listed(nets.into()),
+        }))
     }
 
     /// The networks, or `None` for every client.
     pub fn nets(&self) -> Option<&[IpNet]> {
-        self.0.as_deref()
+        match &self.0 {
+            Nets::Any => None,
+            Nets::One(net) => Some(std::slice::from_ref(net)),
+            Nets::Listed(nets) => Some(nets),
+        }
     }
 
     /// Whether the rule allows a client. Looks at every entry: about 2 µs for the longest list.
     pub fn allows(&self, client: ClientAddress) -> bool {
-        match (&self.0, client) {
+        match (self.nets(), client) {
             (None, _) => true,
             (Some(_), ClientAddress::Unknown) => false,
             (Some(nets), ClientAddress::Known(address)) => nets.iter().any(|net| net.contains(&address)),

@@ -80,36 +80,49 @@ pub struct Site {
 
 /// Which sites are allowed. *Absent* is every site; an *empty* list is none.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct SiteRule(Option<Box<[SiteId]>>);
+pub struct SiteRule(Sites);
+
+/// One site, the usual case, stands in the record itself: a decision has one place less in memory to fetch.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+enum Sites {
+    #[default]
+    Any,
+    One(SiteId),
+    Listed(Box<[SiteId]>),
+}
 
 impl SiteRule {
     /// Every site, and routes without one.
-    pub const ANY: Self = Self(None);
+    pub const ANY: Self = Self(Sites::Any);
 
     /// Only the sites named; in any order, repetitions are dropped.
     pub fn listed(sites: impl IntoIterator<Item = SiteId>) -> Self {
         let mut ids: Vec<SiteId> = sites.into_iter().collect();
         ids.sort_unstable();
         ids.dedup();
-        Self(Some(ids.into()))
+        Self(match ids[..] {
+            [id] => Sites::One(id),
+            _ => Sites::Listed(ids.into()),
+        })
     }
 
     /// The list, in ascending order, or `None` for every site.
     pub fn ids(&self) -> Option<&[SiteId]> {
-        self.0.as_deref()
+        match &self.0 {
+            Sites::Any => None,
+            Sites::One(id) => Some(std::slice::from_ref(id)),
+            Sites::Listed(ids) => Some(ids),
+        }
     }
 
     /// Whether the rule allows a site.
     pub fn allows(&self, site: SiteId) -> bool {
-        match &self.0 {
-            None => true,
-            Some(ids) => ids.binary_search(&site).is_ok(),
-        }
+        self.ids().is_none_or(|ids| ids.binary_search(&site).is_ok())
     }
 
     /// Whether every site that this rule allows is allowed by `other`.
     pub fn is_within(&self, other: &Self) -> bool {
-        match (&self.0, &other.0) {
+        match (self.ids(), other.ids()) {
             (_, None) => true,
             (None, Some(_)) => false,
             (Some(ids), Some(_)) => ids.iter().all(|id| other.allows(*id)),
