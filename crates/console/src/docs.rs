@@ -49,7 +49,6 @@ pub(crate) fn router(mut document: OpenApi) -> Router<App> {
     };
     let index = asset.clone();
     Router::new()
-        .route("/", get(show_start))
         .route(
             "/openapi.json",
             get(|| async { ([(header::CONTENT_TYPE, "application/json")], json) }),
@@ -84,10 +83,6 @@ fn add_problems(document: &mut OpenApi) {
                 .insert("default".into(), RefOr::T(problem.clone()));
         }
     }
-}
-
-async fn show_start() -> &'static str {
-    "Keyward console\n\nManagement API: /v1\nIts description: /swagger (document: /openapi.json)\n"
 }
 
 fn serve_asset(name: &str, config: Arc<Config<'static>>) -> Response {

@@ -3,6 +3,7 @@
 use crate::app::App;
 use crate::caller::ActorKey;
 use crate::problem::Problem;
+use crate::web::{IsPage, KeepForEver};
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
@@ -27,7 +28,8 @@ pub(crate) async fn guard(State(app): State<App>, request: Request, next: Next) 
         Err(problem) => problem.into_response(),
     };
     let mut response = write_problem(response, &id, &method);
-    dress(response.headers_mut(), under_v1, app.secure, &id);
+    let keep = response.extensions().get::<KeepForEver>().is_some();
+    dress(response.headers_mut(), under_v1, app.secure, keep, &id);
     if app.access_log {
         let key = response
             .extensions()
@@ -99,7 +101,8 @@ fn path_for_log(request: &Request) -> String {
 /// Turns every error into a problem document, and logs its cause, once.
 fn write_problem(mut response: Response, id: &str, method: &Method) -> Response {
     let status = response.status();
-    if !status.is_client_error() && !status.is_server_error() {
+    let is_page = response.extensions().get::<IsPage>().is_some();
+    if is_page || (!status.is_client_error() && !status.is_server_error()) {
         return response;
     }
     let problem = response
@@ -122,7 +125,7 @@ fn write_problem(mut response: Response, id: &str, method: &Method) -> Response 
     response
 }
 
-fn dress(headers: &mut HeaderMap, under_v1: bool, secure: bool, id: &str) {
+fn dress(headers: &mut HeaderMap, under_v1: bool, secure: bool, keep: bool, id: &str) {
     let mut put =
         |name: HeaderName, value: &'static str| headers.insert(name, HeaderValue::from_static(value));
     put(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
@@ -137,7 +140,12 @@ fn dress(headers: &mut HeaderMap, under_v1: bool, secure: bool, id: &str) {
         HeaderName::from_static("cross-origin-resource-policy"),
         "same-origin",
     );
-    put(header::CACHE_CONTROL, "no-store");
+    let cache = if keep {
+        "public, max-age=31536000, immutable"
+    } else {
+        "no-store"
+    };
+    put(header::CACHE_CONTROL, cache);
     if under_v1 {
         put(header::VARY, "X-API-KEY");
     }

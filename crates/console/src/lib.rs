@@ -1,4 +1,4 @@
-//! The people's plane: management API, OpenAPI, Swagger UI.
+//! The people's plane: web console, management API, OpenAPI, Swagger UI.
 //!
 //! A request passes, from the outside in: the accept loop (`server`), the layer that dresses every answer (`guard`), the
 //! layer that knows who calls (`caller`), and one handler (`api`). A handler decodes (`body`, `fields`), calls one use
@@ -19,6 +19,7 @@ mod json;
 mod problem;
 mod router;
 mod server;
+mod web;
 mod wire;
 
 pub use console::{Console, Settings, StartFault};

@@ -5,6 +5,7 @@ use crate::app::App;
 use crate::caller::require_caller;
 use crate::docs::{self, Document};
 use crate::guard::guard;
+use crate::web;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use utoipa::OpenApi as _;
@@ -17,6 +18,7 @@ pub(crate) fn router(app: App) -> Router {
     let (router, document) = open.merge(with_key(&app)).split_for_parts();
     router
         .merge(docs::router(document))
+        .merge(web::router(&app))
         .layer(from_fn_with_state(app.clone(), guard))
         .with_state(app)
 }

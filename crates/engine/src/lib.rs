@@ -6,6 +6,7 @@
 //! rights through [`Actor`], and gives it an audit action.
 
 mod access;
+mod accounts_stub;
 mod actor;
 mod audit;
 mod authenticate;
@@ -26,6 +27,7 @@ mod sites;
 mod usage;
 mod users;
 
+pub use accounts_stub::{Session, Visitor};
 pub use actor::{Actor, Who};
 pub use audit::{AuditFilter, AuditView};
 pub use authenticate::{Asked, Counting, Decision, Denied, Granted};

@@ -1,0 +1,149 @@
+//! Cookies: reading those of a request, writing ours. Over TLS each has the `__Host-` prefix, so that no other host and no
+//! plain connection can set it (RFC 6265bis §4.1.3.2).
+
+use http::{HeaderMap, HeaderValue, header};
+
+/// A cookie of ours.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Cookie {
+    /// Who is signed in.
+    Session,
+    /// A sign-in that waits for its second factor.
+    Pending,
+    /// A browser from which its user has signed in before.
+    Device,
+    /// The language that was chosen.
+    Language,
+    /// The theme that was chosen: `light` or `dark`.
+    Theme,
+    /// The zone of the person's clock, told by a script.
+    Zone,
+    /// What to say on the next page: the id of a text.
+    Flash,
+}
+
+impl Cookie {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Session => "keyward-session",
+            Self::Pending => "keyward-pending",
+            Self::Device => "keyward-device",
+            Self::Language => "keyward-language",
+            Self::Theme => "keyward-theme",
+            Self::Zone => "keyward-zone",
+            Self::Flash => "keyward-flash",
+        }
+    }
+
+    /// Seconds that a browser keeps it; `None` is until it is closed.
+    const fn age(self) -> Option<u32> {
+        match self {
+            Self::Session | Self::Pending | Self::Flash => None,
+            Self::Device | Self::Language | Self::Theme | Self::Zone => Some(365 * 24 * 3600),
+        }
+    }
+
+    fn full_name(self, secure: bool) -> String {
+        // The zone is written by a script, which cannot know whether the prefix is in use.
+        if secure && self != Self::Zone {
+            format!("__Host-{}", self.name())
+        } else {
+            self.name().to_owned()
+        }
+    }
+
+    /// Its value in a request. A cookie that is there twice is not there: somebody planted one.
+    pub(crate) fn read(self, headers: &HeaderMap, secure: bool) -> Option<&str> {
+        let name = self.full_name(secure);
+        let pairs = headers.get_all(header::COOKIE).iter();
+        let mut values = pairs
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split("; "))
+            .filter_map(|pair| pair.split_once('='))
+            .filter(|(key, _)| *key == name)
+            .map(|(_, value)| value);
+        let value = values.next()?;
+        if values.next().is_some() {
+            None
+        } else {
+            Some(value)
+        }
+    }
+
+    /// Sets it. `value` is made of characters that need no quoting, or nothing is set.
+    pub(crate) fn set(self, value: &str, headers: &mut HeaderMap, secure: bool) {
+        let age = self
+            .age()
+            .map_or_else(String::new, |seconds| format!("; Max-Age={seconds}"));
+        self.write(value, &age, headers, secure);
+    }
+
+    /// Takes it away.
+    pub(crate) fn clear(self, headers: &mut HeaderMap, secure: bool) {
+        self.write("", "; Max-Age=0", headers, secure);
+    }
+
+    fn write(self, value: &str, age: &str, headers: &mut HeaderMap, secure: bool) {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'/');
+        if !value.bytes().all(plain) {
+            return;
+        }
+        let name = self.full_name(secure);
+        let secure = if secure { "; Secure" } else { "" };
+        let text = format!("{name}={value}; Path=/; HttpOnly; SameSite=Strict{secure}{age}");
+        if let Ok(mut value) = HeaderValue::from_str(&text) {
+            value.set_sensitive(true);
+            headers.append(header::SET_COOKIE, value);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sent(cookie: &'static str) -> HeaderMap {
+        HeaderMap::from_iter([(header::COOKIE, HeaderValue::from_static(cookie))])
+    }
+
+    #[test]
+    fn c2_cookies_over_tls_are_bound_to_this_host() {
+        let mut headers = HeaderMap::new();
+        Cookie::Session.set("abc_1", &mut headers, true);
+        assert_eq!(
+            headers[header::SET_COOKIE],
+            "__Host-keyward-session=abc_1; Path=/; HttpOnly; SameSite=Strict; Secure"
+        );
+        let mut headers = HeaderMap::new();
+        Cookie::Language.set("fr", &mut headers, false);
+        assert_eq!(
+            headers[header::SET_COOKIE],
+            "keyward-language=fr; Path=/; HttpOnly; SameSite=Strict; Max-Age=31536000"
+        );
+    }
+
+    #[test]
+    fn c3_a_planted_cookie_is_none() {
+        assert_eq!(
+            Cookie::Session.read(&sent("a=b; keyward-session=x"), false),
+            Some("x")
+        );
+        assert_eq!(
+            Cookie::Session.read(&sent("keyward-session=x; keyward-session=y"), false),
+            None
+        );
+        // Over TLS only the name that no other host can set counts.
+        assert_eq!(Cookie::Session.read(&sent("keyward-session=x"), true), None);
+        assert_eq!(
+            Cookie::Session.read(&sent("__Host-keyward-session=x"), true),
+            Some("x")
+        );
+    }
+
+    #[test]
+    fn a_value_cannot_add_attributes() {
+        let mut headers = HeaderMap::new();
+        Cookie::Language.set("fr; Domain=example.com", &mut headers, false);
+        assert!(headers.is_empty());
+    }
+}

@@ -1,0 +1,239 @@
+//! Who is signed in, and whether a change was asked for from a page of ours (CSRF).
+//!
+//! A change is any method but GET and HEAD. It passes when its `Origin` is this host, its `Sec-Fetch-Site`, where the
+//! browser says it, is `same-origin`, and its form carries the token of the session. A request that does not say where it
+//! comes from is refused: every browser does.
+
+use super::cookies::Cookie;
+use super::form::Form;
+use super::page::{Page, Place, Viewer};
+use super::visit::Visit;
+use crate::app::App;
+use crate::problem::Problem;
+use axum::extract::{FromRequest, FromRequestParts, Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Redirect, Response};
+use http::request::Parts;
+use http::{HeaderMap, Method, StatusCode, Uri};
+use keyward_engine::{Actor, Session};
+use sha2::{Digest, Sha256};
+use std::fmt::Write;
+
+/// Somebody who is signed in: only the layer below makes one, so that a handler cannot do without it.
+#[derive(Clone, Debug)]
+pub(crate) struct Person {
+    pub(crate) session: Session,
+    /// What the forms of this session carry.
+    pub(crate) token: String,
+}
+
+impl Person {
+    /// Who acts.
+    pub(crate) fn actor(&self) -> &Actor {
+        &self.session.actor
+    }
+
+    pub(crate) fn viewer(&self) -> Viewer {
+        Viewer {
+            name: self.session.user.name.as_str().to_owned(),
+            email: self.session.user.email.as_str().to_owned(),
+            is_admin: self.session.actor.is_admin(),
+        }
+    }
+
+    pub(crate) fn page(&self, visit: &Visit, place: Place) -> Page {
+        Page::new(visit, place, Some(self))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Person {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        parts.extensions.get::<Self>().cloned().ok_or_else(|| {
+            Problem::of_status(StatusCode::INTERNAL_SERVER_ERROR)
+                .with_cause("a page that needs a person lies outside the layer that finds one")
+        })
+    }
+}
+
+/// Finds who is signed in; others are sent to sign in.
+pub(crate) async fn require_person(State(app): State<App>, request: Request, next: Next) -> Response {
+    let (mut parts, body) = request.into_parts();
+    let visit = Visit::of(&parts, &app);
+    let secret = Cookie::Session.read(&parts.headers, app.secure);
+    let session = match secret {
+        None => None,
+        Some(secret) => match app.engine.find_session(secret, &visit.visitor).await {
+            Ok(session) => session.map(|session| Person {
+                session,
+                token: form_token(secret),
+            }),
+            Err(error) => return Problem::from(error).into_response(),
+        },
+    };
+    let Some(person) = session else {
+        return to_sign_in(&parts, &visit, secret.is_some());
+    };
+    parts.extensions.insert(person);
+    next.run(Request::from_parts(parts, body)).await
+}
+
+fn to_sign_in(parts: &Parts, visit: &Visit, had_session: bool) -> Response {
+    let mut response = Redirect::to("/sign-in").into_response();
+    if had_session {
+        Cookie::Session.clear(response.headers_mut(), visit.secure);
+        Cookie::Flash.set("flash-session-over", response.headers_mut(), visit.secure);
+    }
+    if parts.method != Method::GET {
+        *response.status_mut() = StatusCode::SEE_OTHER;
+    }
+    response
+}
+
+/// Refuses changes that were not asked for from a page of this host.
+pub(crate) async fn require_own_origin(State(app): State<App>, request: Request, next: Next) -> Response {
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+    if reads || is_own_origin(request.headers(), request.uri(), app.secure) {
+        return next.run(request).await;
+    }
+    Problem::new(
+        StatusCode::FORBIDDEN,
+        "foreign_origin",
+        "Changes are taken from pages of this console alone.",
+    )
+    .into_response()
+}
+
+/// Whether a browser says that a page of this host sent the request. Over HTTP/2 the host is the `:authority`.
+fn is_own_origin(headers: &HeaderMap, uri: &Uri, secure: bool) -> bool {
+    let single = |name: &str| {
+        let mut values = headers.get_all(name).iter();
+        let value = values.next()?.to_str().ok()?;
+        if values.next().is_some() {
+            None
+        } else {
+            Some(value)
+        }
+    };
+    let fetch_site = headers.get("sec-fetch-site").map(|value| value.as_bytes());
+    let host = uri
+        .authority()
+        .map(http::uri::Authority::as_str)
+        .or_else(|| single("host"));
+    let (Some(origin), Some(host)) = (single("origin"), host) else {
+        return false;
+    };
+    let scheme = if secure { "https://" } else { "http://" };
+    let same = origin
+        .strip_prefix(scheme)
+        .is_some_and(|authority| authority.eq_ignore_ascii_case(host));
+    same && fetch_site.is_none_or(|site| site == b"same-origin")
+}
+
+/// What the forms of a session carry: it cannot be guessed by who does not know the session's secret, and does not tell it.
+fn form_token(secret: &str) -> String {
+    let hash = Sha256::new()
+        .chain_update("form\0")
+        .chain_update(secret)
+        .finalize();
+    hash[..16].iter().fold(String::new(), |mut text, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// A form of somebody who is signed in, with the token of their session.
+pub(crate) struct OwnForm(pub(crate) Form);
+
+impl FromRequest<App> for OwnForm {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
+        let (mut parts, body) = request.into_parts();
+        let person = Person::from_request_parts(&mut parts, app).await?;
+        let form = Form::read(Request::from_parts(parts, body)).await?;
+        if form.find("token") == Some(person.token.as_str()) {
+            return Ok(Self(form));
+        }
+        let detail = "The form does not come from a page of this session: load the page again.";
+        Err(Problem::new(StatusCode::FORBIDDEN, "foreign_form", detail))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+
+    fn own(headers: &[(&'static str, &'static str)], uri: &'static str, secure: bool) -> bool {
+        let headers = headers
+            .iter()
+            .map(|(name, value)| {
+                (
+                    http::header::HeaderName::from_static(name),
+                    HeaderValue::from_static(value),
+                )
+            })
+            .fold(HeaderMap::new(), |mut map, (name, value)| {
+                map.append(name, value);
+                map
+            });
+        is_own_origin(&headers, &Uri::from_static(uri), secure)
+    }
+
+    #[test]
+    fn c4_only_a_page_of_this_host_may_ask_for_changes() {
+        let host = ("host", "my.example.com");
+        let table: [(&[(&str, &str)], bool); 9] = [
+            (&[host, ("origin", "https://my.example.com")], true),
+            (
+                &[
+                    host,
+                    ("origin", "https://my.example.com"),
+                    ("sec-fetch-site", "same-origin"),
+                ],
+                true,
+            ),
+            (&[host], false),
+            (&[host, ("origin", "null")], false),
+            (&[host, ("origin", "http://my.example.com")], false),
+            (&[host, ("origin", "https://evil.my.example.com")], false),
+            (&[host, ("origin", "https://my.example.com.evil.com")], false),
+            (
+                &[
+                    host,
+                    ("origin", "https://my.example.com"),
+                    ("sec-fetch-site", "same-site"),
+                ],
+                false,
+            ),
+            (
+                &[
+                    host,
+                    ("origin", "https://my.example.com"),
+                    ("origin", "https://my.example.com"),
+                ],
+                false,
+            ),
+        ];
+        for (headers, passes) in table {
+            let headers: Vec<_> = headers.to_vec();
+            assert_eq!(own(Box::leak(headers.into_boxed_slice()), "/x", true), passes);
+        }
+        // HTTP/2 has the host in the target.
+        assert!(own(
+            &[("origin", "https://my.example.com")],
+            "https://my.example.com/x",
+            true
+        ));
+    }
+
+    #[test]
+    fn c4_a_forms_token_belongs_to_one_session_and_does_not_tell_its_secret() {
+        assert_ne!(form_token("a"), form_token("b"));
+        assert_eq!(form_token("a").len(), 32);
+        assert!(!form_token("session_abc").contains("session_abc"));
+    }
+}

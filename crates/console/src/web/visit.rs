@@ -1,0 +1,72 @@
+//! One look at the console: what a request says of its sender, whoever it is.
+
+use super::cookies::Cookie;
+use super::language::Language;
+use super::moment::zone_of;
+use super::page::Theme;
+use crate::app::App;
+use crate::caller::Peer;
+use axum::extract::FromRequestParts;
+use http::request::Parts;
+use http::{HeaderMap, header};
+use jiff::tz::TimeZone;
+use keyward_domain::Timestamp;
+use keyward_engine::Visitor;
+use std::convert::Infallible;
+
+/// What a request says of its sender.
+#[derive(Clone, Debug)]
+pub(crate) struct Visit {
+    pub(crate) language: Language,
+    pub(crate) theme: Theme,
+    pub(crate) zone: TimeZone,
+    /// The id of a text to say once.
+    pub(crate) flash: Option<String>,
+    pub(crate) path: String,
+    pub(crate) now: Timestamp,
+    pub(crate) visitor: Visitor,
+    /// Whether cookies go over TLS alone.
+    pub(crate) secure: bool,
+}
+
+impl Visit {
+    pub(crate) fn of(parts: &Parts, app: &App) -> Self {
+        let cookie = |cookie: Cookie| cookie.read(&parts.headers, app.secure);
+        let flash = cookie(Cookie::Flash).filter(|id| id.starts_with("flash-"));
+        Self {
+            language: cookie(Cookie::Language)
+                .and_then(Language::of_tag)
+                .or_else(|| Language::preferred(text(&parts.headers, &header::ACCEPT_LANGUAGE)))
+                .unwrap_or_default(),
+            theme: cookie(Cookie::Theme).and_then(Theme::of_word).unwrap_or_default(),
+            zone: zone_of(cookie(Cookie::Zone)),
+            flash: flash.map(str::to_owned),
+            path: parts.uri.path().to_owned(),
+            now: app.engine.clock().now(),
+            visitor: Visitor {
+                address: parts.extensions.get::<Peer>().map(|peer| peer.address()),
+                agent: text(&parts.headers, &header::USER_AGENT)
+                    .chars()
+                    .filter(|c| !c.is_control())
+                    .take(200)
+                    .collect(),
+            },
+            secure: app.secure,
+        }
+    }
+}
+
+fn text<'h>(headers: &'h HeaderMap, name: &header::HeaderName) -> &'h str {
+    headers
+        .get(name)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default()
+}
+
+impl FromRequestParts<App> for Visit {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Infallible> {
+        Ok(Self::of(parts, app))
+    }
+}
