@@ -39,10 +39,10 @@ pub(crate) struct Fields {
 /// # Errors
 /// Names every field at fault.
 pub(crate) fn decode<T: Decode>(values: BTreeMap<String, Json>) -> Result<T, FieldsFault> {
-    let immutable: Vec<FieldError> = T::IMMUTABLE
-        .iter()
-        .filter(|field| values.contains_key(**field))
-        .map(|field| error(field, "cannot be modified"))
+    let immutable: Vec<FieldError> = values
+        .keys()
+        .filter(|name| T::IMMUTABLE.iter().any(|field| is_spelling_of(name, field)))
+        .map(|name| error(name, "cannot be modified"))
         .collect();
     if !immutable.is_empty() {
         return Err(FieldsFault::Immutable(immutable));
@@ -61,6 +61,16 @@ pub(crate) fn decode<T: Decode>(values: BTreeMap<String, Json>) -> Result<T, Fie
     } else {
         Err(FieldsFault::Invalid(fields.errors))
     }
+}
+
+/// Whether a name is that of a field in another habit of writing: `useCase`, `Use-Case`, `USE_CASE`. None of them is
+/// taken, but who means a field that cannot be modified is told so.
+fn is_spelling_of(name: &str, field: &str) -> bool {
+    let letters = |text: &str| -> Vec<u8> {
+        let bytes = text.bytes().filter(|byte| !matches!(byte, b'_' | b'-' | b' '));
+        bytes.map(|byte| byte.to_ascii_lowercase()).collect()
+    };
+    name == field || letters(name) == letters(field)
 }
 
 fn error(field: &str, message: &str) -> FieldError {

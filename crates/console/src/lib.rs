@@ -18,7 +18,6 @@ mod guard;
 mod json;
 mod problem;
 mod router;
-mod server;
 mod wire;
 
 pub use console::{Console, Settings, StartFault};

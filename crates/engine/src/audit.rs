@@ -66,15 +66,13 @@ impl Engine {
             .and_then(|id| faults.take("cursor", id));
         let most = page_size(filter.limit, &mut faults);
         faults.into_result()?;
-        let user = match (&filter.user, actor.is_admin()) {
-            (Some(user), true) => Some(
-                self.find_user(user)
-                    .await?
-                    .ok_or(EngineError::NotFound("user"))?
-                    .id,
-            ),
-            (None, true) => None,
-            (_, false) => actor.user(),
+        let user = match &filter.user {
+            Some(user) => match self.find_user(user).await? {
+                Some(user) if actor.may_manage_keys_of(user.id) => Some(user.id),
+                _ => return Err(EngineError::NotFound("user")),
+            },
+            None if actor.is_admin() => None,
+            None => actor.user(),
         };
         let query = AuditQuery {
             user,

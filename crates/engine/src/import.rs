@@ -3,7 +3,7 @@
 use crate::access::SiteBook;
 use crate::draft::Faults;
 use crate::{Actor, Engine, EngineError, FieldFault, KeyDraft, LineFault};
-use keyward_domain::{Fingerprint, Hint, Key, KeyStatus, Secret, User};
+use keyward_domain::{Fingerprint, Hint, Key, KeyStatus, Presented, Secret, User};
 use keyward_store::StoreError;
 use serde::Deserialize;
 use std::collections::HashMap;
@@ -67,6 +67,29 @@ struct Row {
     limit: Option<u64>,
     #[serde(default)]
     status: Option<String>,
+}
+
+impl Row {
+    /// The fields that everybody may see and that hold the secret, as when a column was mixed up.
+    fn shown_secrets(&self) -> Vec<&'static str> {
+        let texts = [
+            ("name", Some(&self.name)),
+            ("description", self.description.as_ref()),
+            ("hint", self.hint.as_ref().filter(|_| self.secret.is_none())),
+        ];
+        let fingerprint = self.fingerprint.as_deref().map(Fingerprint::from_hex);
+        let is_secret = |text: &str| match (&self.secret, fingerprint) {
+            (Some(secret), _) => !secret.is_empty() && text.contains(secret.as_str()),
+            (None, Some(Ok(known))) => {
+                Presented::parse(text.trim().as_bytes()).is_ok_and(|text| text.fingerprint() == known)
+            }
+            (None, _) => false,
+        };
+        let holding = texts
+            .into_iter()
+            .filter(|(_, text)| text.is_some_and(|text| is_secret(text)));
+        holding.map(|(field, _)| field).collect()
+    }
 }
 
 /// The same as CSV has it: every cell a text.
@@ -192,6 +215,12 @@ impl Engine {
         let mut faults = Faults::default();
         let secret = faults.take("secret", self.read_secret(&row));
         let status = faults.take("status", read_status(row.status.as_deref()));
+        for field in row.shown_secrets() {
+            faults.add(
+                field,
+                "holds the secret itself, which is shown nowhere: write something else",
+            );
+        }
         let draft = KeyDraft {
             owner: None,
             name: row.name,
@@ -378,6 +407,47 @@ mod tests {
             [1, 2, 2, 3]
         );
         assert!(!format!("{:?}", faults.0).contains("abcdef"));
+    }
+
+    #[test]
+    fn k1_a_secret_in_a_field_that_is_shown_is_noticed() {
+        let digest = "da4ec3358a10c9b0872eb877953cc7b07af5f4d75e4c1cb0597cbbf41e5dbe35";
+        let shown = |line: &str| {
+            let mut faults = LineFaults::default();
+            let rows = read_rows(ImportFormat::JsonLines, line, &mut faults);
+            assert!(faults.0.is_empty(), "{:?}", faults.0);
+            rows[0].1.shown_secrets()
+        };
+        for (fields, wanted) in [
+            (r#""name": "n", "secret": "abcdef123456""#.to_owned(), &[][..]),
+            (
+                r#""name": "abcdef123456", "secret": "abcdef123456""#.to_owned(),
+                &["name"],
+            ),
+            (
+                r#""name": "n", "description": "was abcdef123456", "secret": "abcdef123456""#.to_owned(),
+                &["description"],
+            ),
+            (
+                format!(r#""name": "n", "hint": "abcdef123456", "fingerprint": "{digest}""#),
+                &["hint"],
+            ),
+            (
+                format!(r#""name": "abcdef123456", "hint": "3456", "fingerprint": "{digest}""#),
+                &["name"],
+            ),
+            (
+                format!(r#""name": "n", "hint": "3456", "fingerprint": "{digest}""#),
+                &[],
+            ),
+            (r#""name": "n", "hint": "x", "fingerprint": "x""#.to_owned(), &[]),
+        ] {
+            assert_eq!(
+                shown(&format!("{{\"owner\": \"a\", {fields}}}")),
+                wanted,
+                "{fields}"
+            );
+        }
     }
 
     #[test]

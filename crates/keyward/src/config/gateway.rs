@@ -18,7 +18,7 @@ pub(super) fn settings(checker: &mut Checker<'_>, access_log: bool) -> Option<Se
         1024,
         1_048_576,
     );
-    checker.within("gateway.limits.headers", gateway.limits.headers, 8, 10_000);
+    checker.within("gateway.limits.headers", gateway.limits.headers, 8, 256);
     let timeouts = timeouts(checker);
     let tls = checker.tls("gateway.tls", gateway.tls.as_ref());
     Some(Settings {

@@ -309,6 +309,8 @@ async fn a_key_may_ask_about_itself_and_pays_nothing() {
         let management = world.keyward.management_secret().to_owned();
         let said = world.say(&Ask::get("/api/1/x").key(&management)).await;
         assert_eq!(said.word(), (403, "use_case_forbidden"));
+        let said = world.say(&Ask::get("/keyward/self").key(&management)).await;
+        assert_eq!(said.word(), (403, "use_case_forbidden"));
         let used = world
             .say(&Ask::get("/api/1/x").key(&key.secret))
             .await
