@@ -1,6 +1,6 @@
 //! A running Keyward: its start, its signals, the operator's port, the demo.
 
-use crate::support::{Place, Running, wait_for};
+use crate::support::{PROGRAM, Place, Running, wait_for};
 use std::net::TcpListener;
 
 #[test]
@@ -161,8 +161,21 @@ fn the_demo_makes_its_keys_once() {
     let mut first = Running::start(&place, &["demo"]);
     let secret = first.told["key"].as_str().unwrap().to_owned();
     assert!(secret.starts_with("kw_") && first.told["management_key"].is_string());
+    let preflight = first.send("gateway", "OPTIONS", "/api/123/resource", "");
+    assert!(preflight.starts_with("HTTP/1.1 204"), "{preflight}");
+    assert!(
+        preflight
+            .to_lowercase()
+            .contains("allow: get, head, post, options"),
+        "{preflight}"
+    );
     first.signal("INT");
     assert_eq!(first.code(), 0);
+    let (again, words) = Running::in_words(&place, &["demo"], "Ctrl-C");
+    // As it was called, so that the line can be pasted.
+    let create = format!("  {PROGRAM} keys create --config keyward-demo/keyward.toml --owner ");
+    assert!(words.contains(&create), "{words}");
+    drop(again);
     let second = Running::start(&place, &["demo"]);
     assert!(second.told["key"].is_null());
     let keys = place
