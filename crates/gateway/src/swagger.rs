@@ -17,6 +17,7 @@ use http::{HeaderValue, Method, Response, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use keyward_tower::Problem;
 use serde_json::{Value, json};
+use std::path::Path;
 use std::sync::{Arc, PoisonError};
 use utoipa_swagger_ui::Config;
 
@@ -111,6 +112,17 @@ fn no_document(why: &str, id: RequestId) -> Answer {
     answer::problem(unread, id)
 }
 
+/// Looks whether a file holds a document that can be served. It is read again whenever somebody asks for it.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn check_openapi_file(file: &Path) -> Result<(), String> {
+    let read = std::fs::read(file).map_err(|error| format!("{}: cannot be read: {error}", file.display()))?;
+    serve_document(&read)
+        .map(drop)
+        .map_err(|fault| format!("{}: {fault}", file.display()))
+}
+
 /// The document. Anybody may ask for it, and it can be long: what is read is turned into what is served only when it is
 /// not what was read last.
 async fn document(rules: &Compiled, timeouts: &Timeouts, worker: usize) -> Result<Bytes, String> {
@@ -126,12 +138,17 @@ async fn document(rules: &Compiled, timeouts: &Timeouts, worker: usize) -> Resul
     if let Some((_, served)) = last.as_ref().filter(|(before, _)| *before == read) {
         return Ok(served.clone());
     }
-    let mut document: Value =
-        serde_json::from_slice(&read).map_err(|error| format!("it is no JSON: {error}"))?;
-    add_key(&mut document)?;
-    let served = Bytes::from(document.to_string());
+    let served = serve_document(&read)?;
     *last = Some((read, served.clone()));
     Ok(served)
+}
+
+/// What is served of a document as it was read.
+fn serve_document(read: &[u8]) -> Result<Bytes, String> {
+    let mut document: Value =
+        serde_json::from_slice(read).map_err(|error| format!("it is not JSON: {error}"))?;
+    add_key(&mut document)?;
+    Ok(Bytes::from(document.to_string()))
 }
 
 async fn fetch(pool: &Arc<Pool>, path: &str, timeouts: &Timeouts, worker: usize) -> Result<Bytes, String> {

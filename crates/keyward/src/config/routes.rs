@@ -50,6 +50,9 @@ fn upstream_url(text: &str) -> Result<Uri, String> {
             "`{text}` must be a scheme, a host and a port alone: {way_out}"
         ));
     }
+    if uri.port_u16() == Some(0) {
+        return Err(format!("`{text}`: nothing can listen on port 0: {way_out}"));
+    }
     Ok(uri)
 }
 

@@ -153,3 +153,30 @@ fn a_wrong_configuration_is_found() {
             .any(|f| f["what"].as_str().unwrap().contains("gateway.listen"))
     );
 }
+
+#[test]
+fn an_openapi_document_that_cannot_be_served_is_found_and_refused_at_the_start() {
+    let (place, _upstream) = healthy();
+    let text = std::fs::read_to_string(place.path("keyward.toml")).unwrap();
+    place.write(
+        "keyward.toml",
+        &format!("{text}\n[gateway.swagger]\nfile = \"api.json\"\n"),
+    );
+    let told = |place: &Place| {
+        let found = problems(place, "documentation");
+        let serve = place.run(&["serve"]).expect(1).err;
+        assert!(
+            serve.contains("gateway.swagger.file") && serve.contains("api.json"),
+            "{serve}"
+        );
+        found[0]["what"].as_str().unwrap().to_owned()
+    };
+    assert!(told(&place).contains("cannot be read"));
+    place.write("api.json", "openapi: 3.0.0");
+    assert!(told(&place).contains("JSON"));
+    place.write("api.json", "[]");
+    assert!(told(&place).contains("object"));
+    place.write("api.json", "{\"openapi\":\"3.1.0\",\"info\":{},\"paths\":{}}");
+    place.run(&["doctor"]).expect(0);
+    drop(Running::start(&place, &["serve"]));
+}

@@ -122,6 +122,10 @@ fn s15_a_reload_takes_all_of_a_good_file_and_nothing_of_another() {
         &good.replace("[gateway]", "[gateway]\nworkers = 3"),
         "gateway.workers",
     );
+    reload(
+        &format!("{good}\n[gateway.swagger]\nfile = \"absent.json\"\n"),
+        "gateway.swagger.file",
+    );
     std::fs::remove_file(place.path("keyward.toml")).unwrap();
     running.signal("HUP");
     wait_for(&place, "log", "there is no such file");
@@ -151,6 +155,13 @@ fn a_taken_port_or_no_upstream_is_told_at_the_start() {
     );
     let told = place.run(&["serve"]).expect(1).err;
     assert!(told.contains("ops.listen") && told.contains(&address), "{told}");
+    assert!(told.contains("keyward doctor"), "{told}");
+    place.write(
+        "keyward.toml",
+        &format!("{text}\n[console.tls]\ncertificate = \"absent.pem\"\nkey = \"absent.pem\"\n"),
+    );
+    let told = place.run(&["serve"]).expect(1).err;
+    assert!(told.contains("console.tls: absent.pem"), "{told}");
     place.write("keyward.toml", "");
     assert!(place.run(&["serve"]).expect(5).err.contains("gateway.upstreams"));
 }
