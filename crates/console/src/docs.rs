@@ -41,8 +41,12 @@ impl Modify for Scheme {
 pub(crate) fn router(mut document: OpenApi) -> Router<App> {
     add_problems(&mut document);
     let json = serde_json::to_string(&document).unwrap_or_default();
-    // The validator is a page of somebody else's.
-    let config = Arc::new(Config::from("/openapi.json").validator_url("none"));
+    // The validator is a page of somebody else's, and the other layout's bar asks for the address of any document.
+    let config = Arc::new(
+        Config::from("/openapi.json")
+            .use_base_layout()
+            .validator_url("none"),
+    );
     let asset = move |name: String| {
         let config = Arc::clone(&config);
         async move { serve_asset(&name, config) }

@@ -74,7 +74,10 @@ impl Page {
             },
         };
         let fields = answer.headers_mut();
-        fields.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        // A problem says already that it must not be stored.
+        fields
+            .entry(CACHE_CONTROL)
+            .or_insert(HeaderValue::from_static("no-cache"));
         fields.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
         fields.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         fields.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
@@ -83,7 +86,11 @@ impl Page {
 }
 
 fn serve_file(file: &str, id: RequestId) -> Answer {
-    let config = Arc::new(Config::from("/swagger/openapi.json").validator_url("none"));
+    let config = Arc::new(
+        Config::from("/swagger/openapi.json")
+            .use_base_layout()
+            .validator_url("none"),
+    );
     match utoipa_swagger_ui::serve(file, config) {
         Ok(Some(found)) => with_type(found.bytes.into_owned().into(), &found.content_type),
         Ok(None) | Err(_) => answer::no_route(id),
