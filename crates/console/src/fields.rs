@@ -42,7 +42,7 @@ pub(crate) fn decode<T: Decode>(values: BTreeMap<String, Json>) -> Result<T, Fie
     let immutable: Vec<FieldError> = T::IMMUTABLE
         .iter()
         .filter(|field| values.contains_key(**field))
-        .map(|field| error(field, "cannot be modified"))
+        .map(|field| error(field, immutable_message(field)))
         .collect();
     if !immutable.is_empty() {
         return Err(FieldsFault::Immutable(immutable));
@@ -60,6 +60,13 @@ pub(crate) fn decode<T: Decode>(values: BTreeMap<String, Json>) -> Result<T, Fie
         Ok(value)
     } else {
         Err(FieldsFault::Invalid(fields.errors))
+    }
+}
+
+fn immutable_message(field: &str) -> &'static str {
+    match field {
+        "status" => "cannot be modified here: POST to …/enable or …/disable",
+        _ => "cannot be modified",
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::answer::{answer, created, tagged};
 use crate::api::Answer;
 use crate::app::App;
-use crate::body::{Body, Named, OnceBody, Query, Target};
+use crate::body::{Body, Named, NoQuery, OnceBody, Target};
 use crate::caller::Caller;
 use crate::fields::{Decode, Fields};
 use crate::wire::{PageWire, SiteWire};
@@ -49,15 +49,6 @@ impl Decode for SiteChange {
     }
 }
 
-/// A query without parameters.
-pub(crate) struct NoQuery;
-
-impl Decode for NoQuery {
-    fn decode(_: &mut Fields) -> Self {
-        Self
-    }
-}
-
 /// Make a site
 ///
 /// Admins only.
@@ -83,11 +74,7 @@ pub(crate) async fn create_site(
 ///
 /// Members see those that they may use.
 #[utoipa::path(get, path = "/v1/sites", tag = "sites", responses((status = 200, body = PageWire<SiteWire>)))]
-pub(crate) async fn list_sites(
-    State(app): State<App>,
-    Caller(actor): Caller,
-    Query(NoQuery): Query<NoQuery>,
-) -> Answer {
+pub(crate) async fn list_sites(State(app): State<App>, Caller(actor): Caller, _: NoQuery) -> Answer {
     let sites = app.engine.list_sites(&actor).await?;
     let items = sites.iter().map(SiteWire::from).collect();
     Ok(answer(StatusCode::OK, &PageWire::whole(items)))
@@ -96,7 +83,12 @@ pub(crate) async fn list_sites(
 /// Show a site
 #[utoipa::path(get, path = "/v1/sites/{name}", tag = "sites", params(("name" = String, Path)),
     responses((status = 200, body = SiteWire)))]
-pub(crate) async fn get_site(State(app): State<App>, Caller(actor): Caller, Named(name): Named) -> Answer {
+pub(crate) async fn get_site(
+    State(app): State<App>,
+    Caller(actor): Caller,
+    Named(name): Named,
+    _: NoQuery,
+) -> Answer {
     let site = app.engine.get_site(&actor, &name).await?;
     Ok(tagged(StatusCode::OK, site.revision, &SiteWire::from(&site)))
 }

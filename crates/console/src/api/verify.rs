@@ -42,7 +42,10 @@ impl Decode for VerifyRequest {
         Self {
             secret: fields.required_text("secret"),
             site: fields.parsed("site", SiteName::new),
-            address: fields.parsed("address", str::parse::<IpAddr>),
+            address: fields.parsed("address", |address| {
+                str::parse::<IpAddr>(address)
+                    .map_err(|_| "must be an IP address such as 192.0.2.7 or 2001:db8::7")
+            }),
             method: fields.parsed("method", |method| {
                 str::parse::<http::Method>(method).map_err(|_| "must be an HTTP method such as GET")
             }),
