@@ -19,7 +19,7 @@ pub(crate) struct MeWire {
     /// The user.
     user: UserWire,
     /// The management key that speaks for the user.
-    #[schema(required)]
+    #[schema(required, format = "uuid")]
     key_id: Option<String>,
 }
 

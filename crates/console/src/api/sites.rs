@@ -14,8 +14,10 @@ use utoipa::ToSchema;
 
 /// A site to be made.
 #[derive(ToSchema)]
+#[schema(example = json!({ "name": "123" }))]
 pub(crate) struct NewSite {
     /// 1 to 64 of `A-Za-z0-9._-`.
+    #[schema(min_length = 1, max_length = 64, pattern = "^[A-Za-z0-9._-]+$")]
     name: String,
 }
 
@@ -29,9 +31,15 @@ impl Decode for NewSite {
 
 /// A change of a site; absent fields stay as they are.
 #[derive(ToSchema)]
+#[schema(example = json!({ "active": false }))]
 pub(crate) struct SiteChange {
     /// 1 to 64 of `A-Za-z0-9._-`. Keys follow a renamed site.
-    #[schema(nullable = false)]
+    #[schema(
+        nullable = false,
+        min_length = 1,
+        max_length = 64,
+        pattern = "^[A-Za-z0-9._-]+$"
+    )]
     name: Option<String>,
     /// Open (true) or disabled.
     #[schema(nullable = false)]
@@ -53,7 +61,7 @@ impl Decode for SiteChange {
 ///
 /// Admins only.
 #[utoipa::path(post, path = "/v1/sites", tag = "sites", request_body = NewSite,
-    params(("Idempotency-Key" = Option<String>, Header, description = "Makes a repetition of this request harmless")),
+    params(("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible ASCII characters of your choice: a repetition within 24 hours makes nothing")),
     responses((status = 201, body = SiteWire), (status = 200, body = SiteWire, description = "A repetition")))]
 pub(crate) async fn create_site(
     State(app): State<App>,
@@ -81,7 +89,7 @@ pub(crate) async fn list_sites(State(app): State<App>, Caller(actor): Caller, _:
 }
 
 /// Show a site
-#[utoipa::path(get, path = "/v1/sites/{name}", tag = "sites", params(("name" = String, Path)),
+#[utoipa::path(get, path = "/v1/sites/{name}", tag = "sites", params(("name" = String, Path, description = "The site's name")),
     responses((status = 200, body = SiteWire)))]
 pub(crate) async fn get_site(
     State(app): State<App>,
@@ -97,7 +105,7 @@ pub(crate) async fn get_site(
 ///
 /// In force from the answer on. Admins only.
 #[utoipa::path(patch, path = "/v1/sites/{name}", tag = "sites", request_body = SiteChange,
-    params(("name" = String, Path), ("If-Match" = Option<String>, Header, description = "The ETag that was seen")),
+    params(("name" = String, Path, description = "The site's name"), ("If-Match" = Option<String>, Header, description = "The ETag that was seen: the change is made only if it is still that of the thing")),
     responses((status = 200, body = SiteWire)))]
 pub(crate) async fn update_site(
     State(app): State<App>,

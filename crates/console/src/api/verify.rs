@@ -18,6 +18,10 @@ use utoipa::ToSchema;
 
 /// A request to be decided about.
 #[derive(ToSchema)]
+#[schema(example = json!({
+    "secret": "abcdef123456", "site": "123", "address": "192.0.2.7", "method": "GET", "path": "/api/123/resource",
+    "count": true
+}))]
 pub(crate) struct VerifyRequest {
     /// What the client sent in `X-API-KEY`.
     secret: String,
@@ -67,10 +71,10 @@ pub(crate) struct DecisionWire {
     /// The status to answer with: 200, 401, 403 or 429.
     status: u16,
     /// The key, when the whole secret of one was sent.
-    #[schema(required)]
+    #[schema(required, format = "uuid")]
     key_id: Option<String>,
     /// Its owner, when granted.
-    #[schema(required)]
+    #[schema(required, format = "uuid")]
     owner_id: Option<String>,
     /// The site that was asked for.
     #[schema(required)]

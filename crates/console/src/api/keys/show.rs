@@ -10,7 +10,7 @@ use axum::extract::State;
 use http::StatusCode;
 
 /// Show a key
-#[utoipa::path(get, path = "/v1/keys/{id}", tag = "keys", params(("id" = String, Path)),
+#[utoipa::path(get, path = "/v1/keys/{id}", tag = "keys", params(("id" = String, Path, description = "The key's id")),
     responses((status = 200, body = KeyWire)))]
 pub(crate) async fn get_key(
     State(app): State<App>,

@@ -12,7 +12,7 @@ use http::StatusCode;
 /// Show a user
 ///
 /// Members see themselves.
-#[utoipa::path(get, path = "/v1/users/{id}", tag = "users", params(("id" = String, Path)),
+#[utoipa::path(get, path = "/v1/users/{id}", tag = "users", params(("id" = String, Path, description = "The user's id or e-mail address")),
     responses((status = 200, body = UserWire)))]
 pub(crate) async fn get_user(
     State(app): State<App>,
