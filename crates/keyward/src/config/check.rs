@@ -10,9 +10,6 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// The title of the one use case that is there without configuration.
-const DEFAULT_TITLE: &str = "Call the REST API";
-
 /// A configuration that is right, in the terms of those who are told it.
 #[derive(Clone, Debug)]
 pub(crate) struct Checked {
@@ -120,11 +117,7 @@ fn engine(checker: &mut Checker<'_>) -> Option<keyward_engine::Settings> {
 }
 
 fn catalogue(checker: &mut Checker<'_>, configured: Option<&[UseCase]>) -> Option<UseCaseCatalogue> {
-    let default = [UseCase {
-        name: "rest-api".into(),
-        title: Some(DEFAULT_TITLE.into()),
-        routes: None,
-    }];
+    let default = [UseCase::rest_api()];
     let entries = configured.unwrap_or(&default);
     let mut use_cases = Vec::with_capacity(entries.len());
     for (n, entry) in entries.iter().enumerate() {

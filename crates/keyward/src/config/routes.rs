@@ -82,16 +82,10 @@ fn default_route(checker: &mut Checker<'_>, upstreams: &[schema::Upstream]) -> O
     if upstreams.is_empty() {
         return None;
     }
-    let route = schema::Route {
-        path: "/api/{site}/**".into(),
-        upstream: "default".into(),
-        encoded_slashes: false,
-        site: None,
-    };
     read_route(
         checker,
         "gateway.routes (not given, so `/api/{site}/**`)",
-        &route,
+        &schema::Route::of_api(),
         upstreams,
     )
 }

@@ -231,8 +231,10 @@ fn the_file_of_init_says_what_the_defaults_are() {
     place.write("keyward.toml", "");
     let defaults = place.run(&["--json", "config", "print"]).expect(0).json();
     written["gateway"]["upstreams"] = serde_json::json!([]);
-    written["gateway"].as_object_mut().unwrap().remove("routes");
     assert_eq!(written, defaults);
+    // What holds where the file says nothing is told too.
+    assert_eq!(defaults["use_cases"][0]["name"], "rest-api");
+    assert_eq!(defaults["gateway"]["routes"][0]["path"], "/api/{site}/**");
 }
 
 #[test]

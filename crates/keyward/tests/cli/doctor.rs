@@ -3,6 +3,7 @@
 use crate::support::{Place, Running};
 use rustix::fs::{FlockOperation, fcntl_lock};
 use serde_json::Value;
+use std::io::{Read, Write};
 use std::net::TcpListener;
 
 /// An installation whose upstream listens.
@@ -140,6 +141,28 @@ fn an_upstream_that_is_away_is_found() {
             .unwrap()
             .contains(&address)
     );
+}
+
+#[test]
+fn an_upstream_whose_clock_shows_another_time_is_told() {
+    let (place, upstream) = healthy();
+    let answering = std::thread::spawn(move || {
+        let (mut stream, _) = upstream.accept().unwrap();
+        let mut request = [0; 1024];
+        let read = stream.read(&mut request).unwrap();
+        assert!(request[..read].starts_with(b"HEAD / HTTP/1.1\r\n"));
+        let answer =
+            b"HTTP/1.1 404 Not Found\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Length: 0\r\n\r\n";
+        stream.write_all(answer).unwrap();
+    });
+    let report = place.run(&["--json", "doctor"]).expect(0).json();
+    answering.join().unwrap();
+    let told = report["findings"].as_array().unwrap().iter().any(|finding| {
+        finding["check"] == "clock"
+            && finding["grade"] == "warning"
+            && finding["what"].as_str().unwrap().contains("1994-11-06T08:49:37Z")
+    });
+    assert!(told, "{report:#}");
 }
 
 #[test]
