@@ -64,7 +64,7 @@ impl Console {
             .tls
             .map(|files| Tls::load(files, &["h2", "http/1.1"]))
             .transpose()
-            .map_err(|fault| StartFault(format!("console TLS: {fault}")))?;
+            .map_err(|fault| StartFault(format!("console.tls: {fault}")))?;
         let cannot_bind = |error: std::io::Error| {
             StartFault(format!(
                 "console cannot listen on {}: {error}: choose another address or port",

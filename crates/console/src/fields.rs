@@ -41,8 +41,10 @@ pub(crate) struct Fields {
 pub(crate) fn decode<T: Decode>(values: BTreeMap<String, Json>) -> Result<T, FieldsFault> {
     let immutable: Vec<FieldError> = values
         .keys()
-        .filter(|name| T::IMMUTABLE.iter().any(|field| is_spelling_of(name, field)))
-        .map(|name| error(name, "cannot be modified"))
+        .filter_map(|name| {
+            let field = T::IMMUTABLE.iter().find(|field| is_spelling_of(name, field))?;
+            Some(error(name, immutable_message(field)))
+        })
         .collect();
     if !immutable.is_empty() {
         return Err(FieldsFault::Immutable(immutable));
@@ -71,6 +73,13 @@ fn is_spelling_of(name: &str, field: &str) -> bool {
         bytes.map(|byte| byte.to_ascii_lowercase()).collect()
     };
     name == field || letters(name) == letters(field)
+}
+
+fn immutable_message(field: &str) -> &'static str {
+    match field {
+        "status" => "cannot be modified here: POST to …/enable or …/disable",
+        _ => "cannot be modified",
+    }
 }
 
 fn error(field: &str, message: &str) -> FieldError {

@@ -345,7 +345,7 @@ impl Judge<'_> {
         };
         match site.filter(|site| SiteName::is_valid(site)) {
             Some(site) => Ok(Some(site)),
-            None => self.bad_request("it names no site where its route looks for one"),
+            None => self.bad_request(&no_site(found.site_source)),
         }
     }
 
@@ -429,6 +429,18 @@ impl Judge<'_> {
             parts.extensions.remove::<OnUpgrade>()
         } else {
             None
+        }
+    }
+}
+
+/// What to do about a request that names no site, for those who send one.
+fn no_site(source: &SiteSource) -> String {
+    match source {
+        SiteSource::Header(name) => {
+            format!("its site is read from the {name} header: send it once, as 1 to 64 of A-Z a-z 0-9 . _ -")
+        }
+        SiteSource::Path | SiteSource::HostLabel(_) => {
+            "its site is read from the host name, and that holds none".into()
         }
     }
 }

@@ -3,7 +3,7 @@
 use crate::draft::Faults;
 use crate::page::page_size;
 use crate::{Actor, Engine, EngineError, KeyView, Page};
-use keyward_domain::{KeyId, UserId};
+use keyward_domain::{KeyId, UseCaseName, UserId};
 use keyward_store::{KeyQuery, KeyStatusFilter};
 
 /// Which keys to show. Texts as they were sent; each fault is named.
@@ -50,7 +50,7 @@ impl Engine {
             use_case: filter
                 .use_case
                 .as_deref()
-                .and_then(|n| faults.take("use_case", keyward_domain::UseCaseName::new(n))),
+                .and_then(|n| faults.take("use_case", UseCaseName::new(n))),
             text: filter.text.clone().filter(|text| !text.is_empty()),
             after: filter
                 .cursor
@@ -60,8 +60,20 @@ impl Engine {
         };
         faults.into_result()?;
         let keys = self.store.list_keys(&query).await?;
+        let found_none = keys.is_empty() && query.after.is_none();
+        if let Some(name) = query.use_case.as_ref().filter(|_| found_none) {
+            self.check_use_case(name)?;
+        }
         let views = self.key_views(keys, &book).await?;
         Ok(Page::cut(views, query.most - 1, |view| view.key.id.to_string()))
+    }
+
+    /// Keys may hold a use case that the configuration does not name any more; a name that neither knows is a fault.
+    fn check_use_case(&self, name: &UseCaseName) -> Result<(), EngineError> {
+        match self.catalogue.find(name.as_str()) {
+            Some(_) => Ok(()),
+            None => Err(EngineError::field("use_case", self.no_such_use_case())),
+        }
     }
 
     async fn owner_filter(&self, actor: &Actor, named: Option<&str>) -> Result<Option<UserId>, EngineError> {

@@ -560,6 +560,8 @@ async fn p12_a_site_from_a_header_is_one_plain_value_and_no_other_spelling_goes_
             (Ask::get("/hdr/x?X-Site=1").key(&world.k1), bad),
         ];
         world.all_refused(BOTH, &table).await;
+        let told = world.say(&ask()).await.head.unwrap().text();
+        assert!(told.contains("x-site"), "{told}");
         // Over HTTP/2 there is no `Connection` at all.
         let listed = [(ask().with("X-Site", "1").with("Connection", "X-Site"), bad)];
         world.all_refused(&[Way::Http1], &listed).await;
