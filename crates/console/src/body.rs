@@ -1,6 +1,6 @@
 //! Reading what a request carries: its body, its query, its path and its conditions. Strict: one form for each.
 
-use crate::fields::{self, Decode};
+use crate::fields::{self, Decode, Fields};
 use crate::json::{self, Json};
 use crate::problem::Problem;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
@@ -25,7 +25,8 @@ pub(crate) struct Body<T>(pub(crate) T);
 impl<S: Send + Sync, T: Decode> FromRequest<S> for Body<T> {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let (NoQuery, request) = whole(request, state).await?;
         Ok(Self(read_json(request).await?.0))
     }
 }
@@ -36,7 +37,8 @@ pub(crate) struct OnceBody<T>(pub(crate) T, pub(crate) Option<Once>);
 impl<S: Send + Sync, T: Decode> FromRequest<S> for OnceBody<T> {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let (NoQuery, request) = whole(request, state).await?;
         let token = idempotency_token(request.headers())?;
         let path = request.uri().path().to_owned();
         let (value, bytes) = read_json(request).await?;
@@ -51,6 +53,16 @@ impl<S: Send + Sync, T: Decode> FromRequest<S> for OnceBody<T> {
         });
         Ok(Self(value, once))
     }
+}
+
+/// Reads something out of the head of a request whose body is still to be read.
+async fn whole<S: Send + Sync, T: FromRequestParts<S>>(
+    request: Request,
+    state: &S,
+) -> Result<(T, Request), T::Rejection> {
+    let (mut parts, body) = request.into_parts();
+    let read = T::from_request_parts(&mut parts, state).await?;
+    Ok((read, Request::from_parts(parts, body)))
 }
 
 async fn read_json<T: Decode>(request: Request) -> Result<(T, bytes::Bytes), Problem> {
@@ -205,6 +217,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Target {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let Named(name) = Named::from_request_parts(parts, state).await?;
+        NoQuery::from_request_parts(parts, state).await?;
         Ok(Self(name, find_seen(&parts.headers)?))
     }
 }
@@ -227,12 +240,32 @@ impl<S: Send + Sync, T: Decode> FromRequestParts<S> for Query<T> {
                 let detail = "The query is not well percent-encoded UTF-8.";
                 return Err(Problem::bad_request("malformed_query", detail));
             };
+            let shown: String = name.chars().take(64).collect();
             if values.insert(name, Json::Text(value)).is_some() {
-                let detail = "A query parameter is repeated.";
+                let detail = format!("The query parameter `{shown}` is repeated.");
                 return Err(Problem::bad_request("malformed_query", detail));
             }
         }
         Ok(Self(fields::decode(values)?))
+    }
+}
+
+/// A query without parameters: one that nobody reads was meant to do something.
+pub(crate) struct NoQuery;
+
+impl Decode for NoQuery {
+    fn decode(_: &mut Fields) -> Self {
+        Self
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for NoQuery {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        Query::from_request_parts(parts, state)
+            .await
+            .map(|Query(none)| none)
     }
 }
 

@@ -1,10 +1,17 @@
 //! The console's life: start, drain.
 
 use crate::app::App;
+use crate::caller::Peer;
 use crate::router::router;
-use crate::server::Server;
+use axum::Router;
+use axum::body::Body;
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::service::{Service, service_fn};
+use hyper_util::service::TowerToHyperService;
 use keyward_engine::Engine;
-use keyward_listener::{Tls, TlsFiles, bind};
+use keyward_listener::{Server, Tls, TlsFiles, bind};
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,6 +28,18 @@ pub struct Settings {
     pub tls: Option<TlsFiles>,
     /// Whether each request is logged.
     pub access_log: bool,
+}
+
+/// What answers the requests of one connection.
+fn answerer(
+    app: Router,
+    peer: Peer,
+) -> impl Service<Request<Incoming>, Response = Response<Body>, Error = Infallible, Future: Send + 'static> {
+    let app = TowerToHyperService::new(app);
+    service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer);
+        app.call(request)
+    })
 }
 
 /// A running console.
@@ -45,7 +64,7 @@ impl Console {
             .tls
             .map(|files| Tls::load(files, &["h2", "http/1.1"]))
             .transpose()
-            .map_err(|fault| StartFault(format!("console TLS: {fault}")))?;
+            .map_err(|fault| StartFault(format!("console.tls: {fault}")))?;
         let cannot_bind = |error: std::io::Error| {
             StartFault(format!(
                 "console cannot listen on {}: {error}: choose another address or port",
@@ -62,10 +81,11 @@ impl Console {
         });
         let (stop, stopped) = watch::channel(false);
         let server = Server {
-            app,
+            plane: "console",
             tls: tls.map(Arc::new),
         };
-        let server = tokio::spawn(server.run(listener, stopped));
+        let service = move |peer| answerer(app.clone(), Peer(peer));
+        let server = tokio::spawn(server.run(listener, stopped, service));
         Ok(Self {
             address,
             stop,

@@ -1,15 +1,19 @@
 //! The OpenAPI document, Swagger UI, and the first page.
 
+mod complete;
+
 use crate::app::App;
 use crate::body::Named;
 use crate::problem::{Problem, ProblemDocument};
+use crate::wire::{ImportFormatWord, KeyStatusFilterWord, PeriodWord, TargetKindWord};
 use axum::Router;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
+use complete::completed;
 use http::{HeaderValue, StatusCode, header};
 use std::sync::Arc;
+use utoipa::openapi::OpenApi;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
-use utoipa::openapi::{ContentBuilder, OpenApi, Ref, RefOr, ResponseBuilder};
 use utoipa::{Modify, OpenApi as OpenApiDerive};
 use utoipa_swagger_ui::Config;
 
@@ -19,10 +23,23 @@ use utoipa_swagger_ui::Config;
     info(
         title = "Keyward management API",
         description = "Create, restrict, switch off and delete the API keys of a REST API. Send a key of the use case \
-                       `management` in `X-API-KEY`. Errors are problem documents (RFC 9457) with a stable `code`."
+                       `management` in `X-API-KEY`. Errors are problem documents (RFC 9457) with a stable `code`. \
+                       Answers about one thing carry an `ETag`; with `If-Match` an edit is made only if the thing is \
+                       still as it was seen. Lists come in pages: `next` of one goes into `cursor` for the next."
     ),
-    components(schemas(ProblemDocument)),
+    // What stands in queries alone is not found by itself.
+    components(schemas(ProblemDocument, KeyStatusFilterWord, PeriodWord, TargetKindWord, ImportFormatWord)),
     security(("ApiKey" = [])),
+    tags(
+        (name = "keys", description = "The keys of the protected API's clients, and those that manage Keyward."),
+        (name = "users", description = "Who owns keys. A key lives only while its owner is active."),
+        (name = "sites", description = "What keys and users can be restricted to: tenants that requests name."),
+        (name = "use cases", description = "What keys may be for, as configured."),
+        (name = "verify", description = "The decision, for callers that are not proxies."),
+        (name = "audit", description = "Who changed what, and who tried to."),
+        (name = "me", description = "Who calls."),
+        (name = "setup", description = "The first administrator.")
+    ),
     modifiers(&Scheme)
 )]
 pub(crate) struct Document;
@@ -38,11 +55,14 @@ impl Modify for Scheme {
 }
 
 /// Serves the document and the pages that stand around it.
-pub(crate) fn router(mut document: OpenApi) -> Router<App> {
-    add_problems(&mut document);
-    let json = serde_json::to_string(&document).unwrap_or_default();
-    // The validator is a page of somebody else's.
-    let config = Arc::new(Config::from("/openapi.json").validator_url("none"));
+pub(crate) fn router(document: &OpenApi) -> Router<App> {
+    let json = completed(document).to_string();
+    // The validator is a page of somebody else's, and the other layout's bar asks for the address of any document.
+    let config = Arc::new(
+        Config::from("/openapi.json")
+            .use_base_layout()
+            .validator_url("none"),
+    );
     let asset = move |name: String| {
         let config = Arc::clone(&config);
         async move { serve_asset(&name, config) }
@@ -56,33 +76,6 @@ pub(crate) fn router(mut document: OpenApi) -> Router<App> {
         .route("/swagger", get(|| async { Redirect::permanent("/swagger/") }))
         .route("/swagger/", get(move || index("index.html".into())))
         .route("/swagger/{name}", get(move |Named(name): Named| asset(name)))
-}
-
-/// Every operation may answer with a problem, and every answer has a description.
-fn add_problems(document: &mut OpenApi) {
-    let content = ContentBuilder::new()
-        .schema(Some(RefOr::Ref(Ref::from_schema_name("ProblemDocument"))))
-        .build();
-    let problem = ResponseBuilder::new()
-        .description("A problem: `code` says which")
-        .content("application/problem+json", content)
-        .build();
-    for path in document.paths.paths.values_mut() {
-        let operations = [&mut path.get, &mut path.post, &mut path.patch, &mut path.delete];
-        for operation in operations.into_iter().flatten() {
-            for response in operation.responses.responses.values_mut() {
-                if let RefOr::T(response) = response
-                    && response.description.is_empty()
-                {
-                    response.description = "Done".into();
-                }
-            }
-            operation
-                .responses
-                .responses
-                .insert("default".into(), RefOr::T(problem.clone()));
-        }
-    }
 }
 
 fn serve_asset(name: &str, config: Arc<Config<'static>>) -> Response {

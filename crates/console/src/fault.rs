@@ -10,7 +10,7 @@ use std::error::Error;
 
 impl From<EngineError> for Problem {
     fn from(error: EngineError) -> Self {
-        let text = error.to_string();
+        let text = sentence(&error.to_string());
         match error {
             EngineError::Invalid(faults) => invalid(&faults),
             EngineError::InvalidLines(faults) => invalid_lines(text, &faults),
@@ -32,6 +32,13 @@ impl From<EngineError> for Problem {
             }
         }
     }
+}
+
+/// The engine's texts are parts of lines; a `detail` is a sentence.
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(|first| first.to_uppercase().to_string());
+    format!("{}{}.", first.unwrap_or_default(), letters.as_str())
 }
 
 fn invalid(faults: &[FieldFault]) -> Problem {

@@ -39,10 +39,12 @@ pub(crate) struct Fields {
 /// # Errors
 /// Names every field at fault.
 pub(crate) fn decode<T: Decode>(values: BTreeMap<String, Json>) -> Result<T, FieldsFault> {
-    let immutable: Vec<FieldError> = T::IMMUTABLE
-        .iter()
-        .filter(|field| values.contains_key(**field))
-        .map(|field| error(field, "cannot be modified"))
+    let immutable: Vec<FieldError> = values
+        .keys()
+        .filter_map(|name| {
+            let field = T::IMMUTABLE.iter().find(|field| is_spelling_of(name, field))?;
+            Some(error(name, immutable_message(field)))
+        })
         .collect();
     if !immutable.is_empty() {
         return Err(FieldsFault::Immutable(immutable));
@@ -60,6 +62,23 @@ pub(crate) fn decode<T: Decode>(values: BTreeMap<String, Json>) -> Result<T, Fie
         Ok(value)
     } else {
         Err(FieldsFault::Invalid(fields.errors))
+    }
+}
+
+/// Whether a name is that of a field in another habit of writing: `useCase`, `Use-Case`, `USE_CASE`. None of them is
+/// taken, but who means a field that cannot be modified is told so.
+fn is_spelling_of(name: &str, field: &str) -> bool {
+    let letters = |text: &str| -> Vec<u8> {
+        let bytes = text.bytes().filter(|byte| !matches!(byte, b'_' | b'-' | b' '));
+        bytes.map(|byte| byte.to_ascii_lowercase()).collect()
+    };
+    name == field || letters(name) == letters(field)
+}
+
+fn immutable_message(field: &str) -> &'static str {
+    match field {
+        "status" => "cannot be modified here: POST to …/enable or …/disable",
+        _ => "cannot be modified",
     }
 }
 

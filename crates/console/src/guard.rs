@@ -39,7 +39,7 @@ pub(crate) async fn guard(State(app): State<App>, request: Request, next: Next) 
             method = method_for_log(&method),
             %path,
             status = response.status().as_u16(),
-            duration_ms = format_args!("{:.2}", started.elapsed().as_secs_f64() * 1000.0),
+            duration_ms = (started.elapsed().as_secs_f64() * 100_000.0).round() / 100.0,
             request_id = %id,
             key = key.as_deref().unwrap_or("-"),
             "request"

@@ -19,7 +19,6 @@ mod guard;
 mod json;
 mod problem;
 mod router;
-mod server;
 mod web;
 mod wire;
 

@@ -32,7 +32,12 @@ pub(crate) struct Facts {
 
 /// An error (RFC 9457).
 #[derive(ToSchema)]
-#[schema(as = ProblemDocument)]
+#[schema(as = ProblemDocument, example = json!({
+    "type": "about:blank", "title": "Unprocessable Entity", "status": 422, "code": "invalid",
+    "detail": "Some fields cannot be taken; nothing was changed. Look at: limit.",
+    "request_id": "01a20c66-800d-7474-ad47-c83966004113",
+    "errors": [{ "field": "limit", "message": "a limit is 1 to 1,000,000 requests a minute" }]
+}))]
 #[expect(dead_code, reason = "only described here")]
 pub(crate) struct ProblemDocument {
     /// `about:blank`.
@@ -48,7 +53,28 @@ pub(crate) struct ProblemDocument {
     /// Stands in the log too.
     request_id: String,
     /// The fields (or lines of an import) at fault.
-    errors: Option<Vec<Value>>,
+    #[schema(nullable = false)]
+    errors: Option<Vec<FieldProblem>>,
+    /// Where a body that is not JSON stops being it: the line, from 1.
+    #[schema(nullable = false)]
+    line: Option<u64>,
+    /// The place in that line, from 1.
+    #[schema(nullable = false)]
+    column: Option<u64>,
+}
+
+/// A field that cannot be taken as it was sent.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "only described here")]
+pub(crate) struct FieldProblem {
+    /// The field, parameter or header; null when it is a whole line of an import.
+    #[schema(required)]
+    field: Option<String>,
+    /// What is wrong and the way out.
+    message: String,
+    /// The line of an import, from 1.
+    #[schema(nullable = false)]
+    line: Option<u64>,
 }
 
 impl Problem {

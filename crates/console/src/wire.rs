@@ -7,6 +7,7 @@ mod page;
 mod site;
 mod usage;
 mod user;
+mod words;
 
 pub use audit::{ActorWire, AuditWire, TargetWire};
 pub use key::{CreatedKeyWire, KeyWire, LastUsedWire, OwnerWire};
@@ -14,6 +15,7 @@ pub use page::PageWire;
 pub use site::SiteWire;
 pub use usage::{BucketWire, UsageWire};
 pub use user::UserWire;
+pub(crate) use words::{ImportFormatWord, KeyStatusFilterWord, PeriodWord, RoleWord, TargetKindWord};
 
 /// A list that may stand for everything.
 fn texts<T: ToString>(list: Option<&[T]>) -> Option<Vec<String>> {

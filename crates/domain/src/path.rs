@@ -34,8 +34,8 @@ pub enum PathFault {
     /// `%2F`, where the route does not allow it.
     #[error("the path contains an encoded slash")]
     EscapedSlash,
-    /// An encoded control byte.
-    #[error("the path contains an encoded control byte")]
+    /// An encoded control character.
+    #[error("the path contains an encoded control character")]
     EscapedControl,
     /// An encoded letter, digit, hyphen, dot, underscore or tilde (the unreserved characters of RFC 3986).
     #[error("the path encodes a character that needs no encoding: send it as it is")]
@@ -131,26 +131,67 @@ fn check_segments(raw: &[u8]) -> Result<(), PathFault> {
     }
 }
 
-/// Dots alone, or dots with what lenient readers cut off: parameters and blanks. An encoded slash ends a segment too,
-/// for whoever decodes it.
+/// Dots alone, or dots with what lenient readers cut off: parameters, blanks, and what a URL ends its path with once it is
+/// decoded. An encoded slash ends a segment too, for whoever decodes it. Some readers fold Unicode to its plain form
+/// (NFKC, or a code page's "best fit"), so what looks like a dot or a slash is taken for one.
 fn is_dots(segment: &[u8]) -> bool {
-    if !segment.contains(&b'.') {
+    if !segment.iter().any(|byte| matches!(byte, b'.' | b'%')) {
         return false;
     }
     let mut rest = segment;
     let (mut dots, mut other) = (false, false);
-    while let Some((byte, after)) = next_decoded(rest) {
+    while let Some((sign, after)) = next_char(rest) {
         rest = after;
-        match byte {
-            b'/' if dots && !other => return true,
-            b'/' => (dots, other) = (false, false),
-            b';' if dots && !other => return true,
-            b'.' => dots = true,
-            b' ' => {}
+        match sign {
+            '/' | '\u{ff0f}' | '\u{2044}' | '\u{2215}' | '\u{ff3c}' | '\u{fe68}' | '\u{2216}' => {
+                if dots && !other {
+                    return true;
+                }
+                (dots, other) = (false, false);
+            }
+            _ if is_end(sign) && dots && !other => return true,
+            '.' | '\u{ff0e}' | '\u{fe52}' | '\u{2024}'..='\u{2026}' => dots = true,
+            _ if is_blank(sign) => {}
             _ => other = true,
         }
     }
     dots && !other
+}
+
+/// Whether lenient readers would not count what stands here to the segment before it.
+pub(crate) fn is_cut_off(rest: &[u8]) -> bool {
+    next_char(rest).is_some_and(|(sign, _)| is_end(sign) || is_blank(sign))
+}
+
+/// What ends a segment: its parameters begin, or what a URL has after its path.
+fn is_end(sign: char) -> bool {
+    matches!(
+        sign,
+        ';' | '?' | '#' | '\u{37e}' | '\u{ff1b}' | '\u{fe54}' | '\u{ff1f}' | '\u{ff03}'
+    )
+}
+
+/// What readers trim, or do not even see.
+fn is_blank(sign: char) -> bool {
+    sign.is_whitespace()
+        || matches!(
+            sign,
+            '\u{ad}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}'
+        )
+}
+
+/// The next character, its escapes taken off, and what stands after it.
+fn next_char(bytes: &[u8]) -> Option<(char, &[u8])> {
+    let (lead, mut rest) = next_decoded(bytes)?;
+    let Some(length) = utf8_length(lead) else {
+        return Some((char::from(lead), rest));
+    };
+    let mut decoded = [lead, 0, 0, 0];
+    for byte in &mut decoded[1..length] {
+        (*byte, rest) = next_decoded(rest)?;
+    }
+    let sign = str::from_utf8(&decoded[..length]).ok()?.chars().next()?;
+    Some((sign, rest))
 }
 
 fn next_decoded(bytes: &[u8]) -> Option<(u8, &[u8])> {
@@ -198,18 +239,26 @@ fn starts_escape(after: &[u8]) -> bool {
 }
 
 fn check_utf8(raw: &[u8], at: usize, lead: u8) -> Result<usize, PathFault> {
-    let length = match lead {
-        0xc2..=0xdf => 2,
-        0xe0..=0xef => 3,
-        0xf0..=0xf4 => 4,
-        _ => return Err(PathFault::NotUtf8),
-    };
+    let length = utf8_length(lead).ok_or(PathFault::NotUtf8)?;
     let mut bytes = [0u8; 4];
     for (index, byte) in bytes.iter_mut().take(length).enumerate() {
         *byte = escape_at(raw, at + index * 3).map_err(|_| PathFault::NotUtf8)?;
     }
-    str::from_utf8(&bytes[..length]).map_err(|_| PathFault::NotUtf8)?;
+    let decoded = str::from_utf8(&bytes[..length]).map_err(|_| PathFault::NotUtf8)?;
+    if decoded.contains(char::is_control) {
+        return Err(PathFault::EscapedControl);
+    }
     Ok(at + length * 3)
+}
+
+/// How many bytes a character has that is more than one and begins with this.
+fn utf8_length(lead: u8) -> Option<usize> {
+    match lead {
+        0xc2..=0xdf => Some(2),
+        0xe0..=0xef => Some(3),
+        0xf0..=0xf4 => Some(4),
+        _ => None,
+    }
 }
 
 fn escape_at(raw: &[u8], at: usize) -> Result<u8, PathFault> {

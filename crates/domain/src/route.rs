@@ -1,5 +1,6 @@
 //! Route templates: `/api/{site}/**`, `/wh/*/{site}`. One language for the gateway's routes and for use cases.
 
+use crate::path::is_cut_off;
 use crate::{PathFault, SiteName, StrictPath};
 use std::fmt;
 
@@ -124,10 +125,9 @@ impl Template {
 
 /// Whether a segment is a literal to readers that cut off parameters and trailing blanks: no other route may take it.
 fn is_dressed(found: &str, literal: &str) -> bool {
-    found.strip_prefix(literal).is_some_and(|rest| {
-        let rest = rest.as_bytes();
-        rest.starts_with(b";") || matches!(rest, [b'%', b'3', b'b' | b'B', ..] | [b'%', b'2', b'0', ..])
-    })
+    found
+        .strip_prefix(literal)
+        .is_some_and(|rest| is_cut_off(rest.as_bytes()))
 }
 
 fn segment(part: &str) -> Result<Segment, TemplateFault> {
@@ -185,6 +185,13 @@ mod tests {
             ("/api/{site}/**", "/api;/2/y", Err(PathFault::DecidingSegment)),
             ("/api/{site}/**", "/api%3Bx/2/y", Err(PathFault::DecidingSegment)),
             ("/api/{site}/**", "/api%20/2/y", Err(PathFault::DecidingSegment)),
+            ("/api/{site}/**", "/api%3Fx/2/y", Err(PathFault::DecidingSegment)),
+            ("/api/{site}/**", "/api%23/2/y", Err(PathFault::DecidingSegment)),
+            (
+                "/api/{site}/**",
+                "/api%C2%A0/2/y",
+                Err(PathFault::DecidingSegment),
+            ),
             ("/api/{site}/**", "/api%C3%A9/2/y", Ok(None)),
             ("/api/{site}/**", "/apix;/2/y", Ok(None)),
             ("/status", "/status;x", Err(PathFault::DecidingSegment)),

@@ -8,6 +8,40 @@ use keyward_domain::{AuditId, Key, Site, SiteStatus, User, UserId};
 use keyward_store::{AuditActor, AuditEvent, AuditOutcome, AuditQuery};
 use serde_json::{Map, Value, json};
 
+/// What an event can be about.
+const KINDS: [&str; 4] = ["key", "user", "site", "session"];
+/// What can have been done. Who adds an action adds it here, or nobody can filter by it.
+const ACTIONS: [&str; 28] = [
+    "key.create",
+    "key.import",
+    "key.edit",
+    "key.enable",
+    "key.disable",
+    "key.delete",
+    "key.restore",
+    "key.purge",
+    "user.create",
+    "user.edit",
+    "user.enable",
+    "user.disable",
+    "user.delete",
+    "site.create",
+    "site.rename",
+    "site.enable",
+    "site.disable",
+    "setup.redeem",
+    "session.create",
+    "session.end",
+    "signin.denied",
+    "password.change",
+    "link.create",
+    "link.redeem",
+    "second_factor.enable",
+    "second_factor.disable",
+    "second_factor.renew_codes",
+    "second_factor.reset",
+];
+
 /// Events that an export reads at once.
 const EXPORT_PAGE: u32 = 1000;
 
@@ -16,7 +50,7 @@ const EXPORT_PAGE: u32 = 1000;
 pub struct AuditFilter {
     /// Only by this user (id or e-mail).
     pub user: Option<String>,
-    /// Only about `key`, `user` or `site`.
+    /// Only about a `key`, `user` or `site`.
     pub target_kind: Option<String>,
     /// Only about this thing.
     pub target_id: Option<String>,
@@ -39,6 +73,13 @@ pub struct AuditView {
     pub event: AuditEvent,
     /// The acting user's e-mail address, when a user acted.
     pub actor_email: Option<String>,
+}
+
+/// A word that is none of the known ones finds nothing, which looks like a log without such events.
+fn check_word(field: &'static str, word: Option<&str>, known: &[&str], faults: &mut Faults) {
+    if word.is_some_and(|word| !known.contains(&word)) {
+        faults.add(field, format!("must be one of: {}", known.join(", ")));
+    }
 }
 
 impl Engine {
@@ -108,17 +149,10 @@ impl Engine {
             .map(str::parse::<AuditId>)
             .and_then(|id| faults.take("cursor", id));
         let most = page_size(filter.limit, &mut faults);
+        check_word("target_kind", filter.target_kind.as_deref(), &KINDS, &mut faults);
+        check_word("action", filter.action.as_deref(), &ACTIONS, &mut faults);
         faults.into_result()?;
-        let user = match (&filter.user, actor.is_admin()) {
-            (Some(user), true) => Some(
-                self.find_user(user)
-                    .await?
-                    .ok_or(EngineError::NotFound("user"))?
-                    .id,
-            ),
-            (None, true) => None,
-            (_, false) => actor.user(),
-        };
+        let user = self.user_filter(actor, filter.user.as_deref()).await?;
         Ok(AuditQuery {
             user,
             target_kind: filter.target_kind.clone(),
@@ -142,6 +176,17 @@ impl Engine {
         Ok(events.into_iter().map(view).collect())
     }
 
+    async fn user_filter(&self, actor: &Actor, named: Option<&str>) -> Result<Option<UserId>, EngineError> {
+        let own = actor.user().filter(|_| !actor.is_admin());
+        let Some(named) = named else {
+            return Ok(own);
+        };
+        match self.find_user(named).await? {
+            Some(user) if own.is_none_or(|own| own == user.id) => Ok(Some(user.id)),
+            _ => Err(EngineError::NotFound("user")),
+        }
+    }
+
     pub(crate) fn audit_event(
         &self,
         actor: &Actor,
@@ -151,6 +196,10 @@ impl Engine {
         before: Option<Value>,
         after: Option<Value>,
     ) -> Result<AuditEvent, EngineError> {
+        debug_assert!(
+            ACTIONS.contains(&action) && KINDS.contains(&target_kind),
+            "{action}"
+        );
         let (millis, random) = self.id_parts()?;
         Ok(AuditEvent {
             id: AuditId::v7(millis, &random),

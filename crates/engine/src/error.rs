@@ -29,7 +29,7 @@ pub enum EngineError {
     #[error("invalid: {}", fields(.0))]
     Invalid(Vec<FieldFault>),
     /// Lines of an import that cannot be taken.
-    #[error("nothing was imported: {} of the lines cannot be taken", .0.len())]
+    #[error("nothing was imported: {} cannot be taken", lines(.0))]
     InvalidLines(Vec<LineFault>),
     /// No such thing, or none that the actor may know of.
     #[error("no such {0}")]
@@ -63,6 +63,16 @@ pub enum EngineError {
     /// The operating system gives no random numbers.
     #[error("no random numbers from the operating system")]
     NoEntropy,
+}
+
+fn lines(faults: &[LineFault]) -> String {
+    let mut lines: Vec<u64> = faults.iter().map(|fault| fault.line).collect();
+    lines.sort_unstable();
+    lines.dedup();
+    match lines.len() {
+        1 => "1 line".into(),
+        more => format!("{more} lines"),
+    }
 }
 
 fn fields(faults: &[FieldFault]) -> String {

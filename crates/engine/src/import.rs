@@ -1,14 +1,15 @@
 //! Import: keys that another system made, from CSV or JSON lines. All or nothing; every fault names its line.
 
+mod rows;
+
 use crate::access::SiteBook;
 use crate::draft::Faults;
 use crate::{Actor, Engine, EngineError, FieldFault, KeyDraft, LineFault};
 use keyward_domain::{Fingerprint, Hint, Key, KeyStatus, Secret, User};
 use keyward_store::StoreError;
-use serde::Deserialize;
+use rows::{Row, read_rows};
 use std::collections::HashMap;
 use std::str::FromStr;
-use zeroize::Zeroizing;
 
 /// At most so many faults are told; the rest shows when these are mended.
 const MOST_FAULTS: usize = 100;
@@ -39,78 +40,6 @@ impl FromStr for ImportFormat {
 pub struct Imported {
     /// Keys that were added.
     pub keys: usize,
-}
-
-/// One key of a file.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Row {
-    owner: String,
-    name: String,
-    #[serde(default)]
-    secret: Option<Zeroizing<String>>,
-    #[serde(default)]
-    fingerprint: Option<String>,
-    #[serde(default)]
-    hint: Option<String>,
-    #[serde(default)]
-    description: Option<String>,
-    #[serde(default)]
-    use_case: Option<String>,
-    #[serde(default)]
-    expires_at: Option<String>,
-    #[serde(default)]
-    sites: Option<Vec<String>>,
-    #[serde(default)]
-    addresses: Option<Vec<String>>,
-    #[serde(default)]
-    limit: Option<u64>,
-    #[serde(default)]
-    status: Option<String>,
-}
-
-/// The same as CSV has it: every cell a text.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct CsvRow {
-    owner: String,
-    name: String,
-    secret: Option<Zeroizing<String>>,
-    fingerprint: Option<String>,
-    hint: Option<String>,
-    description: Option<String>,
-    use_case: Option<String>,
-    expires_at: Option<String>,
-    sites: Option<String>,
-    addresses: Option<String>,
-    limit: Option<u64>,
-    status: Option<String>,
-}
-
-impl From<CsvRow> for Row {
-    fn from(row: CsvRow) -> Self {
-        let list = |cell: Option<String>| {
-            cell.map(|cell| {
-                cell.split(';')
-                    .map(|entry| entry.trim().to_owned())
-                    .collect::<Vec<_>>()
-            })
-        };
-        Self {
-            owner: row.owner,
-            name: row.name,
-            secret: row.secret,
-            fingerprint: row.fingerprint,
-            hint: row.hint,
-            description: row.description,
-            use_case: row.use_case,
-            expires_at: row.expires_at,
-            sites: list(row.sites),
-            addresses: list(row.addresses),
-            limit: row.limit,
-            status: row.status,
-        }
-    }
 }
 
 impl Engine {
@@ -190,8 +119,19 @@ impl Engine {
         book: &SiteBook,
     ) -> Result<Result<Key, Vec<FieldFault>>, EngineError> {
         let mut faults = Faults::default();
-        let secret = faults.take("secret", self.read_secret(&row));
+        let field = match (&row.secret, &row.fingerprint) {
+            (None, Some(_)) => "fingerprint",
+            _ => "secret",
+        };
+        let secret = faults.take(field, self.read_secret(&row));
         let status = faults.take("status", read_status(row.status.as_deref()));
+        for field in row.shown_secrets() {
+            faults.add(
+                field,
+                "holds the secret itself, which is shown nowhere: write something else",
+            );
+        }
+        let named = row.owner;
         let draft = KeyDraft {
             owner: None,
             name: row.name,
@@ -203,7 +143,11 @@ impl Engine {
             limit: row.limit,
         };
         let Some(owner) = owner else {
-            faults.add("owner", "there is no such active user: create the user first");
+            if named.is_empty() {
+                faults.add("owner", "is required");
+            } else {
+                faults.add("owner", "there is no such active user: create the user first");
+            }
             return Ok(Err(faults.into_faults()));
         };
         let key = self.read_key_draft(&Actor::OPERATOR, &draft, owner, book, &mut faults)?;
@@ -242,89 +186,6 @@ fn read_status(word: Option<&str>) -> Result<KeyStatus, &'static str> {
     }
 }
 
-fn read_rows(format: ImportFormat, file: &str, faults: &mut LineFaults) -> Vec<(u64, Row)> {
-    let file = file.strip_prefix('\u{feff}').unwrap_or(file);
-    match format {
-        ImportFormat::JsonLines => read_json_lines(file, faults),
-        ImportFormat::Csv => read_csv(file, faults),
-    }
-}
-
-fn read_json_lines(file: &str, faults: &mut LineFaults) -> Vec<(u64, Row)> {
-    let mut rows = Vec::new();
-    for (line, text) in (1u64..).zip(file.lines()) {
-        if text.trim().is_empty() {
-            continue;
-        }
-        match serde_json::from_str(text) {
-            Ok(row) => rows.push((line, row)),
-            Err(error) => faults.add(line, None, without_values(&error.to_string())),
-        }
-    }
-    rows
-}
-
-fn read_csv(file: &str, faults: &mut LineFaults) -> Vec<(u64, Row)> {
-    let mut reader = csv::ReaderBuilder::new()
-        .trim(csv::Trim::All)
-        .from_reader(file.as_bytes());
-    let headers = match reader.headers() {
-        Ok(headers) => headers.clone(),
-        Err(error) => {
-            faults.add(1, None, without_values(&error.to_string()));
-            return Vec::new();
-        }
-    };
-    let mut rows = Vec::new();
-    for record in reader.records() {
-        let read = record.and_then(|record| {
-            let line = record.position().map_or(1, csv::Position::line);
-            record
-                .deserialize::<CsvRow>(Some(&headers))
-                .map(|row| (line, row.into()))
-        });
-        match read {
-            Ok(row) => rows.push(row),
-            Err(error) => {
-                let line = error.position().map_or(1, csv::Position::line);
-                faults.add(line, None, csv_fault(&error));
-            }
-        }
-    }
-    rows
-}
-
-/// A fault of a CSV line, without the line's content: a secret may stand in it.
-fn csv_fault(error: &csv::Error) -> String {
-    match error.kind() {
-        csv::ErrorKind::UnequalLengths {
-            expected_len, len, ..
-        } => {
-            format!("the header has {expected_len} columns, this line {len}")
-        }
-        csv::ErrorKind::Deserialize { err, .. } => without_values(&err.to_string()),
-        _ => "not readable as CSV".into(),
-    }
-}
-
-/// Parsers like to quote what they choked on, and a secret may be it: a value, or a cell of a first line that is no
-/// header. What stands between the first quote and what was expected is cut out; names that are ours stay.
-fn without_values(message: &str) -> String {
-    let Some(quote) = message.find(['"', '`']) else {
-        return message.chars().filter(|c| !c.is_control()).collect();
-    };
-    let (before, _) = message.split_at(quote);
-    let names_ours = ["missing field ", "duplicate field ", "expected "]
-        .iter()
-        .any(|words| before.ends_with(words));
-    if names_ours {
-        return message.to_owned();
-    }
-    // The last one is the parser's own: what it expects never holds these words.
-    let expected = message.rfind(", expected ").filter(|at| *at > quote);
-    format!("{before}…{}", expected.map_or("", |at| &message[at..]))
-}
-
 fn known_already(line: u64) -> LineFault {
     LineFault {
         line,
@@ -356,69 +217,5 @@ impl LineFaults {
         } else {
             Err(EngineError::InvalidLines(self.0))
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_fault_of_a_line_never_quotes_its_values() {
-        let mut faults = LineFaults::default();
-        let file = "{\"owner\": \"a\", \"name\": \"n\", \"secret\": \"abcdef123456\", \"limit\": \"abcdef123456\"}\n{\"x\"";
-        read_rows(ImportFormat::JsonLines, file, &mut faults);
-        read_rows(
-            ImportFormat::Csv,
-            "owner,name,secret,limit\na,n,abcdef123456,abcdef123456\na,b\n",
-            &mut faults,
-        );
-        assert_eq!(
-            faults.0.iter().map(|fault| fault.line).collect::<Vec<_>>(),
-            [1, 2, 2, 3]
-        );
-        assert!(!format!("{:?}", faults.0).contains("abcdef"));
-    }
-
-    #[test]
-    fn k1_a_secret_in_the_wrong_place_is_not_quoted_either() {
-        let told = |format, file: &str| {
-            let mut faults = LineFaults::default();
-            read_rows(format, file, &mut faults);
-            assert!(!faults.0.is_empty(), "{file}");
-            format!("{:?}", faults.0)
-        };
-        let files = [
-            // No header line, or one that lacks a column.
-            (ImportFormat::Csv, "a@b.c,n,123456789012\na@b.c,n,abcdef\n"),
-            (ImportFormat::Csv, "owner,name,123456789012\na,b,c\n"),
-            (
-                ImportFormat::JsonLines,
-                r#"{"owner": "a", "name": "n", "secret": 123456789012}"#,
-            ),
-            (ImportFormat::JsonLines, r#"{"123456789012": "a"}"#),
-            (
-                ImportFormat::JsonLines,
-                r#"{"owner": "a", "name": "n", "123456789012\"x": 1}"#,
-            ),
-            (
-                ImportFormat::JsonLines,
-                r#"{"owner": "a", "name": "n", "limit": "\"123456789012"}"#,
-            ),
-            (
-                ImportFormat::JsonLines,
-                r#"{"owner": "a", "name": "n", "limit": "`, expected 123456789012"}"#,
-            ),
-            (
-                ImportFormat::JsonLines,
-                r#"{"owner": "a", "name": "n", "limit": 123456789012.5}"#,
-            ),
-        ];
-        for (format, file) in files {
-            let told = told(format, file);
-            assert!(!told.contains("123456789012"), "{told}");
-        }
-        assert!(told(ImportFormat::JsonLines, r#"{"owner": "a"}"#).contains("missing field `name`"));
-        assert!(told(ImportFormat::JsonLines, r#"{"x": 1}"#).contains("expected one of `owner`"));
     }
 }

@@ -231,9 +231,10 @@ impl Engine {
 
 fn key_conflict(fault: TransitionFault) -> EngineError {
     match fault {
-        TransitionFault::Deleted => {
-            EngineError::conflict("key_deleted", "the key is deleted: restore it first")
-        }
+        TransitionFault::Deleted => EngineError::conflict(
+            "key_deleted",
+            "the key is deleted: it can be restored for 30 days",
+        ),
         TransitionFault::NotDeleted => EngineError::conflict("key_not_deleted", "the key is not deleted"),
         TransitionFault::TooLate => EngineError::conflict("restore_too_late", format!("the key: {fault}")),
     }

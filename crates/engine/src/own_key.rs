@@ -25,7 +25,8 @@ impl Engine {
     /// Tells the holder of a secret about its key. Counts nothing. `None` when this node cannot tell.
     ///
     /// # Errors
-    /// `key_missing`, `key_malformed`, `key_invalid`; `ip_forbidden` to an address that may not use the key.
+    /// `key_missing`, `key_malformed`, `key_invalid`; `ip_forbidden` to an address that may not use the key;
+    /// `use_case_forbidden` to a key that manages: it is none of the data plane's.
     pub fn describe_own_key(
         &self,
         credential: Result<Presented<'_>, CredentialFault>,
@@ -44,12 +45,17 @@ impl Engine {
                 })?;
                 let record = &entry.record;
                 let owner = entry.owner.load();
+                let denied = |reason| Denied {
+                    reason,
+                    key: Some(record.id),
+                    quota: None,
+                };
                 if !record.addresses.allows(client) {
-                    return Err(Denied {
-                        reason: Reason::IpForbidden,
-                        key: Some(record.id),
-                        quota: None,
-                    });
+                    return Err(denied(Reason::IpForbidden));
+                }
+                let use_case = self.catalogue.get(record.use_case);
+                if use_case.is_some_and(|use_case| use_case.name.is_management()) {
+                    return Err(denied(Reason::UseCaseForbidden));
                 }
                 let expired = entry.seen_expired.load(Ordering::Relaxed) || record.expiry.has_come(now);
                 let status = match (owner.valid, record.active, expired) {
@@ -61,10 +67,8 @@ impl Engine {
                 Ok(OwnKey {
                     id: record.id,
                     status,
-                    use_case: self
-                        .catalogue
-                        .get(record.use_case)
-                        .map(|u| u.name.to_string())
+                    use_case: use_case
+                        .map(|use_case| use_case.name.to_string())
                         .unwrap_or_default(),
                     expires_at: record.expiry.at(),
                     sites: self.replica.site_names(&record.sites),

@@ -3,7 +3,7 @@
 use crate::audit::{key_snapshot, user_snapshot};
 use crate::draft::Faults;
 use crate::{Actor, Engine, EngineError, IssuedKey, KeyDraft, UserDraft, UserView};
-use keyward_domain::{CredentialFault, Hint, MANAGEMENT, Prefix, Presented, Secret, SecretFormat};
+use keyward_domain::{Checksum, Hint, MANAGEMENT, Prefix, Presented, Secret, SecretFormat};
 use keyward_store::StoreError;
 use std::net::IpAddr;
 
@@ -42,6 +42,11 @@ impl Engine {
         name: Option<&str>,
         address: Option<IpAddr>,
     ) -> Result<Administrator, EngineError> {
+        // Anybody may try: what cannot be a token costs the store nothing.
+        let presented = Presented::parse(token.as_bytes()).map_err(|_| refused())?;
+        if setup_format()?.checksum(presented) != Checksum::Right {
+            return Err(refused());
+        }
         let actor = Actor {
             who: crate::Who::Operator,
             address,
@@ -86,13 +91,15 @@ impl Engine {
                 Some(key_snapshot(&key, &book)),
             )?,
         ];
-        let hash = match Presented::parse(token.as_bytes()) {
-            Ok(presented) => presented.fingerprint(),
-            Err(CredentialFault::Missing | CredentialFault::Malformed) => return Err(refused()),
-        };
         let revision = self
             .store
-            .redeem_setup_token(hash.as_bytes(), self.clock.now(), &user, &key, &audit)
+            .redeem_setup_token(
+                presented.fingerprint().as_bytes(),
+                self.clock.now(),
+                &user,
+                &key,
+                &audit,
+            )
             .await
             .map_err(|error| match error {
                 StoreError::NotFound => refused(),

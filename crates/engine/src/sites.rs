@@ -97,8 +97,7 @@ impl Engine {
             (None, Some(false)) => "site.disable",
             (None, _) => "site.enable",
         };
-        let named: String = name.chars().take(64).collect();
-        self.require_admin(actor, action, ("site", &named)).await?;
+        self.require_admin_of_site(actor, action, name).await?;
         let mut faults = Faults::default();
         let new_name = edit
             .name

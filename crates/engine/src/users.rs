@@ -209,8 +209,7 @@ impl Engine {
         change: impl Fn(&mut User, Timestamp) -> Result<(), TransitionFault>,
         checked: Result<(), EngineError>,
     ) -> Result<UserView, EngineError> {
-        let named: String = id_or_email.chars().take(254).collect();
-        self.require_admin(actor, action, ("user", &named)).await?;
+        self.require_admin_of_user(actor, action, id_or_email).await?;
         checked?;
         loop {
             let before = self

@@ -4,11 +4,12 @@ use crate::access_log::{Access, Place, method_word};
 use crate::answer::{self, Answer, UnderWay};
 use crate::client_address::Peer;
 use crate::cors;
-use crate::guard::{Guard, Limits, Link};
+use crate::guard::{Guard, Limits, Link, MOST_HEADERS};
 use crate::judge::{Judge, Verdict};
 use crate::outcome::Outcome;
 use crate::proxy::Proxy;
 use crate::request_id::RequestId;
+use crate::settings::Timeouts;
 use crate::shared::Shared;
 use bytes::BytesMut;
 use http::header::{CONNECTION, ORIGIN};
@@ -26,9 +27,15 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout, timeout_at};
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// So many bytes of it could be the beginning of a method too, and how long they may stay all that there is.
+const DOUBTFUL: usize = 3;
+const DOUBT: Duration = Duration::from_secs(1);
+
+/// The most header fields that hyper takes without being told.
+const HYPER_HEADERS: usize = 100;
 
 /// Serves a connection to its end.
 pub(crate) async fn serve(
@@ -43,15 +50,12 @@ pub(crate) async fn serve(
         None => {
             let mut stream = stream;
             let mut read = BytesMut::new();
-            let preface = timeout(
-                shared.settings.timeouts.idle,
-                speaks_http2(&mut stream, &mut read),
-            );
+            let preface = speaks_http2(&mut stream, &mut read, &shared.settings.timeouts);
             let preface = tokio::select! {
                 preface = preface => preface,
                 () = shared.drain.last_call() => return,
             };
-            let Ok(Ok(http2)) = preface else { return };
+            let Ok(http2) = preface else { return };
             let peer = Peer::new(peer.ip(), false);
             serve_stream(shared, worker, stream, read, http2, peer, slot).await;
         }
@@ -68,8 +72,14 @@ pub(crate) async fn serve(
     }
 }
 
-/// Reads until it is clear whether the client speaks HTTP/2 by prior knowledge.
-async fn speaks_http2(stream: &mut TcpStream, read: &mut BytesMut) -> std::io::Result<bool> {
+/// Reads until it is clear whether the client speaks HTTP/2 by prior knowledge. The first byte may take as long as a
+/// connection may stand idle, the rest as long as a head may.
+async fn speaks_http2(
+    stream: &mut TcpStream,
+    read: &mut BytesMut,
+    timeouts: &Timeouts,
+) -> std::io::Result<bool> {
+    let mut ends_at = Instant::now() + timeouts.idle;
     loop {
         let seen = read.len().min(PREFACE.len());
         if read[..seen] != PREFACE[..seen] {
@@ -78,9 +88,20 @@ async fn speaks_http2(stream: &mut TcpStream, read: &mut BytesMut) -> std::io::R
         if seen == PREFACE.len() {
             return Ok(true);
         }
-        if stream.read_buf(read).await? == 0 {
+        let more = match timeout_at(ends_at, stream.read_buf(read)).await {
+            Ok(more) => more?,
+            // So far it is the beginning of `POST` as well: the guard waits for the rest, and answers when it stays away.
+            Err(_) if (1..=DOUBTFUL).contains(&seen) => return Ok(false),
+            Err(_) => return Err(std::io::ErrorKind::TimedOut.into()),
+        };
+        if more == 0 {
             return Err(std::io::ErrorKind::UnexpectedEof.into());
         }
+        ends_at = match (seen, read.len()) {
+            (0, 1..=DOUBTFUL) => Instant::now() + timeouts.request_head.min(DOUBT),
+            (0..=DOUBTFUL, _) => Instant::now() + timeouts.request_head,
+            _ => ends_at,
+        };
     }
 }
 
@@ -129,6 +150,10 @@ where
     // The guard has its own deadline for heads. `pipeline_flush` must stay off: with it, hyper ends a connection without
     // a flush while bytes of the client's are unread, and buffers without bound for a client that does not read.
     http1.timer(TokioTimer::new()).header_read_timeout(None);
+    // The guard has counted the fields. Only for more than usual: hyper then asks for memory at each request.
+    if shared.settings.headers > HYPER_HEADERS {
+        http1.max_headers(MOST_HEADERS);
+    }
     let mut connection = pin!(http1.serve_connection(guard, service).with_upgrades());
     tokio::select! {
         ended = &mut connection => return note_end(ended),

@@ -1,6 +1,8 @@
 //! HTTP/1.1 framing, strictly: how long a body is, and where a chunk ends (RFC 9112, sections 6 and 7). One set of rules
 //! for clients and upstreams; what two readers could read in two ways is a fault.
 
+use http::HeaderMap;
+use http::header::CONTENT_LENGTH;
 use httparse::Header;
 use memchr::memchr;
 
@@ -56,7 +58,7 @@ fn is_single_token(value: &[u8]) -> bool {
 }
 
 /// Reads the value of a `Content-Length` in its plain form.
-pub(crate) fn parse_length(value: &[u8]) -> Result<u64, FramingFault> {
+fn parse_length(value: &[u8]) -> Result<u64, FramingFault> {
     let fault = FramingFault::Malformed("a Content-Length that is no plain number");
     let plain = matches!(value, [b'0'] | [b'1'..=b'9', ..]) && value.iter().all(u8::is_ascii_digit);
     if !plain {
@@ -68,6 +70,16 @@ pub(crate) fn parse_length(value: &[u8]) -> Result<u64, FramingFault> {
         .ok()
         .filter(|length| *length < 1 << 63)
         .ok_or(fault)
+}
+
+/// Whether there is at most one `Content-Length`, and that in its plain form: for HTTP/2, whose library lets others pass.
+pub(crate) fn has_plain_length(headers: &HeaderMap) -> bool {
+    let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
+    match (lengths.next(), lengths.next()) {
+        (None, _) => true,
+        (Some(length), None) => parse_length(length.as_bytes()).is_ok(),
+        (Some(_), Some(_)) => false,
+    }
 }
 
 /// Follows a chunked body, byte by byte as it comes.
@@ -281,6 +293,31 @@ mod tests {
             value: b"chunked",
         }];
         assert!(body_length(&chunked, false).is_err());
+    }
+
+    #[test]
+    fn f3_a_length_over_http2_is_one_plain_number() {
+        let plain = |values: &[&'static str]| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append(CONTENT_LENGTH, http::HeaderValue::from_static(value));
+            }
+            has_plain_length(&headers)
+        };
+        for good in [&[][..], &["0"], &["5"], &["10"]] {
+            assert!(plain(good), "{good:?}");
+        }
+        for bad in [
+            &["5", "5"][..],
+            &["5", "6"],
+            &["05"],
+            &["+5"],
+            &["5,5"],
+            &[""],
+            &["5 "],
+        ] {
+            assert!(!plain(bad), "{bad:?}");
+        }
     }
 
     /// Follows a whole body that comes in pieces; gives its content and what is left over.

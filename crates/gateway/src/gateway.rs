@@ -167,7 +167,7 @@ async fn work(shared: &Arc<Shared>, worker: usize, listener: TcpListener) {
     // What the system has accepted for us already is served too, and nothing that comes after: clients that never
     // stop coming would keep the port open for ever.
     close(listener, |stream, peer| {
-        take(shared, worker, &mut connections, stream, peer)
+        take(shared, worker, &mut connections, stream, peer);
     })
     .await;
     let deadline = shared.deadline.load().unwrap_or_else(Instant::now);

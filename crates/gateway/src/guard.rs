@@ -8,7 +8,7 @@
 mod head;
 mod link;
 
-pub(crate) use head::{Fault, Limits};
+pub(crate) use head::{Fault, Limits, MOST_HEADERS};
 pub(crate) use link::{InFlight, Link};
 
 use crate::deadline::Deadline;
@@ -25,6 +25,8 @@ use tokio_util::io::poll_read_buf;
 
 /// The one request that stands in for a faulty one.
 const LAST_REQUEST: &[u8] = b"GET / HTTP/1.1\r\nhost: -\r\nconnection: close\r\n\r\n";
+/// What is no part of a chunked body, wherever it stands in one.
+const NO_CHUNK: &[u8] = b"\0\r\n\r\n";
 const READ_BYTES: usize = 8 * 1024;
 /// At the end of a connection so many bytes more are read and thrown away, so that the answer is not lost to a reset.
 const LINGER_BYTES: usize = 64 * 1024;
@@ -86,14 +88,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guard<S> {
     }
 
     /// Approves as much of the buffer as can be told by now.
-    fn approve(&mut self) -> io::Result<()> {
+    fn approve(&mut self) {
         while self.approved < self.buffer.len() {
             let fresh = &self.buffer[self.approved..];
             match &mut self.state {
                 State::Open => self.approved = self.buffer.len(),
-                State::Shut => return Ok(()),
+                State::Shut => return,
                 State::Held => match self.link.verdict() {
-                    None => return Ok(()),
+                    None => return,
                     Some(upgraded) => {
                         self.state = if upgraded {
                             State::Open
@@ -111,29 +113,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guard<S> {
                     }
                 }
                 State::Chunked(chunks) => match chunks.next(fresh) {
-                    Ok(Chunk::More) => return Ok(()),
+                    Ok(Chunk::More) => return,
                     Ok(Chunk::Framing(n) | Chunk::Data(n)) => self.approved += n,
                     Ok(Chunk::End(n)) => {
                         self.approved += n;
                         self.state = State::Head { searched: 0 };
                     }
-                    Err(_) => {
-                        return Err(io::Error::new(
-                            io::ErrorKind::InvalidData,
-                            "malformed chunked body",
-                        ));
-                    }
+                    Err(_) => self.spoil(),
                 },
                 // One head at a time: whether the next may pass can depend on what becomes of this one.
-                State::Head { .. } if self.approved > 0 => return Ok(()),
+                State::Head { .. } if self.approved > 0 => return,
                 State::Head { searched } => match Head::read(&mut self.buffer, searched, &self.limits) {
-                    Ok(None) => return Ok(()),
+                    Ok(None) => return,
                     Ok(Some(head)) => self.pass(&head),
                     Err(fault) => self.shut(fault),
                 },
             }
         }
-        Ok(())
     }
 
     fn pass(&mut self, head: &Head) {
@@ -155,6 +151,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guard<S> {
         self.buffer.clear();
         self.buffer.extend_from_slice(LAST_REQUEST);
         self.approved = LAST_REQUEST.len();
+        self.state = State::Shut;
+    }
+
+    /// A body is malformed from here on. hyper is handed what it cannot read either, so that the service sees the body
+    /// end with a fault, and can still answer; nothing after it passes.
+    fn spoil(&mut self) {
+        self.buffer.truncate(self.approved);
+        self.buffer.extend_from_slice(NO_CHUNK);
+        self.approved = self.buffer.len();
         self.state = State::Shut;
     }
 
@@ -197,7 +202,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> hyper::rt::Read for Guard<S> {
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
         loop {
-            this.approve()?;
+            this.approve();
             if this.approved > 0 {
                 let pass = this.approved.min(out.remaining());
                 out.put_slice(&this.buffer[..pass]);

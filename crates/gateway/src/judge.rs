@@ -3,7 +3,7 @@
 use crate::access_log::Place;
 use crate::answer::{self, Answer};
 use crate::client_address::{Peer, client_address};
-use crate::framing::parse_length;
+use crate::framing::has_plain_length;
 use crate::judged::{Identity, Judged, Pass, is_protected};
 use crate::metrics::{Metrics, SAMPLE};
 use crate::outcome::Outcome;
@@ -13,7 +13,7 @@ use crate::rules::{Compiled, Found};
 use crate::settings::SiteSource;
 use crate::swagger;
 use crate::upstream_connection::is_hop_by_hop;
-use http::header::{CONNECTION, CONTENT_LENGTH, COOKIE, HOST};
+use http::header::{CONNECTION, COOKIE, HOST};
 use http::request::Parts;
 use http::uri::{Authority, PathAndQuery};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
@@ -23,6 +23,7 @@ use keyward_domain::{ClientAddress, PathFault, SiteName, StrictPath};
 use keyward_engine::{Asked, Counting, Decision, Engine};
 use keyward_tower::{Refusal, credential};
 use std::cell::{Cell, RefCell};
+use std::net::Ipv6Addr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -71,25 +72,20 @@ fn join_cookies(headers: &mut HeaderMap) {
     }
 }
 
-/// A host, with a port after its colon when it has one.
+/// A host, with a port after its colon when it has one. An address of IPv6 stands in brackets.
 fn is_authority(text: &str) -> bool {
-    let after_name = text.rfind(']').map_or(text, |end| &text[end..]);
-    let port = after_name.split_once(':').map_or("", |(_, port)| port);
+    let (host, port) = match text.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, port),
+        _ => (text, ""),
+    };
     let is_port = port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok();
-    (port.is_empty() || is_port) && text.parse::<Authority>().is_ok()
-}
-
-/// Whether there is at most one `Content-Length`, and that one is a plain number.
-fn has_plain_length(headers: &HeaderMap) -> bool {
-    let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
-    match (lengths.next(), lengths.next()) {
-        (None, _) => true,
-        (Some(length), None) => {
-            matches!(length.as_bytes(), [b'0'] | [b'1'..=b'9', ..])
-                && length.as_bytes().iter().all(u8::is_ascii_digit)
-        }
-        (Some(_), Some(_)) => false,
-    }
+    let is_host = match host.strip_prefix('[') {
+        Some(rest) => rest
+            .strip_suffix(']')
+            .is_some_and(|address| address.parse::<Ipv6Addr>().is_ok()),
+        None => !host.is_empty() && !host.contains([':', '[', ']']),
+    };
+    is_host && (port.is_empty() || is_port) && text.parse::<Authority>().is_ok()
 }
 
 fn refuse<T>(code: &'static str, answer: Answer) -> Result<T, Refused> {
@@ -227,33 +223,21 @@ impl Judge<'_> {
     }
 
     /// What the path's own rules do not see: a target without a path, and over HTTP/2, where no guard has read it, the
-    /// bytes of the query and the length, which goes on as a field of HTTP/1.1.
+    /// bytes of the query.
     fn target(&self, parts: &Parts) -> Result<(), Refused> {
         let target = parts.uri.path_and_query().map_or("", PathAndQuery::as_str);
         if !target.starts_with('/') {
             return self.bad_path(PathFault::NotAbsolute);
         }
-        if parts.version == Version::HTTP_2 {
-            if !target.bytes().all(|b| b.is_ascii_graphic()) {
-                return self.bad_path(PathFault::RawByte);
-            }
-            if !has_plain_length(&parts.headers) {
-                return self.bad_request("its Content-Length is doubled or no plain number");
-            }
+        if parts.version == Version::HTTP_2 && !target.bytes().all(|b| b.is_ascii_graphic()) {
+            return self.bad_path(PathFault::RawByte);
         }
         Ok(())
     }
 
     /// Over HTTP/2, where no guard has read it, a length that the upstream could read in two ways.
     fn length(&self, parts: &Parts) -> Result<(), Refused> {
-        if parts.version != Version::HTTP_2 {
-            return Ok(());
-        }
-        let mut lengths = parts.headers.get_all(CONTENT_LENGTH).iter();
-        let plain = lengths
-            .next()
-            .is_none_or(|length| parse_length(length.as_bytes()).is_ok());
-        if plain && lengths.next().is_none() {
+        if parts.version != Version::HTTP_2 || has_plain_length(&parts.headers) {
             Ok(())
         } else {
             self.bad_request("its Content-Length is not one plain number")
@@ -319,7 +303,8 @@ impl Judge<'_> {
         for list in LISTS.iter().flat_map(|name| headers.get_all(name)) {
             let names_ours = list
                 .as_bytes()
-                .split(|b| *b == b',')
+                // A name may carry parameters: `x;q=1`, `x=1`.
+                .split(|b| b",;=".contains(b))
                 .map(<[u8]>::trim_ascii)
                 .any(|token| {
                     HeaderName::from_bytes(token).is_ok_and(|name| is_protected(name.as_str(), self.rules))
@@ -360,7 +345,7 @@ impl Judge<'_> {
         };
         match site.filter(|site| SiteName::is_valid(site)) {
             Some(site) => Ok(Some(site)),
-            None => self.bad_request("it names no site where its route looks for one"),
+            None => self.bad_request(&no_site(found.site_source)),
         }
     }
 
@@ -448,34 +433,21 @@ impl Judge<'_> {
     }
 }
 
+/// What to do about a request that names no site, for those who send one.
+fn no_site(source: &SiteSource) -> String {
+    match source {
+        SiteSource::Header(name) => {
+            format!("its site is read from the {name} header: send it once, as 1 to 64 of A-Z a-z 0-9 . _ -")
+        }
+        SiteSource::Path | SiteSource::HostLabel(_) => {
+            "its site is read from the host name, and that holds none".into()
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn f3_a_length_is_one_plain_number() {
-        let plain = |values: &[&'static str]| {
-            let mut headers = HeaderMap::new();
-            for value in values {
-                headers.append(CONTENT_LENGTH, HeaderValue::from_static(value));
-            }
-            has_plain_length(&headers)
-        };
-        for good in [&[][..], &["0"], &["5"], &["10"]] {
-            assert!(plain(good), "{good:?}");
-        }
-        for bad in [
-            &["5", "5"][..],
-            &["5", "6"],
-            &["05"],
-            &["+5"],
-            &["5,5"],
-            &[""],
-            &["5 "],
-        ] {
-            assert!(!plain(bad), "{bad:?}");
-        }
-    }
 
     #[test]
     fn f7_a_port_is_digits() {
@@ -485,6 +457,7 @@ mod tests {
             "1.example.com:8080",
             "[::1]",
             "[::1]:443",
+            "[2001:db8::1]:443",
             "a:",
         ] {
             assert!(is_authority(good), "{good}");
@@ -498,6 +471,16 @@ mod tests {
             "::1",
             "[::1]:x",
             "a:99999999",
+            ":80",
+            ":",
+            "[]",
+            "[]:80",
+            "[v1.a]",
+            "[127.0.0.1]",
+            "a[b]",
+            "a]:80",
+            "[::1]a",
+            "[::1]a:80",
         ] {
             assert!(!is_authority(bad), "{bad}");
         }

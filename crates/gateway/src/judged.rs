@@ -57,44 +57,45 @@ const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto
 const OVERRIDES: [&str; 3] = ["x-http-method-override", "x-http-method", "x-method-override"];
 /// Fields by which some frameworks let a request change its path, or pretend another method, after it was judged. Proxies
 /// pass on a client's own, so not even a trusted one's go on.
-const REROUTES: [&str; 8] = [
+const REROUTES: [&str; 13] = [
     "x-original-url",
     "x-original-uri",
+    "x-original-path",
     "x-original-method",
     "x-rewrite-url",
+    "x-rewrite-uri",
+    "x-override-url",
+    "x-envoy-original-path",
+    "x-waws-unencoded-url",
     "x-forwarded-method",
     "x-forwarded-path",
     "x-forwarded-uri",
     "x-request-uri",
 ];
-/// Fields that tell where a request comes from; only a trusted proxy's go on.
-const ORIGINS: [&str; 26] = [
+/// Fields that tell where a request comes from, or for which host it is; only a trusted proxy's go on.
+const ORIGINS: [&str; 9] = [
     "forwarded",
-    "x-forwarded-for",
-    "x-forwarded-host",
-    "x-forwarded-proto",
-    "x-forwarded-port",
-    "x-real-ip",
-    "x-client-ip",
-    "true-client-ip",
-    "cf-connecting-ip",
-    "x-original-forwarded-for",
-    "x-forwarded",
-    "x-forwarded-server",
-    "forwarded-for",
-    "x-cluster-client-ip",
     "x-envoy-external-address",
-    "x-originating-ip",
-    "x-remote-addr",
-    "x-remote-ip",
     "cf-connecting-ipv6",
-    "fastly-client-ip",
-    "x-forwarded-scheme",
-    "x-forwarded-protocol",
-    "x-forwarded-ssl",
     "x-url-scheme",
     "x-scheme",
     "front-end-https",
+    "x-host",
+    "x-original-host",
+    "x-http-host-override",
+];
+/// So is every field that begins like this.
+const ORIGIN_START: &str = "x-forwarded";
+/// And every one that ends as those of proxies and CDNs do: `X-Real-IP`, `True-Client-IP`, `CF-Connecting-IP`, ….
+const ORIGIN_ENDS: [&str; 8] = [
+    "real-ip",
+    "realip",
+    "client-ip",
+    "clientip",
+    "connecting-ip",
+    "remote-ip",
+    "originating-ip",
+    "forwarded-for",
 ];
 
 impl Judged {
@@ -162,9 +163,12 @@ impl Judged {
         if rules.folds_to_site_header(text) {
             return false;
         }
-        match text.as_bytes()[0] {
-            b'x' | b'f' | b't' | b'c' => {}
-            _ => return true,
+        // Most fields are none of those below, and are told by their first and last letter.
+        if !matches!(
+            text.as_bytes(),
+            [b'x' | b'f' | b't' | b'c', ..] | [.., b'p' | b'r']
+        ) {
+            return true;
         }
         // The plain spelling of one was dealt with above, and that of the other is hop by hop.
         if folds_to(text, "content-length") || folds_to(text, "transfer-encoding") {
@@ -176,10 +180,10 @@ impl Judged {
         if is_keyward_field(text) || REROUTES.iter().any(|field| folds_to(text, field)) {
             return false;
         }
-        if let Some(origin) = ORIGINS.iter().find(|origin| folds_to(text, origin)) {
+        if is_origin(text) {
             // A proxy sets the field itself; another spelling of it is the client's.
             let replaced = matches!(text, "x-forwarded-for" | "x-forwarded-proto");
-            return from_proxy && !replaced && text == *origin;
+            return from_proxy && !replaced && text.bytes().all(|byte| fold(byte) == byte);
         }
         let overrides = OVERRIDES.iter().any(|field| folds_to(text, field));
         !overrides || matches!(&self.pass, Pass::Key(identity) if !identity.strip_overrides)
@@ -231,6 +235,13 @@ pub(crate) fn is_keyward_field(name: &str) -> bool {
     name.len() > 10 && folds_to(&name[..10], "x-keyward-")
 }
 
+/// Whether a field tells where a request comes from, in any spelling.
+fn is_origin(name: &str) -> bool {
+    let begins = name.len() >= ORIGIN_START.len() && folds_to(&name[..ORIGIN_START.len()], ORIGIN_START);
+    let ends = |end: &&str| name.len() >= end.len() && folds_to(&name[name.len() - end.len()..], end);
+    begins || ORIGIN_ENDS.iter().any(ends) || ORIGINS.iter().any(|field| folds_to(name, field))
+}
+
 fn fold(byte: u8) -> u8 {
     if byte.is_ascii_alphanumeric() {
         byte.to_ascii_lowercase()
@@ -245,6 +256,7 @@ pub(crate) fn is_protected(name: &str, rules: &Compiled) -> bool {
     let read = [
         "host",
         "content-length",
+        "transfer-encoding",
         "content-type",
         "origin",
         "expect",
@@ -254,13 +266,16 @@ pub(crate) fn is_protected(name: &str, rules: &Compiled) -> bool {
     folds_to(name, "x-api-key")
         || is_keyward_field(name)
         || read.contains(&name)
-        || ORIGINS
+        || is_origin(name)
+        || OVERRIDES
             .iter()
-            .chain(&OVERRIDES)
             .chain(&REROUTES)
             .any(|field| folds_to(name, field))
         || name.starts_with("access-control-")
-        || rules.site_headers.iter().any(|header| header.as_str() == name)
+        || rules
+            .site_headers
+            .iter()
+            .any(|header| folds_alike(name, header.as_str()))
 }
 
 #[cfg(test)]
@@ -283,5 +298,47 @@ mod tests {
         }
         assert!(folds_alike("x_site", "x-site") && !folds_alike("x-sites", "x-site"));
         assert!(!is_keyward_field("x-keyward") && !is_keyward_field("x-keywarden-id"));
+    }
+
+    #[test]
+    fn i1_every_field_that_tells_of_an_origin_is_known() {
+        for name in [
+            "forwarded",
+            "x-forwarded",
+            "x-forwarded-for",
+            "x_forwarded_for",
+            "x-forwarded-host",
+            "x-forwarded-user",
+            "x-forwarded-client-cert",
+            "forwarded-for",
+            "x-original-forwarded-for",
+            "x-vercel-forwarded-for",
+            "client-ip",
+            "x-client-ip",
+            "x-cluster-client-ip",
+            "true-client-ip",
+            "fastly-client-ip",
+            "wl-proxy-client-ip",
+            "x-azure-clientip",
+            "real-ip",
+            "x-real_ip",
+            "cf-connecting-ip",
+            "do-connecting-ip",
+            "x-originating-ip",
+            "x-remote-ip",
+            "x-http-host-override",
+        ] {
+            assert!(is_origin(name), "{name}");
+        }
+        for name in [
+            "x-forward",
+            "x-request-id",
+            "x-target-ip",
+            "host",
+            "x-remote-user",
+            "ip",
+        ] {
+            assert!(!is_origin(name), "{name}");
+        }
     }
 }

@@ -36,3 +36,4 @@ mod watched;
 
 pub use gateway::{Gateway, StartFault};
 pub use settings::{Cors, Protocol, Route, Rules, Settings, SiteSource, Swagger, Timeouts, Upstream};
+pub use swagger::check_openapi_file;

@@ -30,24 +30,27 @@ impl Metrics {
         let answers = IntCounterVec::new(
             Opts::new(
                 "keyward_gateway_answers_total",
-                "Answers of the gateway, by class of status",
+                "Answers of the gateway, by class of status.",
             ),
             &["class"],
         );
         let faults = IntCounterVec::new(
-            Opts::new("keyward_upstream_faults_total", "Failed exchanges with upstreams"),
+            Opts::new(
+                "keyward_upstream_faults_total",
+                "Failed exchanges with upstreams, by fault.",
+            ),
             &["fault"],
         );
         let decide = HistogramOpts::new(
             "keyward_decide_seconds",
-            "Time of a decision (one in 64 is measured)",
+            "Time of a decision, in seconds; one in 64 is measured.",
         )
         .buckets(vec![
             1e-7, 2e-7, 3e-7, 5e-7, 7.5e-7, 1e-6, 2e-6, 5e-6, 1e-5, 5e-5, 1e-3,
         ]);
         let upstream = HistogramOpts::new(
             "keyward_upstream_seconds",
-            "Time to the head of an upstream's answer",
+            "Time from a forwarded request to the head of the upstream's answer, in seconds.",
         )
         .buckets(vec![
             0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0,
@@ -57,16 +60,16 @@ impl Metrics {
             let answers = answers?;
             registry.register(Box::new(answers.clone()))?;
             let metrics = Self {
-                connections: gauge("keyward_connections", "Open connections of clients")?,
+                connections: gauge("keyward_connections", "Open connections of clients.")?,
                 connections_shed: IntCounter::new(
                     "keyward_connections_shed_total",
-                    "Connections closed at once because all places were taken",
+                    "Connections closed at once because max_connections was reached.",
                 )?,
                 answers: ["1xx", "2xx", "3xx", "4xx", "5xx"].map(|class| answers.with_label_values(&[class])),
                 decide: Histogram::with_opts(decide)?,
                 upstream: Histogram::with_opts(upstream)?,
                 upstream_faults: faults?,
-                tunnels: gauge("keyward_tunnels", "Open upgraded connections")?,
+                tunnels: gauge("keyward_tunnels", "Open upgraded connections (WebSocket).")?,
             };
             registry.register(Box::new(metrics.connections.clone()))?;
             registry.register(Box::new(metrics.connections_shed.clone()))?;

@@ -6,9 +6,9 @@ use crate::request_id::RequestId;
 use crate::rules::Compiled;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, VARY};
 use http::{HeaderMap, HeaderValue, Response};
-use keyward_domain::ClientAddress;
+use keyward_domain::{ClientAddress, Quota};
 use keyward_engine::{Engine, OwnKey};
-use keyward_tower::{Refusal, credential, rate_limit_headers};
+use keyward_tower::{Refusal, credential, rate_limit_headers, rate_limit_headers_ietf};
 use serde_json::json;
 
 /// Where it is asked.
@@ -22,10 +22,17 @@ pub(crate) fn answer(
     client: ClientAddress,
     id: RequestId,
 ) -> Outcome {
+    let now = engine.clock().now();
+    let tell_ietf = |quota: Option<Quota>, fields: &mut HeaderMap| {
+        if let Some(quota) = quota.filter(|_| rules.ietf_rate_limit_headers) {
+            rate_limit_headers_ietf(quota, now, fields);
+        }
+    };
     match engine.describe_own_key(credential(headers), client) {
         None => Outcome::new("unavailable", answer::cannot_decide(id)),
         Some(Err(denied)) => {
-            let answer = answer::refusal(Refusal(denied), &rules.challenge, engine.clock().now(), id);
+            let mut answer = answer::refusal(Refusal(denied), &rules.challenge, now, id);
+            tell_ietf(denied.quota, answer.headers_mut());
             Outcome {
                 answer,
                 code: denied.reason.code(),
@@ -42,6 +49,7 @@ pub(crate) fn answer(
             if let Some(quota) = own.quota {
                 rate_limit_headers(quota, fields);
             }
+            tell_ietf(own.quota, fields);
             Outcome {
                 answer,
                 code: "own_key",

@@ -3,7 +3,7 @@
 use crate::answer::{Answer, AnswerBody, X_REQUEST_ID, without_upstream};
 use crate::client_body::{ClientBody, ClientBodyFault};
 use crate::deadline::Deadline;
-use crate::framing::Length;
+use crate::framing::{Length, has_plain_length};
 use crate::guard::InFlight;
 use crate::judged::{Judged, Pass};
 use crate::metrics::Metrics;
@@ -307,6 +307,9 @@ impl Proxy<'_> {
             .exchange(&judged.pool, head, body, self.timeouts)
             .await?;
         let (parts, body) = answer.into_parts();
+        if !has_plain_length(&parts.headers) {
+            return Err(UpstreamFault::BadAnswer("an ambiguous length"));
+        }
         let body = UpstreamBody::h2c(body, self.timeouts.upstream_body_stall);
         let mut answer = Response::new(AnswerBody::upstream(body));
         *answer.status_mut() = parts.status;

@@ -3,6 +3,7 @@
 use crate::judged::folds_alike;
 use crate::pool::Pool;
 use crate::settings::{Rules, SiteSource, Swagger};
+use crate::swagger::check_openapi_file;
 use crate::{Cors, StartFault};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
@@ -57,6 +58,9 @@ pub(crate) struct Found<'r, 'p> {
 impl Compiled {
     /// Checks rules. Pools of `old` rules whose upstreams are the same go on being used.
     pub(crate) fn new(rules: Rules, workers: usize, old: Option<&Self>) -> Result<Self, StartFault> {
+        if let Some(Swagger::File(file)) = &rules.swagger {
+            check_openapi_file(file).map_err(|fault| StartFault(format!("gateway.swagger.file: {fault}")))?;
+        }
         let pools = make_pools(&rules, workers, old)?;
         let mut routes = Vec::with_capacity(rules.routes.len());
         for route in rules.routes {

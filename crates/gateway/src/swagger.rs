@@ -17,6 +17,7 @@ use http::{HeaderValue, Method, Response, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use keyward_tower::Problem;
 use serde_json::{Value, json};
+use std::path::Path;
 use std::sync::{Arc, PoisonError};
 use utoipa_swagger_ui::Config;
 
@@ -73,7 +74,10 @@ impl Page {
             },
         };
         let fields = answer.headers_mut();
-        fields.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        // A problem says already that it must not be stored.
+        fields
+            .entry(CACHE_CONTROL)
+            .or_insert(HeaderValue::from_static("no-cache"));
         fields.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
         fields.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         fields.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
@@ -82,7 +86,11 @@ impl Page {
 }
 
 fn serve_file(file: &str, id: RequestId) -> Answer {
-    let config = Arc::new(Config::from("/swagger/openapi.json").validator_url("none"));
+    let config = Arc::new(
+        Config::from("/swagger/openapi.json")
+            .use_base_layout()
+            .validator_url("none"),
+    );
     match utoipa_swagger_ui::serve(file, config) {
         Ok(Some(found)) => with_type(found.bytes.into_owned().into(), &found.content_type),
         Ok(None) | Err(_) => answer::no_route(id),
@@ -111,6 +119,17 @@ fn no_document(why: &str, id: RequestId) -> Answer {
     answer::problem(unread, id)
 }
 
+/// Looks whether a file holds a document that can be served. It is read again whenever somebody asks for it.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn check_openapi_file(file: &Path) -> Result<(), String> {
+    let read = std::fs::read(file).map_err(|error| format!("{}: cannot be read: {error}", file.display()))?;
+    serve_document(&read)
+        .map(drop)
+        .map_err(|fault| format!("{}: {fault}", file.display()))
+}
+
 /// The document. Anybody may ask for it, and it can be long: what is read is turned into what is served only when it is
 /// not what was read last.
 async fn document(rules: &Compiled, timeouts: &Timeouts, worker: usize) -> Result<Bytes, String> {
@@ -126,12 +145,17 @@ async fn document(rules: &Compiled, timeouts: &Timeouts, worker: usize) -> Resul
     if let Some((_, served)) = last.as_ref().filter(|(before, _)| *before == read) {
         return Ok(served.clone());
     }
-    let mut document: Value =
-        serde_json::from_slice(&read).map_err(|error| format!("it is no JSON: {error}"))?;
-    add_key(&mut document)?;
-    let served = Bytes::from(document.to_string());
+    let served = serve_document(&read)?;
     *last = Some((read, served.clone()));
     Ok(served)
+}
+
+/// What is served of a document as it was read.
+fn serve_document(read: &[u8]) -> Result<Bytes, String> {
+    let mut document: Value =
+        serde_json::from_slice(read).map_err(|error| format!("it is not JSON: {error}"))?;
+    add_key(&mut document)?;
+    Ok(Bytes::from(document.to_string()))
 }
 
 async fn fetch(pool: &Arc<Pool>, path: &str, timeouts: &Timeouts, worker: usize) -> Result<Bytes, String> {

@@ -131,11 +131,12 @@ impl Connection {
         self.deadline.clear();
         for _ in 0..MOST_INTERIM {
             let end = loop {
-                if let Some(end) = find_end(&self.buffer) {
-                    break end;
-                }
-                if self.buffer.len() > MOST_HEAD_BYTES {
+                let end = find_end(&self.buffer);
+                if end.unwrap_or(self.buffer.len()) > MOST_HEAD_BYTES {
                     return Err(bad("a head that is too long"));
+                }
+                if let Some(end) = end {
+                    break end;
                 }
                 let read = poll_fn(|cx| self.poll_fill(HEAD_READ_BYTES, patience, cx)).await;
                 match read {

@@ -20,11 +20,12 @@ pub(crate) struct Cli {
         global = true,
         env = "KEYWARD_CONFIG",
         default_value = "keyward.toml",
-        value_name = "FILE"
+        value_name = "FILE",
+        display_order = 100
     )]
     pub(crate) config: PathBuf,
     /// Print JSON, for programs. Errors are JSON too, on standard error.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, display_order = 101)]
     pub(crate) json: bool,
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -60,6 +61,11 @@ pub(crate) enum Command {
     /// Show who changed what, newest first.
     Audit(AuditArgs),
     /// Import keys that another system made; all of a file or none of it.
+    ///
+    /// Columns of CSV (the first line names them) or fields of a JSON object a line: owner (e-mail address or id of a user
+    /// that is there), name, and secret (in clear) or fingerprint (its SHA-256 in hexadecimal). If wanted: hint,
+    /// description, use_case, expires_at (RFC 3339), sites, addresses, limit, status (active or disabled). In CSV, an empty
+    /// cell is absent, and a list is separated by `;`.
     Import(Import),
     /// Write all keys as JSON lines, without secrets and fingerprints.
     Export(Export),
@@ -110,7 +116,7 @@ pub(crate) struct Import {
 
 #[derive(ValueEnum, Clone, Copy, Debug)]
 pub(crate) enum Format {
-    /// A header line, then a line a key; lists are separated by `;`.
+    /// A header line, then a line a key.
     Csv,
     /// A JSON object a line.
     Jsonl,

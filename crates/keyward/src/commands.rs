@@ -89,7 +89,7 @@ async fn on_database(context: Context<'_>, engine: &Engine, command: &Command) -
         Command::Sites(command) => sites::run(context, engine, command).await,
         Command::Audit(args) => audit::run(context, engine, args).await,
         Command::Import(args) => import::run(context, engine, args).await,
-        Command::Export(args) => export::run(engine, args).await,
+        Command::Export(args) => export::run(context, engine, args).await,
         Command::Backup(args) => backup::run(context, engine, args).await,
         other => Err(Failure::failed(format!(
             "not a command on the database: {other:?}"

@@ -124,7 +124,7 @@ impl Places<'_> {
 
     fn known_keys(&self) -> String {
         let config = self.config.display();
-        let create = format!("keyward keys create --config {config} --owner");
+        let create = format!("{} keys create --config {config} --owner", program());
         format!(
             "The data of an earlier start is used again; its secrets were shown at the first start. To make another key:\n\n  \
              {create} {} --name another --site 123 --limit 60\n  \
@@ -158,4 +158,9 @@ impl Places<'_> {
         ];
         tries.map(|(what, line)| format!("{what}:\n  {line}\n")).concat()
     }
+}
+
+/// The program as it was called: `cargo run` and a path leave it outside the shell's search path.
+fn program() -> String {
+    std::env::args().next().unwrap_or_else(|| "keyward".into())
 }

@@ -53,6 +53,12 @@ impl Failure {
         Self::new(Exit::Failed, line)
     }
 
+    /// The same with a line more.
+    pub(crate) fn with_line(mut self, line: &str) -> Self {
+        self.lines.push(line.to_owned());
+        self
+    }
+
     /// The same with every line after the name of a file.
     pub(crate) fn in_file(mut self, file: &str) -> Self {
         for line in &mut self.lines {

@@ -11,6 +11,7 @@ mod open;
 mod ops;
 mod output;
 mod serve;
+mod usage;
 
 use clap::Parser;
 use std::process::ExitCode;
@@ -19,7 +20,10 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let cli = cli::Cli::parse();
+    let cli = match cli::Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage::tell(&error),
+    };
     let exit = commands::run(&cli).unwrap_or_else(|failure| {
         output::Output { json: cli.json }.failure(&failure);
         failure.exit

@@ -8,7 +8,9 @@ use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Json, Router};
+use hyper_util::service::TowerToHyperService;
 use keyward_engine::Engine;
+use keyward_listener::Server;
 use metrics::EngineNumbers;
 use prometheus::{Encoder, TextEncoder};
 use serde_json::json;
@@ -16,7 +18,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -68,7 +70,13 @@ impl Ops {
             draining: Arc::clone(&draining),
         };
         let (stop, stopped) = watch::channel(false);
-        let task = tokio::spawn(serve(listener, probe, stopped));
+        let app = router(probe);
+        let server = Server {
+            plane: "ops",
+            tls: None,
+        };
+        let service = move |_| TowerToHyperService::new(app.clone());
+        let task = tokio::spawn(server.run(listener, stopped, service));
         Ok(Self {
             address,
             serving,
@@ -98,17 +106,6 @@ impl Ops {
         // Nobody listening means that it has ended already.
         let _ = self.stop.send(true);
         let _ = tokio::time::timeout(PATIENCE, self.task).await;
-    }
-}
-
-async fn serve(listener: TcpListener, probe: Probe, mut stopped: watch::Receiver<bool>) {
-    let until = async move {
-        // An error means that the sender is gone, which is a stop too.
-        let _ = stopped.wait_for(|stopped| *stopped).await;
-    };
-    let served = axum::serve(Port(listener), router(probe));
-    if let Err(error) = served.with_graceful_shutdown(until).await {
-        tracing::error!(%error, "the operator's port has ended");
     }
 }
 
@@ -157,21 +154,5 @@ async fn get_metrics(State(probe): State<Probe>) -> impl IntoResponse {
                 b"metrics cannot be written".to_vec(),
             )
         }
-    }
-}
-
-/// Accepts as every plane does.
-struct Port(TcpListener);
-
-impl axum::serve::Listener for Port {
-    type Io = TcpStream;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (TcpStream, SocketAddr) {
-        keyward_listener::accept(&self.0).await
-    }
-
-    fn local_addr(&self) -> std::io::Result<SocketAddr> {
-        self.0.local_addr()
     }
 }

@@ -16,6 +16,9 @@ use crate::open::Access;
 use crate::output::{note, print};
 use signals::Signal;
 
+/// The way out of most of what can be wrong at a start.
+const HINT: &str = "`keyward doctor` looks for the usual mistakes, and says what to do about each";
+
 pub(crate) async fn run(context: Context<'_>, args: &Serve) -> Result<Exit, Failure> {
     let mut loaded = config::load(context.config)?;
     let checked = loaded.check_for_serve()?;
@@ -26,7 +29,9 @@ pub(crate) async fn run(context: Context<'_>, args: &Serve) -> Result<Exit, Fail
     } else {
         Access::Migrate
     };
-    let node = Node::start(&checked, access).await?;
+    let node = Node::start(&checked, access)
+        .await
+        .map_err(|failure| failure.with_line(HINT))?;
     announce(context, &node, &checked).await?;
     while signals.next().await == Signal::Reload {
         reload::reload(&mut loaded, &node.gateway);

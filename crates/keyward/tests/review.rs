@@ -198,3 +198,24 @@ async fn d1_a_stream_that_takes_nothing_holds_no_upstream() {
     }
     panic!("the upstream's connection is still held");
 }
+
+#[tokio::test]
+async fn a1_a_member_cannot_name_another_user_in_a_filter_either() {
+    let keyward = builder().start().await;
+    keyward.user(OWNER, "member").await;
+    let other = keyward.user("other@example.com", "member").await;
+    let secret = keyward.management_key(OWNER).await.secret;
+    for user in ["other@example.com", &other, "nobody@example.com", "", "*"] {
+        for path in [format!("/v1/audit?user={user}"), format!("/v1/keys?owner={user}")] {
+            let said = keyward.api_as(&secret, "GET", &path, &Value::Null).await;
+            assert_eq!(said.status, 404, "{path}: {said:?}");
+        }
+    }
+    for path in [
+        format!("/v1/audit?user={OWNER}"),
+        format!("/v1/keys?owner={OWNER}"),
+    ] {
+        let said = keyward.api_as(&secret, "GET", &path, &Value::Null).await;
+        assert_eq!(said.status, 200, "{path}: {said:?}");
+    }
+}

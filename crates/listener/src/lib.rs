@@ -1,10 +1,13 @@
-//! What every plane's port has in common: binding, accepting under pressure, TLS whose files are read again when they
-//! change. What is spoken on a connection is each plane's own affair.
+//! What every plane's port has in common: binding, accepting under pressure, closing without losing a client, TLS whose
+//! files are read again when they change. [`Server`] is the whole life of a port for the planes that only answer; the
+//! gateway, which has to know each byte, speaks for itself.
 
 mod accept;
 mod closing;
+mod server;
 mod tls;
 
 pub use accept::{Slot, Slots, accept, bind};
 pub use closing::close;
+pub use server::Server;
 pub use tls::{Tls, TlsFault, TlsFiles, follow_certificate};

@@ -6,7 +6,7 @@ use crate::app::App;
 use crate::body::Query;
 use crate::caller::Caller;
 use crate::fields::{Decode, Fields};
-use crate::wire::{AuditWire, PageWire};
+use crate::wire::{AuditWire, PageWire, TargetKindWord};
 use axum::extract::State;
 use http::StatusCode;
 use keyward_engine::AuditFilter;
@@ -19,18 +19,22 @@ pub(crate) struct AuditQuery {
     /// Only by this user: id or e-mail address.
     user: Option<String>,
     /// Only about a `key`, `user` or `site`.
+    #[param(value_type = Option<TargetKindWord>)]
     target_kind: Option<String>,
     /// Only about this thing.
     target_id: Option<String>,
     /// Only this action.
     action: Option<String>,
     /// Only at or after this instant (RFC 3339).
+    #[param(format = DateTime)]
     since: Option<String>,
     /// Only before this instant (RFC 3339).
+    #[param(format = DateTime)]
     until: Option<String>,
     /// `next` of the page before.
     cursor: Option<String>,
     /// How many at most: 1 to 200, else 50.
+    #[param(minimum = 1, maximum = 200)]
     limit: Option<u32>,
 }
 

@@ -3,6 +3,7 @@
 use crate::answer::answer;
 use crate::api::Answer;
 use crate::app::App;
+use crate::body::NoQuery;
 use crate::caller::Caller;
 use crate::wire::PageWire;
 use axum::extract::State;
@@ -54,7 +55,7 @@ impl From<&UseCase> for UseCaseWire {
 /// List what keys may be for
 #[utoipa::path(get, path = "/v1/use-cases", tag = "use cases",
     responses((status = 200, body = PageWire<UseCaseWire>)))]
-pub(crate) async fn list_use_cases(State(app): State<App>, _caller: Caller) -> Answer {
+pub(crate) async fn list_use_cases(State(app): State<App>, _caller: Caller, _: NoQuery) -> Answer {
     let items = app.engine.catalogue().iter().map(UseCaseWire::from).collect();
     Ok(answer(StatusCode::OK, &PageWire::whole(items)))
 }

@@ -3,6 +3,7 @@
 use crate::answer::answer;
 use crate::api::Answer;
 use crate::app::App;
+use crate::body::NoQuery;
 use crate::caller::Caller;
 use crate::wire::UserWire;
 use axum::extract::State;
@@ -18,13 +19,13 @@ pub(crate) struct MeWire {
     /// The user.
     user: UserWire,
     /// The management key that speaks for the user.
-    #[schema(required)]
+    #[schema(required, format = "uuid")]
     key_id: Option<String>,
 }
 
 /// Show who calls
 #[utoipa::path(get, path = "/v1/me", tag = "me", responses((status = 200, body = MeWire)))]
-pub(crate) async fn get_me(State(app): State<App>, Caller(actor): Caller) -> Answer {
+pub(crate) async fn get_me(State(app): State<App>, Caller(actor): Caller, _: NoQuery) -> Answer {
     let Who::User { id, key, .. } = actor.who else {
         return Err(EngineError::NotFound("user").into());
     };

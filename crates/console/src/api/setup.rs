@@ -15,10 +15,12 @@ use utoipa::ToSchema;
 
 /// The first administrator to be made.
 #[derive(ToSchema)]
+#[schema(example = json!({ "token": "setup_…", "email": "ada@example.com", "name": "Ada" }))]
 pub(crate) struct NewAdministrator {
     /// The one-time set-up token.
     token: String,
     /// E-mail address.
+    #[schema(format = Email)]
     email: String,
     /// Name: 1 to 64 characters; absent is the e-mail address up to the `@`.
     name: Option<String>,

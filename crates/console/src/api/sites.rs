@@ -3,7 +3,7 @@
 use crate::answer::{answer, created, tagged};
 use crate::api::Answer;
 use crate::app::App;
-use crate::body::{Body, Named, OnceBody, Query, Target};
+use crate::body::{Body, Named, NoQuery, OnceBody, Target};
 use crate::caller::Caller;
 use crate::fields::{Decode, Fields};
 use crate::wire::{PageWire, SiteWire};
@@ -14,8 +14,10 @@ use utoipa::ToSchema;
 
 /// A site to be made.
 #[derive(ToSchema)]
+#[schema(example = json!({ "name": "123" }))]
 pub(crate) struct NewSite {
     /// 1 to 64 of `A-Za-z0-9._-`.
+    #[schema(min_length = 1, max_length = 64, pattern = "^[A-Za-z0-9._-]+$")]
     name: String,
 }
 
@@ -29,9 +31,15 @@ impl Decode for NewSite {
 
 /// A change of a site; absent fields stay as they are.
 #[derive(ToSchema)]
+#[schema(example = json!({ "active": false }))]
 pub(crate) struct SiteChange {
     /// 1 to 64 of `A-Za-z0-9._-`. Keys follow a renamed site.
-    #[schema(nullable = false)]
+    #[schema(
+        nullable = false,
+        min_length = 1,
+        max_length = 64,
+        pattern = "^[A-Za-z0-9._-]+$"
+    )]
     name: Option<String>,
     /// Open (true) or disabled.
     #[schema(nullable = false)]
@@ -49,20 +57,11 @@ impl Decode for SiteChange {
     }
 }
 
-/// A query without parameters.
-pub(crate) struct NoQuery;
-
-impl Decode for NoQuery {
-    fn decode(_: &mut Fields) -> Self {
-        Self
-    }
-}
-
 /// Make a site
 ///
 /// Admins only.
 #[utoipa::path(post, path = "/v1/sites", tag = "sites", request_body = NewSite,
-    params(("Idempotency-Key" = Option<String>, Header, description = "Makes a repetition of this request harmless")),
+    params(("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible ASCII characters of your choice: a repetition within 24 hours makes nothing")),
     responses((status = 201, body = SiteWire), (status = 200, body = SiteWire, description = "A repetition")))]
 pub(crate) async fn create_site(
     State(app): State<App>,
@@ -83,20 +82,21 @@ pub(crate) async fn create_site(
 ///
 /// Members see those that they may use.
 #[utoipa::path(get, path = "/v1/sites", tag = "sites", responses((status = 200, body = PageWire<SiteWire>)))]
-pub(crate) async fn list_sites(
-    State(app): State<App>,
-    Caller(actor): Caller,
-    Query(NoQuery): Query<NoQuery>,
-) -> Answer {
+pub(crate) async fn list_sites(State(app): State<App>, Caller(actor): Caller, _: NoQuery) -> Answer {
     let sites = app.engine.list_sites(&actor).await?;
     let items = sites.iter().map(SiteWire::from).collect();
     Ok(answer(StatusCode::OK, &PageWire::whole(items)))
 }
 
 /// Show a site
-#[utoipa::path(get, path = "/v1/sites/{name}", tag = "sites", params(("name" = String, Path)),
+#[utoipa::path(get, path = "/v1/sites/{name}", tag = "sites", params(("name" = String, Path, description = "The site's name")),
     responses((status = 200, body = SiteWire)))]
-pub(crate) async fn get_site(State(app): State<App>, Caller(actor): Caller, Named(name): Named) -> Answer {
+pub(crate) async fn get_site(
+    State(app): State<App>,
+    Caller(actor): Caller,
+    Named(name): Named,
+    _: NoQuery,
+) -> Answer {
     let site = app.engine.get_site(&actor, &name).await?;
     Ok(tagged(StatusCode::OK, site.revision, &SiteWire::from(&site)))
 }
@@ -105,7 +105,7 @@ pub(crate) async fn get_site(State(app): State<App>, Caller(actor): Caller, Name
 ///
 /// In force from the answer on. Admins only.
 #[utoipa::path(patch, path = "/v1/sites/{name}", tag = "sites", request_body = SiteChange,
-    params(("name" = String, Path), ("If-Match" = Option<String>, Header, description = "The ETag that was seen")),
+    params(("name" = String, Path, description = "The site's name"), ("If-Match" = Option<String>, Header, description = "The ETag that was seen: the change is made only if it is still that of the thing")),
     responses((status = 200, body = SiteWire)))]
 pub(crate) async fn update_site(
     State(app): State<App>,

@@ -18,6 +18,10 @@ use utoipa::ToSchema;
 
 /// A request to be decided about.
 #[derive(ToSchema)]
+#[schema(example = json!({
+    "secret": "abcdef123456", "site": "123", "address": "192.0.2.7", "method": "GET", "path": "/api/123/resource",
+    "count": true
+}))]
 pub(crate) struct VerifyRequest {
     /// What the client sent in `X-API-KEY`.
     secret: String,
@@ -42,7 +46,10 @@ impl Decode for VerifyRequest {
         Self {
             secret: fields.required_text("secret"),
             site: fields.parsed("site", SiteName::new),
-            address: fields.parsed("address", str::parse::<IpAddr>),
+            address: fields.parsed("address", |address| {
+                str::parse::<IpAddr>(address)
+                    .map_err(|_| "must be an IP address such as 192.0.2.7 or 2001:db8::7")
+            }),
             method: fields.parsed("method", |method| {
                 str::parse::<http::Method>(method).map_err(|_| "must be an HTTP method such as GET")
             }),
@@ -64,10 +71,10 @@ pub(crate) struct DecisionWire {
     /// The status to answer with: 200, 401, 403 or 429.
     status: u16,
     /// The key, when the whole secret of one was sent.
-    #[schema(required)]
+    #[schema(required, format = "uuid")]
     key_id: Option<String>,
     /// Its owner, when granted.
-    #[schema(required)]
+    #[schema(required, format = "uuid")]
     owner_id: Option<String>,
     /// The site that was asked for.
     #[schema(required)]

@@ -1,5 +1,6 @@
 //! The audit log.
 
+use super::words::{ActorKindWord, OutcomeWord, TargetKindWord};
 use keyward_engine::{AuditActor, AuditOutcome, AuditView};
 use serde::Serialize;
 use serde_json::Value;
@@ -10,8 +11,10 @@ use utoipa::ToSchema;
 #[schema(as = AuditEvent)]
 pub struct AuditWire {
     /// Id, ordered by time.
+    #[schema(format = "uuid")]
     pub id: String,
     /// When.
+    #[schema(format = DateTime)]
     pub at: String,
     /// Who.
     pub actor: ActorWire,
@@ -23,6 +26,7 @@ pub struct AuditWire {
     /// What it was done to.
     pub target: TargetWire,
     /// `done` or `denied`.
+    #[schema(value_type = OutcomeWord)]
     pub outcome: &'static str,
     /// Why it was denied.
     #[schema(required)]
@@ -40,15 +44,16 @@ pub struct AuditWire {
 #[schema(as = Actor)]
 pub struct ActorWire {
     /// `user`, `operator` or `system`.
+    #[schema(value_type = ActorKindWord)]
     pub kind: &'static str,
     /// The user's id.
-    #[schema(required)]
+    #[schema(required, format = "uuid")]
     pub id: Option<String>,
     /// The user's e-mail address.
     #[schema(required)]
     pub email: Option<String>,
     /// The management key that spoke for the user.
-    #[schema(required)]
+    #[schema(required, format = "uuid")]
     pub key_id: Option<String>,
 }
 
@@ -57,6 +62,7 @@ pub struct ActorWire {
 #[schema(as = Target)]
 pub struct TargetWire {
     /// `key`, `user` or `site`.
+    #[schema(value_type = TargetKindWord)]
     pub kind: String,
     /// Its id (a site's name).
     pub id: String,

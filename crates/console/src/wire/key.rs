@@ -1,6 +1,7 @@
 //! Keys.
 
 use super::texts;
+use super::words::KeyStatusWord;
 use keyward_engine::{KeyView, LastUsed};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -10,6 +11,7 @@ use utoipa::ToSchema;
 #[schema(as = Key)]
 pub struct KeyWire {
     /// Id.
+    #[schema(format = "uuid")]
     pub id: String,
     /// Name for people.
     pub name: String,
@@ -22,6 +24,7 @@ pub struct KeyWire {
     /// Prefix and last characters of the secret.
     pub hint: String,
     /// `active`, `disabled`, `expired` or `deleted`.
+    #[schema(value_type = KeyStatusWord)]
     pub status: &'static str,
     /// Sites that the key reaches: null is every site, an empty list none.
     #[schema(required)]
@@ -30,14 +33,16 @@ pub struct KeyWire {
     #[schema(required)]
     pub addresses: Option<Vec<String>>,
     /// Requests a minute; null is no limit.
-    #[schema(required)]
+    #[schema(required, minimum = 1, maximum = 1_000_000)]
     pub limit: Option<u32>,
     /// First instant at which the key is refused; null is never. Never changed.
-    #[schema(required)]
+    #[schema(required, format = DateTime)]
     pub expires_at: Option<String>,
     /// When it was made.
+    #[schema(format = DateTime)]
     pub created_at: String,
     /// When it was last changed.
+    #[schema(format = DateTime)]
     pub updated_at: String,
     /// When and from where it was last granted.
     #[schema(required)]
@@ -51,8 +56,10 @@ pub struct KeyWire {
 #[schema(as = Owner)]
 pub struct OwnerWire {
     /// Id.
+    #[schema(format = "uuid")]
     pub id: String,
     /// E-mail address.
+    #[schema(format = Email)]
     pub email: String,
 }
 
@@ -61,6 +68,7 @@ pub struct OwnerWire {
 #[schema(as = LastUsed)]
 pub struct LastUsedWire {
     /// When.
+    #[schema(format = DateTime)]
     pub at: String,
     /// From where, when known.
     #[schema(required)]

@@ -16,6 +16,7 @@ pub struct SiteWire {
     /// Whether it is open.
     pub active: bool,
     /// When it was made.
+    #[schema(format = DateTime)]
     pub created_at: String,
     /// The revision of its last change; the ETag.
     pub revision: u64,

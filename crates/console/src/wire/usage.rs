@@ -1,6 +1,7 @@
 //! Usage of keys.
 
 use super::LastUsedWire;
+use super::words::PeriodWord;
 use keyward_engine::{Period, UsageSeries};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -11,10 +12,13 @@ use utoipa::ToSchema;
 #[schema(as = Usage)]
 pub struct UsageWire {
     /// `minute`, `hour` or `day`.
+    #[schema(value_type = PeriodWord)]
     pub period: &'static str,
     /// First instant.
+    #[schema(format = DateTime)]
     pub from: String,
     /// Instant after the last.
+    #[schema(format = DateTime)]
     pub until: String,
     /// Buckets that are not empty, by start.
     pub buckets: Vec<BucketWire>,
@@ -28,6 +32,7 @@ pub struct UsageWire {
 #[schema(as = UsageBucket)]
 pub struct BucketWire {
     /// Its start.
+    #[schema(format = DateTime)]
     pub start: String,
     /// Requests granted.
     pub granted: u64,

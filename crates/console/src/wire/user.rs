@@ -1,6 +1,7 @@
 //! Users.
 
 use super::texts;
+use super::words::{RoleWord, UserStatusWord};
 use keyward_engine::UserView;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -10,19 +11,24 @@ use utoipa::ToSchema;
 #[schema(as = User)]
 pub struct UserWire {
     /// Id.
+    #[schema(format = "uuid")]
     pub id: String,
     /// E-mail address, in lower case.
+    #[schema(format = Email)]
     pub email: String,
     /// Name for people.
     pub name: String,
     /// `admin` or `member`.
+    #[schema(value_type = RoleWord)]
     pub role: &'static str,
     /// `active`, `disabled` or `deleted`.
+    #[schema(value_type = UserStatusWord)]
     pub status: &'static str,
     /// Sites that the user's keys reach at most: null is every site, an empty list none.
     #[schema(required)]
     pub sites: Option<Vec<String>>,
     /// When it was made.
+    #[schema(format = DateTime)]
     pub created_at: String,
     /// The revision of its last change; the ETag.
     pub revision: u64,

@@ -1,7 +1,7 @@
 //! Everything that can be read off the OpenAPI document, so that no route is forgotten.
 
 use crate::support::{Plane, key, user};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
@@ -135,14 +135,6 @@ async fn the_document_is_whole() {
         (Some("header"), Some("X-API-KEY"))
     );
     assert_eq!(document["security"], serde_json::json!([{ "ApiKey": [] }]));
-    let text = document.to_string();
-    for part in text.split("\"#/components/schemas/").skip(1) {
-        let name = part.split('"').next().unwrap();
-        assert!(
-            !document["components"]["schemas"][name].is_null(),
-            "{name} is not described"
-        );
-    }
     let of = |path: &str| {
         let operation = &document["paths"][path]["get"];
         operation["responses"]["200"]["content"]["application/json"]["schema"]["$ref"].clone()
@@ -153,17 +145,198 @@ async fn the_document_is_whole() {
         for operation in item.as_object().unwrap().values() {
             ids.extend(operation["operationId"].as_str().map(str::to_owned));
             assert!(operation["summary"].is_string() && operation["responses"]["default"].is_object());
-            for response in operation["responses"].as_object().unwrap().values() {
-                assert!(
-                    response["description"]
-                        .as_str()
-                        .is_some_and(|text| !text.is_empty())
-                );
-            }
         }
     }
     let count = ids.len();
     ids.sort();
     ids.dedup();
     assert_eq!(ids.len(), count);
+}
+
+async fn document(plane: &Plane) -> Value {
+    plane.send(None, "GET", "/openapi.json", &[], b"").await.json()
+}
+
+/// A part of a document, through its references.
+fn at<'d>(document: &'d Value, part: &'d Value) -> &'d Value {
+    match part["$ref"].as_str() {
+        Some(reference) => document.pointer(reference.trim_start_matches('#')).unwrap(),
+        None => part,
+    }
+}
+
+#[tokio::test]
+async fn a_program_that_writes_clients_finds_all_it_needs() {
+    let plane = Plane::start().await;
+    let document = document(&plane).await;
+    let text = document.to_string();
+    for reference in text.split("\"$ref\":\"#").skip(1) {
+        let pointer = reference.split('"').next().unwrap();
+        assert!(document.pointer(pointer).is_some(), "{pointer} leads nowhere");
+    }
+    for (name, schema) in document["components"]["schemas"].as_object().unwrap() {
+        // One type for a thing wherever it stands, and a word for people with every field.
+        if name.starts_with("Page_") {
+            let item = &schema["properties"]["items"]["items"];
+            assert!(item["$ref"].is_string(), "{name}: {item}");
+        }
+        for (field, property) in schema["properties"].as_object().into_iter().flatten() {
+            let described = [property, at(&document, property), &property["oneOf"][0]];
+            assert!(
+                described.iter().any(|place| place["description"].is_string()),
+                "{name}.{field}: {property}"
+            );
+            if field.ends_with("_at") || ["at", "from", "until", "start"].contains(&field.as_str()) {
+                assert_eq!(property["format"], "date-time", "{name}.{field}");
+            }
+        }
+    }
+    let words = |schema: &str, field: &str| {
+        let property = &document["components"]["schemas"][schema]["properties"][field];
+        at(&document, property)["enum"].clone()
+    };
+    let status = json!(["active", "disabled", "expired", "deleted"]);
+    assert_eq!(words("Key", "status"), status);
+    assert_eq!(words("User", "role"), json!(["admin", "member"]));
+    assert_eq!(words("AuditEvent", "outcome"), json!(["done", "denied"]));
+    let fault = at(
+        &document,
+        &document["components"]["schemas"]["ProblemDocument"]["properties"]["errors"]["items"],
+    );
+    assert!(fault["properties"]["field"].is_object() && fault["properties"]["line"].is_object());
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            describes_itself(&document, &format!("{method} {path}"), operation);
+        }
+    }
+    let tags: Vec<&str> = document["tags"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|tag| tag["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        tags,
+        [
+            "keys",
+            "users",
+            "sites",
+            "use cases",
+            "verify",
+            "audit",
+            "me",
+            "setup"
+        ]
+    );
+}
+
+#[track_caller]
+fn describes_itself(document: &Value, name: &str, operation: &Value) {
+    for parameter in operation["parameters"].as_array().into_iter().flatten() {
+        assert!(parameter["description"].is_string(), "{name}: {parameter}");
+        // A header or a part of a path or query is never null.
+        let kind = &at(document, &parameter["schema"])["type"];
+        assert!(kind.is_string(), "{name}: {parameter}");
+    }
+    for (kind, content) in operation["requestBody"]["content"]
+        .as_object()
+        .into_iter()
+        .flatten()
+    {
+        let schema = at(document, &content["schema"]);
+        let example = [&content["example"], &schema["example"], &schema["examples"][0]];
+        assert!(
+            example.iter().any(|example| !example.is_null()),
+            "{name}: no example of {kind}"
+        );
+    }
+    let responses = operation["responses"].as_object().unwrap();
+    for (status, response) in responses {
+        let response = at(document, response);
+        assert!(
+            response["description"]
+                .as_str()
+                .is_some_and(|text| !text.is_empty())
+        );
+        let is_problem = status.starts_with(['4', '5']) || status == "default";
+        let kind = if is_problem {
+            "application/problem+json"
+        } else {
+            "application/json"
+        };
+        assert!(
+            response["content"][kind]["schema"].is_object(),
+            "{name}: {status}"
+        );
+        let schema = response["content"][kind]["schema"]["$ref"]
+            .as_str()
+            .unwrap_or_default();
+        let is_one_thing = ["/Key", "/CreatedKey", "/User", "/Site"]
+            .iter()
+            .any(|end| schema.ends_with(end));
+        assert_eq!(
+            response["headers"]["ETag"].is_object(),
+            is_one_thing,
+            "{name}: {status}"
+        );
+        if status == "201" {
+            assert!(response["headers"]["Location"].is_object(), "{name}");
+        }
+    }
+    let needs_key = operation["security"] != json!([{}]);
+    for status in ["401", "403", "429", "503"] {
+        assert_eq!(
+            responses.contains_key(status),
+            needs_key || status == "403" || status == "503",
+            "{name}: {status}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn every_answer_has_a_status_that_the_document_names() {
+    let plane = Plane::start().await;
+    let document = document(&plane).await;
+    let key = plane.make_key(json!({ "name": "n" })).await;
+    let key = key["id"].as_str().unwrap();
+    let json_type = ("Content-Type", "application/json");
+    let headers: [&[(&str, &str)]; 5] = [
+        &[],
+        &[json_type],
+        &[json_type, ("If-Match", "\"1\"")],
+        &[json_type, ("If-Match", "W/1")],
+        &[json_type, ("Idempotency-Key", "")],
+    ];
+    let bodies: [&[u8]; 4] = [b"", b"{}", b"{\"nosuch\":1}", b"{"];
+    for (method, path, _) in operations(&plane).await {
+        let documented = &document["paths"][&path][method.to_lowercase()]["responses"];
+        let owner = if path.starts_with("/v1/keys") {
+            key
+        } else {
+            "nosuch"
+        };
+        let targets = [
+            fill(&path, "nosuch"),
+            fill(&path, owner),
+            format!("{}?nosuch=1&nosuch=2", fill(&path, owner)),
+        ];
+        for key in [
+            None,
+            Some(plane.data.as_str()),
+            Some(&plane.member),
+            Some(&plane.admin),
+        ] {
+            for target in &targets {
+                for (headers, body) in headers.iter().flat_map(|h| bodies.iter().map(move |b| (h, b))) {
+                    let answer = plane.send(key, &method, target, headers, body).await;
+                    let status = answer.status.to_string();
+                    assert!(
+                        documented[&status].is_object(),
+                        "{method} {target} with {headers:?} {:?}: {answer:?}",
+                        String::from_utf8_lossy(body)
+                    );
+                }
+            }
+        }
+    }
 }

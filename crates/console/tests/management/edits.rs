@@ -28,6 +28,13 @@ async fn a4_an_immutable_field_is_named_and_nothing_changes() {
         "status",
         "updated_at",
         "last_used",
+        "useCase",
+        "USE_CASE",
+        "Use-Case",
+        "expiresAt",
+        "Expires_At",
+        "ownerId",
+        "ID",
     ] {
         for value in [json!("x"), Value::Null, before[field].clone()] {
             let body = json!({ "name": "changed", "limit": null, field: value });

@@ -13,6 +13,7 @@ mod edits;
 mod lifecycle;
 mod limits;
 mod plane;
+mod queries;
 mod rights;
 mod secrets;
 mod support;

@@ -59,13 +59,6 @@ impl Engine {
     }
 
     fn use_case_for(&self, name: Option<&str>) -> Result<UseCaseName, String> {
-        let names = || {
-            self.catalogue
-                .iter()
-                .map(|u| u.name.as_str())
-                .collect::<Vec<_>>()
-                .join(", ")
-        };
         let found = match name {
             Some(name) => self.catalogue.find(name),
             None => self
@@ -75,7 +68,12 @@ impl Engine {
         };
         found
             .map(|use_case| use_case.name.clone())
-            .ok_or_else(|| format!("there is no such use case; choose of: {}", names()))
+            .ok_or_else(|| self.no_such_use_case())
+    }
+
+    pub(super) fn no_such_use_case(&self) -> String {
+        let names: Vec<&str> = self.catalogue.iter().map(|u| u.name.as_str()).collect();
+        format!("there is no such use case; choose of: {}", names.join(", "))
     }
 }
 

@@ -4,7 +4,7 @@ use crate::access::SiteBook;
 use crate::draft::Faults;
 use crate::page::page_size;
 use crate::{Actor, Engine, EngineError, HealthMark, KeyView, Page};
-use keyward_domain::{KeyId, UserId};
+use keyward_domain::{KeyId, UseCaseName, UserId};
 use keyward_store::{KeyOrder, KeyQuery, KeyStatusFilter};
 
 /// Which keys to show. Texts as they were sent; each fault is named.
@@ -51,6 +51,10 @@ impl Engine {
         let book = self.site_book().await?;
         let query = self.key_query(actor, filter, &book).await?;
         let keys = self.store.list_keys(&query).await?;
+        let found_none = keys.is_empty() && query.after.is_none() && query.skip == 0;
+        if let Some(name) = query.use_case.as_ref().filter(|_| found_none) {
+            self.check_use_case(name)?;
+        }
         let views = self.key_views(keys, &book).await?;
         let most = query.most - 1;
         Ok(Page::cut(views, most, |view| {
@@ -108,7 +112,7 @@ impl Engine {
             use_case: filter
                 .use_case
                 .as_deref()
-                .and_then(|n| faults.take("use_case", keyward_domain::UseCaseName::new(n))),
+                .and_then(|n| faults.take("use_case", UseCaseName::new(n))),
             text: filter.text.clone().filter(|text| !text.is_empty()),
             text_in_owner: filter.text_in_owner && actor.is_admin(),
             mark: filter.health.map(|mark| mark.at(now)),
@@ -122,6 +126,14 @@ impl Engine {
         };
         faults.into_result()?;
         Ok(query)
+    }
+
+    /// Keys may hold a use case that the configuration does not name any more; a name that neither knows is a fault.
+    fn check_use_case(&self, name: &UseCaseName) -> Result<(), EngineError> {
+        match self.catalogue.find(name.as_str()) {
+            Some(_) => Ok(()),
+            None => Err(EngineError::field("use_case", self.no_such_use_case())),
+        }
     }
 
     async fn owner_filter(&self, actor: &Actor, named: Option<&str>) -> Result<Option<UserId>, EngineError> {

@@ -191,7 +191,7 @@ async fn an_export_hands_over_every_event_that_passes_the_filter_in_pages() {
     .await;
     assert_eq!(disabled.concat().len(), 510);
     let none = export(AuditFilter {
-        action: Some("nothing".into()),
+        action: Some("site.rename".into()),
         ..AuditFilter::default()
     })
     .await;

@@ -16,9 +16,10 @@ pub(super) fn run(context: Context<'_>, command: ConfigCommand) -> Result<Exit, 
         }
         ConfigCommand::Print => {
             loaded.check()?;
-            let text = toml::to_string(&loaded.config)
+            let config = loaded.config.in_force();
+            let text = toml::to_string(&config)
                 .map_err(|error| Failure::failed(format!("cannot be written as TOML: {error}")))?;
-            context.output.value(&loaded.config, |_| text)
+            context.output.value(&config, |_| text)
         }
     }
 }

@@ -1,14 +1,13 @@
 //! `keyward export`.
 
-use super::create_private;
+use super::{Context, create_private};
 use crate::cli::Export;
 use crate::exit::{Exit, Failure};
-use crate::output::note;
 use keyward_console::KeyWire;
 use keyward_engine::{Actor, Engine, KeyView};
 use std::io::{self, BufWriter, Write};
 
-pub(super) async fn run(engine: &Engine, args: &Export) -> Result<Exit, Failure> {
+pub(super) async fn run(context: Context<'_>, engine: &Engine, args: &Export) -> Result<Exit, Failure> {
     let Some(file) = &args.output else {
         let out = BufWriter::new(io::stdout());
         write_all(engine, out).await?;
@@ -16,14 +15,19 @@ pub(super) async fn run(engine: &Engine, args: &Export) -> Result<Exit, Failure>
     };
     let written = write_all(engine, BufWriter::new(create_private(file)?)).await;
     match written {
-        Ok(keys) => note(&format!("{keys} keys written to {}", file.display())),
+        Ok(keys) => {
+            let file = file.display().to_string();
+            let answer = serde_json::json!({ "file": file, "exported": keys });
+            context
+                .output
+                .value(&answer, |_| format!("{keys} keys written to {file}"))
+        }
         Err(failure) => {
             // Half an export looks like a whole one.
             let _ = std::fs::remove_file(file);
-            return Err(failure.in_file(&file.display().to_string()));
+            Err(failure.in_file(&file.display().to_string()))
         }
     }
-    Ok(Exit::Done)
 }
 
 async fn write_all(engine: &Engine, mut out: impl Write) -> Result<usize, Failure> {

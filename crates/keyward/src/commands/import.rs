@@ -23,9 +23,9 @@ pub(super) async fn run(context: Context<'_>, engine: &Engine, args: &Import) ->
     let imported = match imported {
         Ok(imported) => imported,
         Err(error @ EngineError::InvalidLines(_)) => {
-            let mut failure = Failure::from(error).in_file(&name);
-            failure.lines.push("nothing was imported".into());
-            return Err(failure);
+            return Err(Failure::from(error)
+                .in_file(&name)
+                .with_line("nothing was imported"));
         }
         Err(error) => return Err(error.into()),
     };

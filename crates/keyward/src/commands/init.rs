@@ -18,26 +18,21 @@ pub(super) async fn run(context: Context<'_>, args: &Init) -> Result<Exit, Failu
         engine.store().close().await;
         return told;
     }
-    write_template(context.config)?;
-    let made = make_database(context).await;
+    let wrote = write_template(context.config)?;
+    let made = make_database(context, wrote).await;
     let (checked, engine, was_there) = match made {
         Ok(made) => made,
         Err(failure) => {
-            // Nothing is better than half an installation: the next try starts afresh.
-            let _ = std::fs::remove_file(context.config);
+            if wrote {
+                // Nothing is better than half an installation: the next try starts afresh.
+                let _ = std::fs::remove_file(context.config);
+            }
             return Err(failure);
         }
     };
-    let file = context.config.display();
-    let database = checked.database.display();
-    let kept = if was_there {
-        "was there already and is kept"
-    } else {
-        "made; only this account may read it"
-    };
     let lines = [
-        format!("{file}: written; put the address of your API in gateway.upstreams"),
-        format!("{database}: {kept}"),
+        told_of_file(context.config, wrote),
+        told_of_database(&checked.database, was_there),
     ];
     let told = if args.no_token {
         let answer = serde_json::json!({ "config": context.config, "database": checked.database });
@@ -49,24 +44,47 @@ pub(super) async fn run(context: Context<'_>, args: &Init) -> Result<Exit, Failu
     told
 }
 
-fn write_template(file: &Path) -> Result<(), Failure> {
-    let name = file.display();
-    let mut made = std::fs::File::create_new(file).map_err(|error| match error.kind() {
-        std::io::ErrorKind::AlreadyExists => Failure::new(
-            Exit::Conflict,
-            format!(
-                "{name} exists already: nothing was changed; for a new set-up token, run `keyward init --new-token`"
-            ),
-        ),
-        _ => Failure::failed(format!("{name}: cannot be made: {error}")),
-    })?;
-    made.write_all(template::TEMPLATE.as_bytes())
-        .map_err(|error| Failure::failed(format!("{name}: cannot be written: {error}")))
+fn told_of_file(file: &Path, wrote: bool) -> String {
+    let file = file.display();
+    if wrote {
+        format!("{file}: written; put the address of your API in gateway.upstreams")
+    } else {
+        format!("{file}: kept as it is")
+    }
 }
 
-async fn make_database(context: Context<'_>) -> Result<(Checked, Engine, bool), Failure> {
+fn told_of_database(file: &Path, was_there: bool) -> String {
+    let file = file.display();
+    if was_there {
+        format!("{file}: was there already and is kept")
+    } else {
+        format!("{file}: made; only this account may read it")
+    }
+}
+
+/// Writes the configuration, unless there is one: whoever brings their own needs only the database.
+fn write_template(file: &Path) -> Result<bool, Failure> {
+    let name = file.display();
+    let mut made = match std::fs::File::create_new(file) {
+        Ok(made) => made,
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => return Ok(false),
+        Err(error) => return Err(Failure::failed(format!("{name}: cannot be made: {error}"))),
+    };
+    made.write_all(template::TEMPLATE.as_bytes())
+        .map_err(|error| Failure::failed(format!("{name}: cannot be written: {error}")))?;
+    Ok(true)
+}
+
+async fn make_database(context: Context<'_>, wrote: bool) -> Result<(Checked, Engine, bool), Failure> {
     let checked = config::load(context.config)?.check()?;
     let was_there = checked.database.exists();
+    if was_there && !wrote {
+        let (file, database) = (context.config.display(), checked.database.display());
+        let told = format!(
+            "{file} and {database} exist already: nothing was changed; for a new set-up token, run `keyward init --new-token`"
+        );
+        return Err(Failure::new(Exit::Conflict, told));
+    }
     let engine = open::engine(&checked, Access::Create).await?;
     Ok((checked, engine, was_there))
 }

@@ -10,9 +10,6 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// The title of the one use case that is there without configuration.
-const DEFAULT_TITLE: &str = "Call the REST API";
-
 /// A configuration that is right, in the terms of those who are told it.
 #[derive(Clone, Debug)]
 pub(crate) struct Checked {
@@ -86,16 +83,17 @@ fn read(checker: &mut Checker<'_>) -> Option<Checked> {
 }
 
 fn database(checker: &mut Checker<'_>, url: &str) -> Option<PathBuf> {
-    match url.strip_prefix("sqlite:").filter(|path| !path.is_empty()) {
-        Some(path) if !path.contains('?') => Some(checker.path("database.url", path)),
-        _ => {
-            checker.fault(
-                "database.url",
-                format!("`{url}` is no database: write it as sqlite:keyward.db, without options"),
-            );
-            None
-        }
+    // `sqlite://keyward.db` is how some write a relative path, and would be one from the root.
+    let is_file = |path: &&str| {
+        let from_root = path.starts_with("//") && !path.starts_with("///");
+        !path.is_empty() && !from_root && !path.contains('?') && *path != ":memory:"
+    };
+    if let Some(path) = url.strip_prefix("sqlite:").filter(is_file) {
+        return Some(checker.path("database.url", path));
     }
+    let way_out = "write it as sqlite:keyward.db, or sqlite:/var/lib/keyward/keyward.db, without options";
+    checker.fault("database.url", format!("`{url}` is no database file: {way_out}"));
+    None
 }
 
 fn engine(checker: &mut Checker<'_>) -> Option<keyward_engine::Settings> {
@@ -119,11 +117,7 @@ fn engine(checker: &mut Checker<'_>) -> Option<keyward_engine::Settings> {
 }
 
 fn catalogue(checker: &mut Checker<'_>, configured: Option<&[UseCase]>) -> Option<UseCaseCatalogue> {
-    let default = [UseCase {
-        name: "rest-api".into(),
-        title: Some(DEFAULT_TITLE.into()),
-        routes: None,
-    }];
+    let default = [UseCase::rest_api()];
     let entries = configured.unwrap_or(&default);
     let mut use_cases = Vec::with_capacity(entries.len());
     for (n, entry) in entries.iter().enumerate() {
@@ -165,7 +159,6 @@ fn use_case(checker: &mut Checker<'_>, key: &str, entry: &UseCase) -> Option<key
     })
 }
 
-/// Methods are compared exactly, so a lower-case one would never match.
 fn log(checker: &mut Checker<'_>) -> Option<logs::Settings> {
     let log = &checker.loaded.config.log;
     let formats = [("human", logs::Form::Human), ("json", logs::Form::Json)];

@@ -18,7 +18,7 @@ pub(super) fn settings(checker: &mut Checker<'_>, access_log: bool) -> Option<Se
         1024,
         1_048_576,
     );
-    checker.within("gateway.limits.headers", gateway.limits.headers, 8, 10_000);
+    checker.within("gateway.limits.headers", gateway.limits.headers, 8, 256);
     let timeouts = timeouts(checker);
     let tls = checker.tls("gateway.tls", gateway.tls.as_ref());
     Some(Settings {
@@ -92,15 +92,25 @@ fn realm(checker: &mut Checker<'_>, realm: &str) {
 fn trusted_proxies(checker: &mut Checker<'_>, list: &[String]) -> Option<Vec<IpNet>> {
     let read: Vec<Option<IpNet>> = (0..)
         .zip(list)
-        .map(|(n, text): (usize, _)| {
-            let net = text
-                .parse::<IpNet>()
-                .or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
-            let fault = || format!("`{text}` is no IP address or network: write it as 10.0.0.0/8");
-            checker.take(&format!("gateway.trusted_proxies[{n}]"), net.map_err(|_| fault()))
-        })
+        .map(|(n, text): (usize, _)| checker.take(&format!("gateway.trusted_proxies[{n}]"), network(text)))
         .collect();
     read.into_iter().collect()
+}
+
+fn network(text: &str) -> Result<IpNet, String> {
+    let net = text
+        .parse::<IpNet>()
+        .or_else(|_| text.parse::<IpAddr>().map(IpNet::from))
+        .map_err(|_| format!("`{text}` is no IP address or network: write it as 10.0.0.0/8"))?;
+    // Who wrote one address may not mean to trust its whole network.
+    if net.trunc() == net {
+        Ok(net)
+    } else {
+        let (whole, one) = (net.trunc(), net.addr());
+        Err(format!(
+            "`{text}` has host bits set: write `{whole}` for the network or `{one}` for the one address"
+        ))
+    }
 }
 
 fn public_paths(checker: &mut Checker<'_>, list: &[String]) {
@@ -163,11 +173,13 @@ fn read_swagger(checker: &mut Checker<'_>, swagger: &schema::Swagger) -> Option<
             checker.fault("gateway.swagger.upstream_path", message);
             None
         }
-        _ => {
-            checker.fault(
-                "gateway.swagger",
-                "give either `file` or `upstream_path`, not both",
-            );
+        (Some(_), Some(_)) => {
+            checker.fault("gateway.swagger", "give `file` or `upstream_path`, not both");
+            None
+        }
+        (None, None) => {
+            let message = "give `file` or `upstream_path`: where your API's OpenAPI document is";
+            checker.fault("gateway.swagger", message);
             None
         }
     }

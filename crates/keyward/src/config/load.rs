@@ -80,7 +80,7 @@ fn unreadable(error: &std::io::Error) -> String {
 }
 
 fn read_fault(error: &figment::Error) -> ConfigFault {
-    use figment::error::Kind;
+    use figment::error::{Actual, Kind};
     let mut path = error.path.clone();
     let message = match &error.kind {
         Kind::UnknownField(field, known) => {
@@ -92,14 +92,17 @@ fn read_fault(error: &figment::Error) -> ConfigFault {
             path.push(field.to_string());
             "must be given".into()
         }
-        Kind::InvalidType(found, wanted) => format!("must be {wanted}, is {found}"),
-        Kind::InvalidValue(found, wanted) => format!("must be {wanted}, is {found}"),
+        Kind::InvalidType(found, wanted) | Kind::InvalidValue(found, wanted) => {
+            format!("must be {}, is {}", in_words(wanted), as_written(found))
+        }
         other => one_line(&other.to_string()),
     };
     let from_environment = error.metadata.as_ref().is_some_and(is_environment);
     let variable = from_environment.then(|| variable_of(&path.join(".")));
     let message = match (&error.kind, from_environment) {
-        (Kind::InvalidType(..), true) => {
+        (Kind::InvalidType(Actual::Unsigned(_) | Actual::Signed(_) | Actual::Float(_), wanted), true)
+            if wanted.as_str() == "a string" =>
+        {
             format!("{message}; to give digits as a text, quote them: '\"123\"'")
         }
         _ => message,
@@ -108,6 +111,32 @@ fn read_fault(error: &figment::Error) -> ConfigFault {
         key: key_of(&path),
         variable,
         message,
+    }
+}
+
+/// What a setting must be, as the file writes it; the library names the program's types.
+fn in_words(wanted: &str) -> &str {
+    match wanted {
+        "a string" => "a text in quotes",
+        "a boolean" => "true or false",
+        "usize" => "a whole number",
+        "a sequence" => "a list in [ ]",
+        other if other.starts_with("struct ") => "a section of settings",
+        other => other,
+    }
+}
+
+fn as_written(found: &figment::error::Actual) -> String {
+    use figment::error::Actual;
+    match found {
+        Actual::Bool(value) => format!("`{value}`"),
+        Actual::Unsigned(value) => format!("`{value}`"),
+        Actual::Signed(value) => format!("`{value}`"),
+        Actual::Float(value) => format!("`{value}`"),
+        Actual::Str(text) => format!("{text:?}"),
+        Actual::Seq => "a list".into(),
+        Actual::Map => "a section".into(),
+        other => other.to_string(),
     }
 }
 

@@ -50,6 +50,9 @@ fn upstream_url(text: &str) -> Result<Uri, String> {
             "`{text}` must be a scheme, a host and a port alone: {way_out}"
         ));
     }
+    if uri.port_u16() == Some(0) {
+        return Err(format!("`{text}`: nothing can listen on port 0: {way_out}"));
+    }
     Ok(uri)
 }
 
@@ -79,16 +82,10 @@ fn default_route(checker: &mut Checker<'_>, upstreams: &[schema::Upstream]) -> O
     if upstreams.is_empty() {
         return None;
     }
-    let route = schema::Route {
-        path: "/api/{site}/**".into(),
-        upstream: "default".into(),
-        encoded_slashes: false,
-        site: None,
-    };
     read_route(
         checker,
         "gateway.routes (not given, so `/api/{site}/**`)",
-        &route,
+        &schema::Route::of_api(),
         upstreams,
     )
 }

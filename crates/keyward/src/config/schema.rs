@@ -171,6 +171,39 @@ pub(crate) struct Log {
     pub(crate) access: bool,
 }
 
+impl Config {
+    /// The same, with what holds where the file says nothing.
+    pub(crate) fn in_force(&self) -> Self {
+        let mut config = self.clone();
+        config.use_cases.get_or_insert_with(|| vec![UseCase::rest_api()]);
+        config.gateway.routes.get_or_insert_with(|| vec![Route::of_api()]);
+        config
+    }
+}
+
+impl UseCase {
+    /// The one that is there without configuration.
+    pub(crate) fn rest_api() -> Self {
+        Self {
+            name: "rest-api".into(),
+            title: Some("Call the REST API".into()),
+            routes: None,
+        }
+    }
+}
+
+impl Route {
+    /// The one that is there without configuration.
+    pub(crate) fn of_api() -> Self {
+        Self {
+            path: "/api/{site}/**".into(),
+            upstream: default_name(),
+            encoded_slashes: false,
+            site: None,
+        }
+    }
+}
+
 fn http1() -> String {
     "http1".into()
 }

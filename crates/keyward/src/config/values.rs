@@ -96,7 +96,8 @@ impl<'a> Checker<'a> {
         })
     }
 
-    /// Names a fault for each text that is no HTTP method.
+    /// Names a fault for each text that is no HTTP method. They are compared exactly, so a lower-case one would never
+    /// match.
     pub(crate) fn methods(&mut self, key: &str, list: &[String]) {
         for (n, method) in list.iter().enumerate() {
             let fits = http::Method::from_bytes(method.as_bytes()).is_ok();

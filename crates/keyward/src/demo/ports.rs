@@ -27,7 +27,7 @@ pub(super) fn choose(config: &mut Config) {
             Ok((listener, address))
         }) {
             note(&format!(
-                "port {} is taken: the {plane} listens on {address}",
+                "port {} is taken: the {plane} port is {address}",
                 wanted.port()
             ));
             *listen = address.to_string();

@@ -3,7 +3,7 @@
 use crate::exit::Failure;
 use axum::body::Bytes;
 use axum::extract::Path;
-use axum::http::{HeaderMap, Method, Uri, header};
+use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Json, Router};
@@ -29,7 +29,7 @@ pub(super) async fn start() -> Result<SocketAddr, Failure> {
         .map_err(cannot)?;
     let address = listener.local_addr().map_err(cannot)?;
     let app = Router::new()
-        .route("/api/{site}/resource", get(echo).post(echo))
+        .route("/api/{site}/resource", get(echo).post(echo).options(allow))
         .route("/openapi.json", get(document));
     tokio::spawn(async move {
         if let Err(error) = axum::serve(listener, app).await {
@@ -37,6 +37,14 @@ pub(super) async fn start() -> Result<SocketAddr, Failure> {
         }
     });
     Ok(address)
+}
+
+/// What OPTIONS asks for. It needs no key, so it comes without a caller.
+async fn allow() -> impl IntoResponse {
+    (
+        StatusCode::NO_CONTENT,
+        [(header::ALLOW, "GET, HEAD, POST, OPTIONS")],
+    )
 }
 
 async fn document() -> impl IntoResponse {

@@ -1,6 +1,8 @@
-//! The configuration file itself.
+//! The configuration file itself, and the OpenAPI document that it names.
 
 use super::finding::Finding;
+use crate::config::Checked;
+use keyward_gateway::{Swagger, check_openapi_file};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
@@ -16,6 +18,21 @@ pub(super) fn check_configuration(file: &Path) -> Vec<Finding> {
         )],
         _ => vec![Finding::good(check, file.display(), "readable and valid")],
     }
+}
+
+/// A document in a file must be one that can be served; one of the upstream's is read when somebody asks for it.
+pub(super) fn check_openapi_document(checked: &Checked) -> Option<Finding> {
+    let Some(Swagger::File(file)) = &checked.rules.swagger else {
+        return None;
+    };
+    let (check, place) = ("documentation", "gateway.swagger.file");
+    Some(match check_openapi_file(file) {
+        Ok(()) => Finding::good(check, place, format!("{} can be served", file.display())),
+        Err(fault) => {
+            let way_out = "give an OpenAPI document in JSON that this account may read";
+            Finding::problem(check, place, fault, way_out)
+        }
+    })
 }
 
 /// The permission bits of a file, when it can be looked at.

@@ -14,6 +14,8 @@ const NOT_AFTER: Timestamp = Timestamp::from_millis(4_102_444_800_000);
 const DAY_MILLIS: i64 = 86_400_000;
 /// How far two readings of good clocks may be apart.
 const SLACK_MILLIS: i64 = 5_000;
+/// The same for clocks of different machines, one of which is told in whole seconds.
+const BESIDE_SECONDS: u64 = 30;
 const MIB: u64 = 1024 * 1024;
 /// Besides connections: the database, logs, listeners.
 const OTHER_FILES: usize = 64;
@@ -42,6 +44,15 @@ pub(super) fn check_clock_against(now: Timestamp, newest: Timestamp) -> Option<F
     (now.plus_millis(SLACK_MILLIS) < newest).then(|| {
         let what = format!("shows {now}, but the newest audit event is of {newest}: it went backwards");
         Finding::problem("clock", "system clock", what, SET_CLOCK)
+    })
+}
+
+/// Two clocks that show different times: one of them is wrong, and it may be ours.
+pub(super) fn check_clock_beside(now: Timestamp, theirs: Timestamp, whom: &str) -> Option<Finding> {
+    let apart = now.millis().abs_diff(theirs.millis()) / 1000;
+    (apart > BESIDE_SECONDS).then(|| {
+        let what = format!("shows {now}, and that of {whom} {theirs}: {apart} s apart");
+        Finding::warning("clock", "system clock", what, SET_CLOCK)
     })
 }
 
@@ -99,6 +110,21 @@ mod tests {
             (NOT_AFTER, Grade::Problem),
         ] {
             assert_eq!(judge_clock(now, built).grade, grade, "{now}");
+        }
+    }
+
+    #[test]
+    fn a_clock_that_is_far_from_anothers_is_told() {
+        let now = NOT_BEFORE.plus_days(10);
+        for (millis, told) in [
+            (0, false),
+            (30_999, false),
+            (31_000, true),
+            (-30_999, false),
+            (-31_000, true),
+        ] {
+            let found = check_clock_beside(now, now.plus_millis(millis), "them");
+            assert_eq!(found.is_some(), told, "{millis}");
         }
     }
 

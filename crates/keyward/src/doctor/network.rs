@@ -1,8 +1,13 @@
 //! Ports and upstreams.
 
 use super::finding::Finding;
+use super::host;
 use crate::config::Checked;
 use crate::serve::reachable;
+use jiff::fmt::rfc2822;
+use keyward_domain::Timestamp;
+use keyward_engine::{Clock, SystemClock};
+use keyward_gateway::{Protocol, Upstream};
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -12,6 +17,9 @@ use tokio::time::timeout;
 
 /// How long anything on the network may take to answer.
 const PATIENCE: Duration = Duration::from_secs(3);
+
+/// How long an upstream may take to tell its time: it may have more to do than to answer this.
+const ANSWER_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Each plane's port must be free, or Keyward's own already.
 pub(super) async fn check_ports(checked: &Checked) -> Vec<Finding> {
@@ -74,8 +82,9 @@ pub(super) async fn check_upstreams(checked: &Checked) -> Vec<Finding> {
         let port = upstream.url.port_u16().unwrap_or(80);
         let wait = checked.gateway.timeouts.upstream_connect.min(PATIENCE);
         let fault = match timeout(wait, TcpStream::connect((host, port))).await {
-            Ok(Ok(_)) => {
+            Ok(Ok(stream)) => {
                 findings.push(Finding::good("upstream", place, "reachable"));
+                findings.extend(check_clock(stream, upstream).await);
                 continue;
             }
             Ok(Err(error)) => format!("cannot be reached: {error}"),
@@ -85,4 +94,55 @@ pub(super) async fn check_upstreams(checked: &Checked) -> Vec<Finding> {
         findings.push(Finding::problem("upstream", place, fault, way_out));
     }
     findings
+}
+
+/// The one clock besides our own that can be asked without going elsewhere: an upstream's, on another machine often.
+async fn check_clock(mut stream: TcpStream, upstream: &Upstream) -> Option<Finding> {
+    if upstream.protocol != Protocol::Http1 {
+        return None;
+    }
+    let host = upstream.url.authority()?.as_str();
+    let ask = async {
+        let request = format!("HEAD / HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await?;
+        let mut answer = Vec::new();
+        stream.take(16_384).read_to_end(&mut answer).await?;
+        std::io::Result::Ok(answer)
+    };
+    let answer = timeout(ANSWER_PATIENCE, ask).await.ok()?.ok()?;
+    let theirs = date_of(&String::from_utf8_lossy(&answer))?;
+    let whom = format!("upstream `{}`", upstream.name);
+    host::check_clock_beside(SystemClock.now(), theirs, &whom)
+}
+
+/// The `Date` of an answer.
+fn date_of(answer: &str) -> Option<Timestamp> {
+    let value = answer
+        .lines()
+        .take_while(|line| !line.is_empty())
+        .find_map(|line| {
+            let (name, value) = line.split_once(':')?;
+            name.eq_ignore_ascii_case("date").then(|| value.trim())
+        })?;
+    let at = rfc2822::DateTimeParser::new().parse_timestamp(value).ok()?;
+    Some(Timestamp::from_millis(at.as_millisecond()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_date_of_an_answer_is_read() {
+        let answer =
+            "HTTP/1.1 404 Not Found\r\nServer: x\r\ndate: Sun, 06 Nov 1994 08:49:37 GMT\r\n\r\nDate: x";
+        assert_eq!(date_of(answer), Some(Timestamp::from_millis(784_111_777_000)));
+        for none in [
+            "",
+            "HTTP/1.1 200 OK\r\n\r\n",
+            "HTTP/1.1 200 OK\r\ndate: soon\r\n\r\n",
+        ] {
+            assert_eq!(date_of(none), None, "{none}");
+        }
+    }
 }

@@ -76,8 +76,7 @@ impl Node {
         tracing::info!("draining");
         tokio::join!(self.gateway.drain(within), self.console.drain(within));
         self.background.stop().await;
-        self.engine.store().close().await;
-        self.ops.stop().await;
+        tokio::join!(self.engine.store().close(), self.ops.stop());
         tracing::info!("stopped");
     }
 }

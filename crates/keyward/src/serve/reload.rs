@@ -19,7 +19,8 @@ pub(super) fn reload(current: &mut Loaded, gateway: &Gateway) {
             return;
         }
     };
-    let restart = diff::needing_restart(&current.config, &new.config);
+    let (before, after) = (current.config.in_force(), new.config.in_force());
+    let restart = diff::needing_restart(&before, &after);
     if !restart.is_empty() {
         let settings = restart.join(", ");
         tracing::error!(settings, "{KEPT}; these settings change only with a restart");
@@ -29,7 +30,7 @@ pub(super) fn reload(current: &mut Loaded, gateway: &Gateway) {
         tracing::error!(%fault, "{KEPT}");
         return;
     }
-    let changed = diff::differing(&current.config, &new.config).join(", ");
+    let changed = diff::differing(&before, &after).join(", ");
     tracing::info!(changed, "configuration reloaded");
     *current = new;
 }

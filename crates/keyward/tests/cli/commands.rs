@@ -1,6 +1,6 @@
 //! The short commands: what they do, what they print, and with which code they end.
 
-use crate::support::Place;
+use crate::support::{FREE_PORTS, Place};
 use std::os::unix::fs::PermissionsExt;
 
 #[test]
@@ -132,6 +132,30 @@ fn c12_init_makes_no_password_but_a_token_and_never_overwrites() {
 }
 
 #[test]
+fn init_makes_the_database_of_a_configuration_that_is_there() {
+    let place = Place::empty();
+    place.write("keyward.toml", FREE_PORTS);
+    let told = place.run(&["serve"]).expect(1).err;
+    assert!(told.contains("keyward init"), "{told}");
+    let ran = place.run(&["init"]).expect(0);
+    assert!(
+        ran.out.contains("keyward.toml: kept") && ran.out.contains("setup_"),
+        "{ran:?}"
+    );
+    assert_eq!(
+        std::fs::read_to_string(place.path("keyward.toml")).unwrap(),
+        FREE_PORTS
+    );
+    place.run(&["keys", "list"]).expect(0);
+    let told = place.run(&["init"]).expect(4).err;
+    assert!(told.contains("keyward init --new-token"), "{told}");
+    place.write("keyward.toml", "[log]\nlevel = \"loud\"");
+    std::fs::remove_file(place.path("keyward.db")).unwrap();
+    assert!(place.run(&["init"]).expect(5).err.contains("log.level"));
+    assert!(!place.path("keyward.db").exists());
+}
+
+#[test]
 fn a_secret_is_printed_once_by_create_and_by_nothing_else() {
     let place = Place::populated();
     let human = place
@@ -258,6 +282,23 @@ fn errors_are_json_for_programs() {
         .map(|f| f["field"].clone())
         .collect();
     assert_eq!(fields, ["name", "limit"]);
+}
+
+#[test]
+fn wrong_usage_is_json_for_programs_too() {
+    let place = Place::populated();
+    let told = |args: &[&str]| {
+        let error: serde_json::Value = serde_json::from_str(&place.run(args).expect(2).err).unwrap();
+        assert_eq!(error["error"]["exit"], 2);
+        error["error"]["message"].as_str().unwrap().to_owned()
+    };
+    assert!(told(&["keys", "create", "--name", "n", "--json"]).contains("--owner"));
+    assert!(told(&["--json", "keys", "list", "--no-such-flag"]).contains("--no-such-flag"));
+    assert!(told(&["--json", "nonsense"]).contains("nonsense"));
+    assert!(told(&["--json", "keys"]).contains("keyward keys --help"));
+    assert!(told(&["--json"]).contains("doctor"));
+    let help = place.run(&["--json", "keys", "--help"]).expect(0);
+    assert!(help.out.contains("Usage: keyward keys"), "{help:?}");
 }
 
 #[test]

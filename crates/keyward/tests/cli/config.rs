@@ -105,6 +105,16 @@ fn every_fault_names_the_file_and_its_key() {
         ("[log]\nlevel = \"loud\"", "log.level"),
         ("[log]\nformat = \"xml\"", "log.format"),
         ("[unknown]", "unknown"),
+        ("[database]\nurl = \"sqlite://keyward.db\"", "database.url"),
+        ("[database]\nurl = \"sqlite::memory:\"", "database.url"),
+        (
+            "[gateway]\ntrusted_proxies = [\"10.0.0.1/8\"]",
+            "gateway.trusted_proxies[0]",
+        ),
+        (
+            "[[gateway.upstreams]]\nname = \"default\"\nurl = \"http://a:0\"",
+            "gateway.upstreams[0].url",
+        ),
     ];
     for (text, key) in table {
         let told = faults(text);
@@ -113,6 +123,29 @@ fn every_fault_names_the_file_and_its_key() {
             "{key} in:\n{told}\nof:\n{text}"
         );
     }
+}
+
+#[test]
+fn a_fault_is_told_in_words_of_the_file_and_not_of_the_program() {
+    let told = faults("[gateway]\nworkers = -1");
+    assert!(told.contains("must be a whole number, is `-1`"), "{told}");
+    let told = faults("[gateway]\nlisten = 8080");
+    assert!(told.contains("must be a text in quotes, is `8080`"), "{told}");
+    let told = faults("[gateway]\nforward_key = \"yes\"");
+    assert!(told.contains("must be true or false, is \"yes\""), "{told}");
+    let told = faults("[gateway]\nrealm = [\"a\"]");
+    assert!(told.contains("must be a text in quotes, is a list"), "{told}");
+    let told = faults("[gateway]\npublic_paths = \"/a\"");
+    assert!(told.contains("must be a list in [ ], is \"/a\""), "{told}");
+    let told = faults("[gateway.swagger]");
+    assert!(
+        told.contains("give `file` or `upstream_path`") && !told.contains("not both"),
+        "{told}"
+    );
+    let told = faults("[database]\nurl = \"sqlite://keyward.db\"");
+    assert!(told.contains("sqlite:keyward.db"), "{told}");
+    let told = faults("[gateway]\ntrusted_proxies = [\"10.0.0.1/8\"]");
+    assert!(told.contains("10.0.0.0/8"), "{told}");
 }
 
 #[test]
@@ -165,6 +198,11 @@ fn the_environment_overrides_the_file_and_its_faults_name_the_variable() {
         let told = with(name, value).expect(5).err;
         assert!(told.contains(name), "{name}: {told}");
     }
+    // A hint about quotes stands only where quotes are the way out.
+    let digits = with("KEYWARD__GATEWAY__REALM", "12").expect(5).err;
+    assert!(digits.contains("quote"), "{digits}");
+    let word = with("KEYWARD__GATEWAY__WORKERS", "many").expect(5).err;
+    assert!(!word.contains("quote"), "{word}");
 }
 
 #[test]
@@ -193,8 +231,10 @@ fn the_file_of_init_says_what_the_defaults_are() {
     place.write("keyward.toml", "");
     let defaults = place.run(&["--json", "config", "print"]).expect(0).json();
     written["gateway"]["upstreams"] = serde_json::json!([]);
-    written["gateway"].as_object_mut().unwrap().remove("routes");
     assert_eq!(written, defaults);
+    // What holds where the file says nothing is told too.
+    assert_eq!(defaults["use_cases"][0]["name"], "rest-api");
+    assert_eq!(defaults["gateway"]["routes"][0]["path"], "/api/{site}/**");
 }
 
 #[test]

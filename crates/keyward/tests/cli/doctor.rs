@@ -3,6 +3,7 @@
 use crate::support::{Place, Running};
 use rustix::fs::{FlockOperation, fcntl_lock};
 use serde_json::Value;
+use std::io::{Read, Write};
 use std::net::TcpListener;
 
 /// An installation whose upstream listens.
@@ -143,6 +144,28 @@ fn an_upstream_that_is_away_is_found() {
 }
 
 #[test]
+fn an_upstream_whose_clock_shows_another_time_is_told() {
+    let (place, upstream) = healthy();
+    let answering = std::thread::spawn(move || {
+        let (mut stream, _) = upstream.accept().unwrap();
+        let mut request = [0; 1024];
+        let read = stream.read(&mut request).unwrap();
+        assert!(request[..read].starts_with(b"HEAD / HTTP/1.1\r\n"));
+        let answer =
+            b"HTTP/1.1 404 Not Found\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Length: 0\r\n\r\n";
+        stream.write_all(answer).unwrap();
+    });
+    let report = place.run(&["--json", "doctor"]).expect(0).json();
+    answering.join().unwrap();
+    let told = report["findings"].as_array().unwrap().iter().any(|finding| {
+        finding["check"] == "clock"
+            && finding["grade"] == "warning"
+            && finding["what"].as_str().unwrap().contains("1994-11-06T08:49:37Z")
+    });
+    assert!(told, "{report:#}");
+}
+
+#[test]
 fn a_wrong_configuration_is_found() {
     let (place, _upstream) = healthy();
     place.write("keyward.toml", "[gateway]\nlisten = \"x\"");
@@ -152,4 +175,31 @@ fn a_wrong_configuration_is_found() {
             .iter()
             .any(|f| f["what"].as_str().unwrap().contains("gateway.listen"))
     );
+}
+
+#[test]
+fn an_openapi_document_that_cannot_be_served_is_found_and_refused_at_the_start() {
+    let (place, _upstream) = healthy();
+    let text = std::fs::read_to_string(place.path("keyward.toml")).unwrap();
+    place.write(
+        "keyward.toml",
+        &format!("{text}\n[gateway.swagger]\nfile = \"api.json\"\n"),
+    );
+    let told = |place: &Place| {
+        let found = problems(place, "documentation");
+        let serve = place.run(&["serve"]).expect(1).err;
+        assert!(
+            serve.contains("gateway.swagger.file") && serve.contains("api.json"),
+            "{serve}"
+        );
+        found[0]["what"].as_str().unwrap().to_owned()
+    };
+    assert!(told(&place).contains("cannot be read"));
+    place.write("api.json", "openapi: 3.0.0");
+    assert!(told(&place).contains("JSON"));
+    place.write("api.json", "[]");
+    assert!(told(&place).contains("object"));
+    place.write("api.json", "{\"openapi\":\"3.1.0\",\"info\":{},\"paths\":{}}");
+    place.run(&["doctor"]).expect(0);
+    drop(Running::start(&place, &["serve"]));
 }

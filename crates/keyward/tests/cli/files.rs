@@ -23,6 +23,14 @@ fn an_export_holds_every_key_and_no_secret_and_never_overwrites() {
     }
     assert!(secrets.iter().all(|secret| !text.contains(secret)));
     assert_eq!(place.run(&["export"]).expect(0).out, text);
+    let told = place
+        .run(&["--json", "export", "--output", "same.jsonl"])
+        .expect(0)
+        .json();
+    assert_eq!(
+        (&told["file"], &told["exported"]),
+        (&"same.jsonl".into(), &3.into())
+    );
     place.run(&["export", "--output", "keys.jsonl"]).expect(4);
     assert_eq!(std::fs::read_to_string(place.path("keys.jsonl")).unwrap(), text);
 }

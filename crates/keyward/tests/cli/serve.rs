@@ -1,6 +1,6 @@
 //! A running Keyward: its start, its signals, the operator's port, the demo.
 
-use crate::support::{Place, Running, wait_for};
+use crate::support::{PROGRAM, Place, Running, wait_for};
 use std::net::TcpListener;
 
 #[test]
@@ -122,6 +122,10 @@ fn s15_a_reload_takes_all_of_a_good_file_and_nothing_of_another() {
         &good.replace("[gateway]", "[gateway]\nworkers = 3"),
         "gateway.workers",
     );
+    reload(
+        &format!("{good}\n[gateway.swagger]\nfile = \"absent.json\"\n"),
+        "gateway.swagger.file",
+    );
     std::fs::remove_file(place.path("keyward.toml")).unwrap();
     running.signal("HUP");
     wait_for(&place, "log", "there is no such file");
@@ -132,6 +136,12 @@ fn s15_a_reload_takes_all_of_a_good_file_and_nothing_of_another() {
         "configuration reloaded",
     );
     wait_for(&place, "log", "gateway.trusted_proxies");
+    // What `config print` says is in force, written into the file, changes nothing that needs a restart.
+    let printed = place.run(&["config", "print"]).expect(0).out;
+    reload(
+        &printed.replace("\"api\"", "\"other\""),
+        "changed=\"gateway.realm\"",
+    );
     running.signal("TERM");
     assert_eq!(running.code(), 0);
 }
@@ -151,6 +161,13 @@ fn a_taken_port_or_no_upstream_is_told_at_the_start() {
     );
     let told = place.run(&["serve"]).expect(1).err;
     assert!(told.contains("ops.listen") && told.contains(&address), "{told}");
+    assert!(told.contains("keyward doctor"), "{told}");
+    place.write(
+        "keyward.toml",
+        &format!("{text}\n[console.tls]\ncertificate = \"absent.pem\"\nkey = \"absent.pem\"\n"),
+    );
+    let told = place.run(&["serve"]).expect(1).err;
+    assert!(told.contains("console.tls: absent.pem"), "{told}");
     place.write("keyward.toml", "");
     assert!(place.run(&["serve"]).expect(5).err.contains("gateway.upstreams"));
 }
@@ -161,8 +178,21 @@ fn the_demo_makes_its_keys_once() {
     let mut first = Running::start(&place, &["demo"]);
     let secret = first.told["key"].as_str().unwrap().to_owned();
     assert!(secret.starts_with("kw_") && first.told["management_key"].is_string());
+    let preflight = first.send("gateway", "OPTIONS", "/api/123/resource", "");
+    assert!(preflight.starts_with("HTTP/1.1 204"), "{preflight}");
+    assert!(
+        preflight
+            .to_lowercase()
+            .contains("allow: get, head, post, options"),
+        "{preflight}"
+    );
     first.signal("INT");
     assert_eq!(first.code(), 0);
+    let (again, words) = Running::in_words(&place, &["demo"], "Ctrl-C");
+    // As it was called, so that the line can be pasted.
+    let create = format!("  {PROGRAM} keys create --config keyward-demo/keyward.toml --owner ");
+    assert!(words.contains(&create), "{words}");
+    drop(again);
     let second = Running::start(&place, &["demo"]);
     assert!(second.told["key"].is_null());
     let keys = place

@@ -4,7 +4,7 @@ use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -131,21 +131,41 @@ pub(crate) struct Running {
 impl Running {
     /// Starts it with `--json`, and waits until it is ready.
     pub(crate) fn start(place: &Place, args: &[&str]) -> Self {
+        let (child, mut out) = Self::spawn(place, &[args, &["--json"]].concat());
+        let mut line = String::new();
+        out.read_line(&mut line).unwrap();
+        let told = serde_json::from_str(&line)
+            .unwrap_or_else(|_| panic!("{line} {}", std::fs::read_to_string(place.path("log")).unwrap()));
+        Self { child, told }
+    }
+
+    /// Starts it as people do, and gives what it says up to the line that holds `last`.
+    pub(crate) fn in_words(place: &Place, args: &[&str], last: &str) -> (Self, String) {
+        let (child, out) = Self::spawn(place, args);
+        let running = Self {
+            child,
+            told: Value::Null,
+        };
+        let mut words = String::new();
+        for line in out.lines().map(Result::unwrap) {
+            words.push_str(&format!("{line}\n"));
+            if line.contains(last) {
+                break;
+            }
+        }
+        (running, words)
+    }
+
+    fn spawn(place: &Place, args: &[&str]) -> (Child, BufReader<ChildStdout>) {
         let log = std::fs::File::create(place.path("log")).unwrap();
-        let mut command = place.command(args);
-        let mut child = command
-            .arg("--json")
+        let mut child = place
+            .command(args)
             .stdout(Stdio::piped())
             .stderr(log)
             .spawn()
             .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap())
-            .read_line(&mut line)
-            .unwrap();
-        let told = serde_json::from_str(&line)
-            .unwrap_or_else(|_| panic!("{line} {}", std::fs::read_to_string(place.path("log")).unwrap()));
-        Self { child, told }
+        let out = BufReader::new(child.stdout.take().unwrap());
+        (child, out)
     }
 
     pub(crate) fn signal(&self, name: &str) {
@@ -175,11 +195,16 @@ impl Running {
 
     /// The same with more header fields, each with its line end.
     pub(crate) fn ask(&self, plane: &str, path: &str, fields: &str) -> String {
+        self.send(plane, "GET", path, fields)
+    }
+
+    /// The same with another method.
+    pub(crate) fn send(&self, plane: &str, method: &str, path: &str, fields: &str) -> String {
         let address = self.told[plane].as_str().unwrap();
         let mut stream = TcpStream::connect(address).unwrap();
         write!(
             stream,
-            "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{fields}\r\n"
+            "{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{fields}\r\n"
         )
         .unwrap();
         let mut answer = String::new();

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "test code")]
 
 mod flood;
+mod ports;
 mod secrets;
 mod sizes;
 mod slow;

@@ -89,6 +89,68 @@ async fn k1_a_clear_secret_is_nowhere_after_ten_thousand_uses() {
     );
 }
 
+#[tokio::test]
+async fn k1_a_secret_that_a_member_pastes_in_place_of_an_id_is_kept_nowhere() {
+    let world = World::start(LOUD).await;
+    let member = world.keyward.management_key(OWNER).await.secret;
+    let (pasted, rename) = (world.secret(), json!({ "name": "x" }));
+    for (method, path, body) in [
+        ("GET", format!("/v1/keys/{pasted}"), &Value::Null),
+        ("PATCH", format!("/v1/keys/{pasted}"), &rename),
+        ("DELETE", format!("/v1/keys/{pasted}"), &Value::Null),
+        ("POST", format!("/v1/keys/{pasted}/disable"), &Value::Null),
+        ("GET", format!("/v1/keys/{pasted}/usage"), &Value::Null),
+        ("GET", format!("/v1/keys?text={pasted}"), &Value::Null),
+        (
+            "POST",
+            "/v1/keys".into(),
+            &json!({ "name": "n", "owner": pasted }),
+        ),
+        (
+            "POST",
+            "/v1/keys".into(),
+            &json!({ "name": "n", "sites": [pasted] }),
+        ),
+        ("PATCH", format!("/v1/users/{pasted}"), &rename),
+        ("DELETE", format!("/v1/users/{pasted}"), &Value::Null),
+        ("POST", format!("/v1/users/{pasted}/disable"), &Value::Null),
+        (
+            "PATCH",
+            format!("/v1/sites/{pasted}"),
+            &json!({ "active": false }),
+        ),
+        ("GET", format!("/v1/audit?target_id={pasted}"), &Value::Null),
+    ] {
+        for caller in [&*member, world.keyward.management_secret()] {
+            let said = world.keyward.api_as(caller, method, &path, body).await;
+            assert!((200..500).contains(&said.status), "{method} {path}: {said:?}");
+        }
+    }
+    // The tries are in the audit log all the same, and what they were about when it is a thing of ours.
+    world
+        .keyward
+        .api_as(&member, "PATCH", "/v1/sites/1", &json!({ "active": false }))
+        .await;
+    let user = format!("/v1/users/{OWNER}/disable");
+    world.keyward.api_as(&member, "POST", &user, &Value::Null).await;
+    let lines = world
+        .keyward
+        .api_ok("GET", "/v1/audit?limit=200", &Value::Null)
+        .await;
+    let denied: Vec<_> = lines["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|line| line["outcome"] == "denied")
+        .collect();
+    assert_eq!(denied.len(), 10, "{denied:?}");
+    let named: Vec<_> = denied.iter().filter(|line| line["target"]["id"] != "").collect();
+    assert_eq!(named.len(), 2, "{named:?}");
+    world.keyward.stop().await;
+    let found = files_with(world.keyward.dir(), random_part(pasted));
+    assert!(found.is_empty(), "{found:?}");
+}
+
 /// Requests that carry a secret where it does not belong, or that are refused with it in their hands.
 fn misplaced(secret: &str) -> Vec<Vec<u8>> {
     let key = ("X-API-KEY", secret);

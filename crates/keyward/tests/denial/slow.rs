@@ -129,6 +129,8 @@ async fn d1_slow_heads_and_bodies_are_cut_and_lawful_traffic_is_served() {
             answer: None,
         },
         head(b"G", b"", "one byte"),
+        head(b"P", b"", "one byte that HTTP/2 begins with too"),
+        head(b"PRI", b"", "a method that HTTP/2 begins with too"),
         head(b"GET /api/1/slow", b"x", "a request line that never ends"),
         head(
             b"GET /api/1/slow HTTP/1.1\r\nHost: localhost\r\n",

@@ -59,6 +59,9 @@ fn bad_answers() -> Vec<Vec<u8>> {
     let flood = "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n".repeat(1000);
     all.push([flood.as_bytes(), POISON.as_bytes()].concat());
     all.push("HTTP/1.1 100 Continue\r\n\r\n".repeat(17).into_bytes());
+    // Just longer than a head may be, and there all at once.
+    let long = "y".repeat(65 * 1024);
+    all.push(format!("HTTP/1.1 200 OK\r\nX: {long}\r\nContent-Length: 2\r\n\r\nok").into_bytes());
     let many = "X: y\r\n".repeat(1000);
     all.push(format!("HTTP/1.1 200 OK\r\n{many}Content-Length: 2\r\n\r\nok").into_bytes());
     let huge = "y".repeat(usize::try_from(size(1 << 20, 1 << 28)).unwrap());

@@ -329,6 +329,13 @@ async fn tell(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infal
     for (name, value) in &head.headers {
         text.push_str(&format!("{name}: {}\n", value.to_str().unwrap_or("?")));
     }
+    let lengths = head.uri.query().filter(|_| head.uri.path().ends_with("/lengths"));
+    if let Some(lengths) = lengths {
+        let answer = lengths.split('&').fold(Response::builder(), |answer, length| {
+            answer.header("content-length", length)
+        });
+        return Ok(answer.body(Full::from("ok")).unwrap());
+    }
     let length = body.collect().await.map_or(0, |body| body.to_bytes().len());
     text.push_str(&format!("body: {length}\n"));
     Ok(Response::builder()
@@ -383,6 +390,11 @@ async fn an_upstream_that_speaks_http2_gets_judged_requests_too() {
         ] {
             assert!(!text.contains(gone), "{gone}: {text}");
         }
+    }
+    for (lengths, status) in [("2", 200), ("2&2", 502), ("02", 502), ("2&3", 502)] {
+        let target = format!("/api/1/lengths?{lengths}");
+        client.send(request("HEAD", &target, &fields, "")).await;
+        assert_eq!(client.read_response_to("HEAD").await.status, status, "{lengths}");
     }
     client.send(request("GET", "/api/1/hang", &fields, "")).await;
     assert_problem(&client.read_response().await, 504, "upstream_timeout");

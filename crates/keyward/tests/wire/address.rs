@@ -47,6 +47,18 @@ const CLAIMS: &[&str] = &[
     "Fastly-Client-IP",
     "Forwarded-For",
     "X-Forwarded",
+    "Client-IP",
+    "Real-IP",
+    "X-RealIP",
+    "WL-Proxy-Client-IP",
+    "Proxy_Client_IP",
+    "X-Azure-ClientIP",
+    "DO-Connecting-IP",
+    "X-Vercel-Forwarded-For",
+    "X-Forwarded-User",
+    "X-Forwarded-Client-Cert",
+    "X-Forwarded-Prefix",
+    "X-HTTP-Host-Override",
 ];
 
 #[tokio::test]

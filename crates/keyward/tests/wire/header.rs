@@ -277,6 +277,10 @@ async fn h6_connection_cannot_take_away_what_decides() {
         "X-Site",
         "Host",
         "Content-Length",
+        "Transfer-Encoding",
+        "close, transfer-encoding",
+        "X_Site",
+        "Client-IP",
         "Origin",
         "Access-Control-Request-Method",
         "X-HTTP-Method-Override",
@@ -305,6 +309,10 @@ async fn h6_connection_cannot_take_away_what_decides() {
             "x_keyward_site",
             "X-Forwarded-For",
             "X-Site",
+            "X-API-KEY;q=0.5",
+            "timeout=5, X-API-KEY=1",
+            "trailers;X-Keyward-Site",
+            "Content-Length",
         ] {
             table.push((ask().key(&world.k1).with(name, list), BAD));
         }

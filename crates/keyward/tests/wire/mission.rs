@@ -236,6 +236,60 @@ async fn an_http2_upstream_is_told_the_same() {
     assert_eq!(front.upstream.count(), 0);
 }
 
+#[tokio::test]
+async fn with_one_setting_the_ietf_fields_tell_the_same_as_the_three_headers() {
+    let world = World::start("[gateway]\nietf_rate_limit_headers = true\n").await;
+    let secret = world
+        .secret(KeySpec::new(OWNER, "two").sites(&["1"]).limit(2))
+        .await;
+    let asks = [
+        ("/api/1/x", 200),
+        ("/api/2/x", 403),
+        ("/keyward/self", 200),
+        ("/api/1/x", 200),
+        ("/api/1/x", 429),
+    ];
+    let whole_round = async || {
+        let mut answers = Vec::new();
+        for (target, _) in asks {
+            answers.push(world.say(&Ask::get(target).key(&secret)).await.head.unwrap());
+        }
+        answers
+    };
+    // A minute may end in the middle: then the round is repeated.
+    let answers = loop {
+        let answers = whole_round().await;
+        let reset = |answer: &RawResponse| answer.header("x-ratelimit-reset").map(str::to_owned);
+        if answers.iter().all(|answer| reset(answer) == reset(&answers[0])) && answers[0].status == 200 {
+            break answers;
+        }
+        let left = 60 - keyward_now() % 60;
+        tokio::time::sleep(std::time::Duration::from_secs(left)).await;
+    };
+    for ((target, status), answer) in asks.iter().zip(&answers) {
+        assert_eq!(answer.status, *status, "{target}: {answer:?}");
+        let one = |name: &str| {
+            let all = answer.header_all(name);
+            assert_eq!(all.len(), 1, "{target}: {name}: {all:?}");
+            all[0].to_owned()
+        };
+        assert_eq!(one("ratelimit-policy"), "\"minute\";q=2;w=60");
+        let remaining = one("x-ratelimit-remaining");
+        let told = one("ratelimit");
+        let seconds = told
+            .strip_prefix(&format!("\"minute\";r={remaining};t="))
+            .unwrap_or_else(|| panic!("{target}: {told}"));
+        assert!((1..=60).contains(&seconds.parse::<u64>().unwrap()), "{told}");
+    }
+    // A key without a limit has none to tell, and without the setting nobody is told.
+    let free = ask(&world, &world.k1).await;
+    assert!(free.header("ratelimit").is_none() && free.header("ratelimit-policy").is_none());
+    let world = World::start("").await;
+    let secret = world.secret(KeySpec::new(OWNER, "two").limit(2)).await;
+    let answer = ask(&world, &secret).await;
+    assert!(answer.header("ratelimit").is_none() && answer.header("ratelimit-policy").is_none());
+}
+
 async fn import_same(front: &World, behind: &World) {
     let key = json!({ "owner": OWNER, "name": "same", "secret": IMPORTED, "sites": ["1"] });
     import(behind, &key).await;
@@ -308,6 +362,8 @@ async fn a_key_may_ask_about_itself_and_pays_nothing() {
         // The management plane's keys mean nothing here, and the other way round.
         let management = world.keyward.management_secret().to_owned();
         let said = world.say(&Ask::get("/api/1/x").key(&management)).await;
+        assert_eq!(said.word(), (403, "use_case_forbidden"));
+        let said = world.say(&Ask::get("/keyward/self").key(&management)).await;
         assert_eq!(said.word(), (403, "use_case_forbidden"));
         let used = world
             .say(&Ask::get("/api/1/x").key(&key.secret))

@@ -21,6 +21,20 @@ fn with_key(world: &World, table: &[(&[u8], Wanted)]) -> Vec<(Ask, Wanted)> {
 
 /// Spellings that must be refused whatever the key is: they could be read in two ways.
 const AMBIGUOUS: &[&[u8]] = &[
+    b"/api/1/..%3f/2",
+    b"/api/1/..%23/2",
+    b"/api/1/.%3fx=y/2",
+    b"/api/1/..%c2%a0/2",
+    b"/api/1/..%e2%80%8b/2",
+    b"/api/1/%ef%bb%bf../2",
+    b"/api/1/%ef%bc%8e%ef%bc%8e/2",
+    b"/api/1/.%EF%BC%8E/2",
+    b"/api/1/%e2%80%a5/2",
+    b"/api/1/..%ef%bc%8f2",
+    b"/api/1/..%ef%bc%bc2",
+    b"/api/1/x%c2%85",
+    b"/api%3f/1/x",
+    b"/api%23/1/x",
     // P1
     b"//api/2/x",
     b"/api//2/x",
@@ -546,6 +560,8 @@ async fn p12_a_site_from_a_header_is_one_plain_value_and_no_other_spelling_goes_
             (Ask::get("/hdr/x?X-Site=1").key(&world.k1), bad),
         ];
         world.all_refused(BOTH, &table).await;
+        let told = world.say(&ask()).await.head.unwrap().text();
+        assert!(told.contains("x-site"), "{told}");
         // Over HTTP/2 there is no `Connection` at all.
         let listed = [(ask().with("X-Site", "1").with("Connection", "X-Site"), bad)];
         world.all_refused(&[Way::Http1], &listed).await;

@@ -104,6 +104,8 @@ async fn m6_the_page_loads_with_every_file_that_it_names() {
         assert_eq!(inline, 0, "{html}");
         let initializer = get(&world, "/swagger/swagger-initializer.js").await.text();
         assert!(initializer.contains("/swagger/openapi.json"), "{initializer}");
+        // The bar above the other layout asks for the address of any document, on any host.
+        assert!(initializer.contains("\"BaseLayout\""), "{initializer}");
         assert!(
             !initializer.contains("petstore") && !initializer.contains("{{config}}"),
             "{initializer}"
@@ -242,8 +244,10 @@ async fn m6_a_document_from_a_file_is_read_when_it_is_asked_for() {
     std::fs::remove_file(&file).unwrap();
     let said = world.say(&Ask::get("/swagger/openapi.json")).await;
     assert_eq!(said.word(), (502, "no_openapi_document"));
+    let problem = said.head.unwrap();
+    assert_eq!(problem.header("cache-control"), Some("no-store"));
     assert!(
-        !said.head.unwrap().text().contains("api.json"),
+        !problem.text().contains("api.json"),
         "no path of the machine is told"
     );
     assert_eq!(world.upstream.count(), 0);

@@ -14,16 +14,23 @@ use utoipa::ToSchema;
 
 /// A key to be made.
 #[derive(ToSchema)]
+#[schema(example = json!({
+    "name": "Billing", "owner": "ada@example.com", "use_case": "rest-api", "expires_at": "2027-12-31T00:00:00Z",
+    "sites": ["123"], "addresses": ["192.0.2.0/24", "2001:db8::7"], "limit": 60
+}))]
 pub(crate) struct NewKey {
     /// Name: 1 to 64 characters.
+    #[schema(min_length = 1, max_length = 64)]
     name: String,
     /// Description: up to 500 characters.
+    #[schema(max_length = 500)]
     description: Option<String>,
     /// The owner's id or e-mail address; absent is the caller.
     owner: Option<String>,
     /// Use case; absent is the first configured. Cannot be modified.
     use_case: Option<String>,
     /// RFC 3339 instant from which the key is refused; absent is never. Cannot be modified.
+    #[schema(format = DateTime)]
     expires_at: Option<String>,
     /// Site names; absent or null is every site, an empty list none.
     sites: Option<Vec<String>>,
@@ -69,7 +76,7 @@ impl From<NewKey> for KeyDraft {
 /// Its secret is in this answer and nowhere else. With an `Idempotency-Key`, a repetition answers 200 with
 /// `Idempotency-Replayed: true`, without the secret.
 #[utoipa::path(post, path = "/v1/keys", tag = "keys", request_body = NewKey,
-    params(("Idempotency-Key" = Option<String>, Header, description = "Makes a repetition of this request harmless")),
+    params(("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible ASCII characters of your choice: a repetition within 24 hours makes nothing")),
     responses((status = 201, body = CreatedKeyWire), (status = 200, body = KeyWire, description = "A repetition")))]
 pub(crate) async fn create_key(
     State(app): State<App>,

@@ -14,12 +14,13 @@ use utoipa::ToSchema;
 
 /// A change of a key; absent fields stay as they are. Use case and expiry cannot be modified.
 #[derive(ToSchema)]
+#[schema(example = json!({ "name": "Billing, new", "sites": ["123", "456"], "addresses": null, "limit": 120 }))]
 pub(crate) struct KeyChange {
     /// Name: 1 to 64 characters.
-    #[schema(nullable = false)]
+    #[schema(nullable = false, min_length = 1, max_length = 64)]
     name: Option<String>,
     /// Description: up to 500 characters.
-    #[schema(nullable = false)]
+    #[schema(nullable = false, max_length = 500)]
     description: Option<String>,
     /// Site names; null is every site, an empty list none.
     #[schema(value_type = Option<Vec<String>>)]
@@ -77,7 +78,7 @@ impl From<KeyChange> for KeyEdit {
 ///
 /// Absent fields stay as they are; null takes a restriction or the limit away.
 #[utoipa::path(patch, path = "/v1/keys/{id}", tag = "keys", request_body = KeyChange,
-    params(("id" = String, Path), ("If-Match" = Option<String>, Header, description = "The ETag that was seen")),
+    params(("id" = String, Path, description = "The key's id"), ("If-Match" = Option<String>, Header, description = "The ETag that was seen: the change is made only if it is still that of the thing")),
     responses((status = 200, body = KeyWire)))]
 pub(crate) async fn update_key(
     State(app): State<App>,

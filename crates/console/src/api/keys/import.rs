@@ -7,6 +7,7 @@ use crate::body::{Query, check_type, read_bytes};
 use crate::caller::Caller;
 use crate::fields::{Decode, Fields};
 use crate::problem::Problem;
+use crate::wire::ImportFormatWord;
 use axum::extract::{Request, State};
 use http::StatusCode;
 use keyward_engine::ImportFormat;
@@ -24,7 +25,7 @@ static IMPORTS: Semaphore = Semaphore::const_new(2);
 #[into_params(parameter_in = Query)]
 pub(crate) struct ImportQuery {
     /// `csv` or `jsonl`; absent is what the Content-Type says.
-    #[param(value_type = Option<String>)]
+    #[param(value_type = Option<ImportFormatWord>)]
     format: Option<ImportFormat>,
 }
 
@@ -49,7 +50,10 @@ pub(crate) struct ImportedWire {
 /// All or nothing; every fault names its line. Columns: `owner`, `name`, and `secret` or `fingerprint` (SHA-256), and,
 /// if wanted, `hint`, `description`, `use_case`, `expires_at`, `sites`, `addresses`, `limit`, `status`. Admins only.
 #[utoipa::path(post, path = "/v1/keys/import", tag = "keys", params(ImportQuery),
-    request_body(content((String = "text/csv"), (String = "application/jsonl"), (String = "application/x-ndjson"))),
+    request_body(content(
+        (String = "text/csv", example = "owner,name,secret,sites,limit\nada@example.com,First key,abcdef123456,123;456,60\n"),
+        (String = "application/jsonl", example = "{\"owner\":\"ada@example.com\",\"name\":\"First key\",\"secret\":\"abcdef123456\"}\n"),
+        (String = "application/x-ndjson", example = "{\"owner\":\"ada@example.com\",\"name\":\"First key\",\"secret\":\"abcdef123456\"}\n"))),
     responses((status = 200, body = ImportedWire)))]
 pub(crate) async fn import_keys(
     State(app): State<App>,

@@ -6,7 +6,7 @@ use crate::app::App;
 use crate::body::Query;
 use crate::caller::Caller;
 use crate::fields::{Decode, Fields};
-use crate::wire::{KeyWire, PageWire};
+use crate::wire::{KeyStatusFilterWord, KeyWire, PageWire};
 use axum::extract::State;
 use http::StatusCode;
 use keyward_engine::KeyFilter;
@@ -19,6 +19,7 @@ pub(crate) struct KeyQuery {
     /// Only this owner's: id or e-mail address.
     owner: Option<String>,
     /// `active`, `disabled`, `expired`, `deleted` or `any`; absent is all that are not deleted.
+    #[param(value_type = Option<KeyStatusFilterWord>)]
     status: Option<String>,
     /// Only keys restricted to this site.
     site: Option<String>,
@@ -29,6 +30,7 @@ pub(crate) struct KeyQuery {
     /// `next` of the page before.
     cursor: Option<String>,
     /// How many at most: 1 to 200, else 50.
+    #[param(minimum = 1, maximum = 200)]
     limit: Option<u32>,
 }
 

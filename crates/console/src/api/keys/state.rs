@@ -13,7 +13,7 @@ use http::StatusCode;
 ///
 /// It is accepted from the answer on.
 #[utoipa::path(post, path = "/v1/keys/{id}/enable", tag = "keys",
-    params(("id" = String, Path), ("If-Match" = Option<String>, Header, description = "The ETag that was seen")),
+    params(("id" = String, Path, description = "The key's id"), ("If-Match" = Option<String>, Header, description = "The ETag that was seen: the change is made only if it is still that of the thing")),
     responses((status = 200, body = KeyWire)))]
 pub(crate) async fn enable_key(
     State(app): State<App>,
@@ -28,7 +28,7 @@ pub(crate) async fn enable_key(
 ///
 /// It is refused from the answer on.
 #[utoipa::path(post, path = "/v1/keys/{id}/disable", tag = "keys",
-    params(("id" = String, Path), ("If-Match" = Option<String>, Header, description = "The ETag that was seen")),
+    params(("id" = String, Path, description = "The key's id"), ("If-Match" = Option<String>, Header, description = "The ETag that was seen: the change is made only if it is still that of the thing")),
     responses((status = 200, body = KeyWire)))]
 pub(crate) async fn disable_key(
     State(app): State<App>,
@@ -43,7 +43,7 @@ pub(crate) async fn disable_key(
 ///
 /// From the answer on it is refused like one that never was; it can be restored for 30 days.
 #[utoipa::path(delete, path = "/v1/keys/{id}", tag = "keys",
-    params(("id" = String, Path), ("If-Match" = Option<String>, Header, description = "The ETag that was seen")),
+    params(("id" = String, Path, description = "The key's id"), ("If-Match" = Option<String>, Header, description = "The ETag that was seen: the change is made only if it is still that of the thing")),
     responses((status = 200, body = KeyWire)))]
 pub(crate) async fn delete_key(
     State(app): State<App>,
@@ -58,7 +58,7 @@ pub(crate) async fn delete_key(
 ///
 /// Within 30 days, to the status before.
 #[utoipa::path(post, path = "/v1/keys/{id}/restore", tag = "keys",
-    params(("id" = String, Path), ("If-Match" = Option<String>, Header, description = "The ETag that was seen")),
+    params(("id" = String, Path, description = "The key's id"), ("If-Match" = Option<String>, Header, description = "The ETag that was seen: the change is made only if it is still that of the thing")),
     responses((status = 200, body = KeyWire)))]
 pub(crate) async fn restore_key(
     State(app): State<App>,

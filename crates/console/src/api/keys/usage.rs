@@ -6,7 +6,7 @@ use crate::app::App;
 use crate::body::{Named, Query};
 use crate::caller::Caller;
 use crate::fields::{Decode, Fields};
-use crate::wire::UsageWire;
+use crate::wire::{PeriodWord, UsageWire};
 use axum::extract::State;
 use http::StatusCode;
 use keyward_domain::Timestamp;
@@ -18,13 +18,13 @@ use utoipa::IntoParams;
 #[into_params(parameter_in = Query)]
 pub(crate) struct UsageQuery {
     /// `minute`, `hour` (if absent) or `day`.
-    #[param(value_type = Option<String>)]
+    #[param(value_type = Option<PeriodWord>)]
     period: Option<Period>,
     /// First instant (RFC 3339); absent is 60 minutes, 24 hours or 30 days before `until`.
-    #[param(value_type = Option<String>)]
+    #[param(value_type = Option<String>, format = DateTime)]
     from: Option<Timestamp>,
     /// Instant after the last; absent is now.
-    #[param(value_type = Option<String>)]
+    #[param(value_type = Option<String>, format = DateTime)]
     until: Option<Timestamp>,
 }
 
@@ -44,7 +44,7 @@ impl Decode for UsageQuery {
 }
 
 /// Show how often a key was granted and refused
-#[utoipa::path(get, path = "/v1/keys/{id}/usage", tag = "keys", params(("id" = String, Path), UsageQuery),
+#[utoipa::path(get, path = "/v1/keys/{id}/usage", tag = "keys", params(("id" = String, Path, description = "The key's id"), UsageQuery),
     responses((status = 200, body = UsageWire)))]
 pub(crate) async fn get_key_usage(
     State(app): State<App>,

@@ -6,7 +6,7 @@ use crate::app::App;
 use crate::body::OnceBody;
 use crate::caller::Caller;
 use crate::fields::{Decode, Fields};
-use crate::wire::UserWire;
+use crate::wire::{RoleWord, UserWire};
 use axum::extract::State;
 use http::StatusCode;
 use keyward_engine::{Created, UserDraft};
@@ -14,12 +14,16 @@ use utoipa::ToSchema;
 
 /// A user to be made.
 #[derive(ToSchema)]
+#[schema(example = json!({ "email": "ada@example.com", "name": "Ada", "role": "member", "sites": ["123"] }))]
 pub(crate) struct NewUser {
     /// E-mail address.
+    #[schema(format = Email)]
     email: String,
     /// Name: 1 to 64 characters; absent is the e-mail address up to the `@`.
+    #[schema(min_length = 1, max_length = 64)]
     name: Option<String>,
     /// `admin` or `member` (if absent).
+    #[schema(value_type = Option<RoleWord>)]
     role: Option<String>,
     /// Site names; absent or null is every site, an empty list none.
     sites: Option<Vec<String>>,
@@ -51,7 +55,7 @@ impl From<NewUser> for UserDraft {
 ///
 /// Admins only.
 #[utoipa::path(post, path = "/v1/users", tag = "users", request_body = NewUser,
-    params(("Idempotency-Key" = Option<String>, Header, description = "Makes a repetition of this request harmless")),
+    params(("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible ASCII characters of your choice: a repetition within 24 hours makes nothing")),
     responses((status = 201, body = UserWire), (status = 200, body = UserWire, description = "A repetition")))]
 pub(crate) async fn create_user(
     State(app): State<App>,

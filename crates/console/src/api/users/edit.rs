@@ -6,7 +6,7 @@ use crate::app::App;
 use crate::body::{Body, Target};
 use crate::caller::Caller;
 use crate::fields::{Decode, Fields};
-use crate::wire::UserWire;
+use crate::wire::{RoleWord, UserWire};
 use axum::extract::State;
 use http::StatusCode;
 use keyward_engine::UserEdit;
@@ -14,12 +14,13 @@ use utoipa::ToSchema;
 
 /// A change of a user; absent fields stay as they are.
 #[derive(ToSchema)]
+#[schema(example = json!({ "role": "admin", "sites": null }))]
 pub(crate) struct UserChange {
     /// Name: 1 to 64 characters.
-    #[schema(nullable = false)]
+    #[schema(nullable = false, min_length = 1, max_length = 64)]
     name: Option<String>,
     /// `admin` or `member`.
-    #[schema(nullable = false)]
+    #[schema(nullable = false, value_type = Option<RoleWord>)]
     role: Option<String>,
     /// Site names; null is every site, an empty list none.
     #[schema(value_type = Option<Vec<String>>)]
@@ -42,7 +43,7 @@ impl Decode for UserChange {
 ///
 /// Admins only.
 #[utoipa::path(patch, path = "/v1/users/{id}", tag = "users", request_body = UserChange,
-    params(("id" = String, Path), ("If-Match" = Option<String>, Header, description = "The ETag that was seen")),
+    params(("id" = String, Path, description = "The user's id or e-mail address"), ("If-Match" = Option<String>, Header, description = "The ETag that was seen: the change is made only if it is still that of the thing")),
     responses((status = 200, body = UserWire)))]
 pub(crate) async fn update_user(
     State(app): State<App>,

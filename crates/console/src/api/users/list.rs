@@ -23,6 +23,7 @@ pub(crate) struct UserQuery {
     /// `next` of the page before.
     cursor: Option<String>,
     /// How many at most: 1 to 200, else 50.
+    #[param(minimum = 1, maximum = 200)]
     limit: Option<u32>,
 }
 

@@ -13,7 +13,7 @@ use http::StatusCode;
 ///
 /// Admins only.
 #[utoipa::path(post, path = "/v1/users/{id}/enable", tag = "users",
-    params(("id" = String, Path), ("If-Match" = Option<String>, Header, description = "The ETag that was seen")),
+    params(("id" = String, Path, description = "The user's id or e-mail address"), ("If-Match" = Option<String>, Header, description = "The ETag that was seen: the change is made only if it is still that of the thing")),
     responses((status = 200, body = UserWire)))]
 pub(crate) async fn enable_user(
     State(app): State<App>,
@@ -28,7 +28,7 @@ pub(crate) async fn enable_user(
 ///
 /// All their keys are refused from the answer on. Admins only.
 #[utoipa::path(post, path = "/v1/users/{id}/disable", tag = "users",
-    params(("id" = String, Path), ("If-Match" = Option<String>, Header, description = "The ETag that was seen")),
+    params(("id" = String, Path, description = "The user's id or e-mail address"), ("If-Match" = Option<String>, Header, description = "The ETag that was seen: the change is made only if it is still that of the thing")),
     responses((status = 200, body = UserWire)))]
 pub(crate) async fn disable_user(
     State(app): State<App>,
@@ -43,7 +43,7 @@ pub(crate) async fn disable_user(
 ///
 /// All their keys are refused from the answer on. Admins only.
 #[utoipa::path(delete, path = "/v1/users/{id}", tag = "users",
-    params(("id" = String, Path), ("If-Match" = Option<String>, Header, description = "The ETag that was seen")),
+    params(("id" = String, Path, description = "The user's id or e-mail address"), ("If-Match" = Option<String>, Header, description = "The ETag that was seen: the change is made only if it is still that of the thing")),
     responses((status = 200, body = UserWire)))]
 pub(crate) async fn delete_user(
     State(app): State<App>,

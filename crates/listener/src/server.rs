@@ -1,16 +1,17 @@
-//! The accept loop and the life of one connection. Every phase has a deadline; every number a bound.
+//! The loop of a plane that is no proxy: accepts, speaks HTTP, and lets nobody keep a connection for nothing. Every phase
+//! has a deadline; every number a bound.
 
-use crate::caller::Peer;
-use axum::Router;
+use crate::{Slot, Slots, Tls, accept, close, follow_certificate};
+use http::{Request, Response};
+use http_body::Body;
 use hyper::body::Incoming;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use hyper_util::service::TowerToHyperService;
-use keyward_listener::{Slot, Slots, Tls, accept, close, follow_certificate};
+use std::error::Error;
 use std::net::SocketAddr;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
@@ -30,25 +31,43 @@ const END_PATIENCE: Duration = Duration::from_secs(10);
 const MOST_HEADER_BYTES: u32 = 32 * 1024;
 
 /// What serves connections until it is told to stop.
-pub(crate) struct Server {
-    pub(crate) app: Router,
-    pub(crate) tls: Option<Arc<Tls>>,
+pub struct Server {
+    /// What the log calls it.
+    pub plane: &'static str,
+    /// Without it plain HTTP is spoken.
+    pub tls: Option<Arc<Tls>>,
 }
 
+/// What ends an answer before it is whole.
+type Fault = Box<dyn Error + Send + Sync>;
+
 impl Server {
-    /// Accepts and serves; after `stop` is true, ends when all connections have, or when it is dropped.
-    pub(crate) async fn run(self, listener: TcpListener, mut stop: watch::Receiver<bool>) {
+    /// Accepts and serves; after `stop` is true, ends when all connections have, or when it is dropped. `service` makes
+    /// what answers the requests of a connection, which comes from an address.
+    pub async fn run<S, B>(
+        self,
+        listener: TcpListener,
+        mut stop: watch::Receiver<bool>,
+        service: impl Fn(SocketAddr) -> S,
+    ) where
+        S: Service<Request<Incoming>, Response = Response<B>> + Send + 'static,
+        S::Future: Send + 'static,
+        S::Error: Into<Fault>,
+        B: Body + Send + 'static,
+        B::Data: Send,
+        B::Error: Into<Fault>,
+    {
         let slots = Slots::new(MOST_CONNECTIONS);
         let builder = builder();
         let mut connections = JoinSet::new();
         let told = stop.clone();
         let take = |connections: &mut JoinSet<()>, stream, peer| {
             if let Some(slot) = slots.take() {
-                let (tls, service) = (self.tls.clone(), self.service(peer));
+                let (tls, service) = (self.tls.clone(), service(peer));
                 connections.spawn(serve(stream, slot, tls, builder.clone(), service, told.clone()));
             }
         };
-        let mut certificate = pin!(follow_certificate(self.tls.as_deref(), "console"));
+        let mut certificate = pin!(follow_certificate(self.tls.as_deref(), self.plane));
         loop {
             tokio::select! {
                 _ = stop.wait_for(|stop| *stop) => break,
@@ -59,13 +78,6 @@ impl Server {
         }
         close(listener, |stream, peer| take(&mut connections, stream, peer)).await;
         while connections.join_next().await.is_some() {}
-    }
-
-    fn service(&self, peer: SocketAddr) -> PeerService {
-        PeerService {
-            peer: Peer(peer),
-            app: TowerToHyperService::new(self.app.clone()),
-        }
     }
 }
 
@@ -86,20 +98,21 @@ fn builder() -> Builder<TokioExecutor> {
     builder
 }
 
-#[derive(Clone)]
-struct PeerService {
-    peer: Peer,
-    app: TowerToHyperService<Router>,
-}
-
-async fn serve(
+async fn serve<S, B>(
     stream: TcpStream,
     slot: Slot,
     tls: Option<Arc<Tls>>,
     builder: Builder<TokioExecutor>,
-    service: PeerService,
+    service: S,
     stop: watch::Receiver<bool>,
-) {
+) where
+    S: Service<Request<Incoming>, Response = Response<B>> + Send + 'static,
+    S::Future: Send + 'static,
+    S::Error: Into<Fault>,
+    B: Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<Fault>,
+{
     let _slot = slot;
     match tls {
         None => speak(stream, &builder, service, stop).await,
@@ -112,19 +125,26 @@ async fn serve(
     }
 }
 
-/// Speaks HTTP on a connection until it ends, is idle for too long, or the console is to stop.
-async fn speak<I: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+/// Speaks HTTP on a connection until it ends, is idle for too long, or the plane is to stop.
+async fn speak<I, S, B>(
     stream: I,
     builder: &Builder<TokioExecutor>,
-    service: PeerService,
+    service: S,
     mut stop: watch::Receiver<bool>,
-) {
+) where
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    S: Service<Request<Incoming>, Response = Response<B>> + Send + 'static,
+    S::Future: Send + 'static,
+    S::Error: Into<Fault>,
+    B: Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<Fault>,
+{
     let activity = Arc::new(Activity::default());
     let seen = Arc::clone(&activity);
-    let service = service_fn(move |mut request: http::Request<Incoming>| {
+    let service = service_fn(move |request: Request<Incoming>| {
         let under_way = Activity::begin(&seen);
-        request.extensions_mut().insert(service.peer);
-        let answer = service.app.call(request);
+        let answer = service.call(request);
         async move {
             let answer = answer.await;
             drop(under_way);
@@ -176,7 +196,7 @@ impl Default for Activity {
 struct UnderWay(Arc<Activity>);
 
 impl Activity {
-    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

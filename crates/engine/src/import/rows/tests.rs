@@ -1,0 +1,204 @@
+use super::*;
+
+/// Line, field and message.
+type Told = (u64, Option<&'static str>, String);
+
+fn read(format: ImportFormat, file: &str) -> (Vec<(u64, Row)>, Vec<Told>) {
+    let mut faults = LineFaults::default();
+    let rows = read_rows(format, file, &mut faults);
+    let told = faults
+        .0
+        .into_iter()
+        .map(|fault| (fault.line, fault.field, fault.message));
+    (rows, told.collect())
+}
+
+/// The faults of a file that must have some: line, field, and a part of what is told.
+#[track_caller]
+fn faults(format: ImportFormat, file: &str, wanted: &[(u64, Option<&str>, &str)]) {
+    let (_, told) = read(format, file);
+    assert_eq!(told.len(), wanted.len(), "{told:?}");
+    for (told, wanted) in told.iter().zip(wanted) {
+        assert_eq!((told.0, told.1), (wanted.0, wanted.1), "{told:?}");
+        assert!(told.2.contains(wanted.2), "{told:?}: {wanted:?}");
+    }
+}
+
+#[test]
+fn both_forms_say_the_same() {
+    let csv = "owner,name,secret,sites,addresses,limit,status\n\
+               a@b.c,n,abcdef123456,1; 2,10.0.0.0/8,60,disabled\na@b.c,m,abcdef123457,,,,\n";
+    let json = "{\"owner\":\"a@b.c\",\"name\":\"n\",\"secret\":\"abcdef123456\",\"sites\":[\"1\",\"2\"],\
+                \"addresses\":[\"10.0.0.0/8\"],\"limit\":60,\"status\":\"disabled\"}\n\n\
+                {\"owner\":\"a@b.c\",\"name\":\"m\",\"secret\":\"abcdef123457\",\"sites\":null}\n";
+    for (format, file, lines) in [
+        (ImportFormat::Csv, csv, [2, 3]),
+        (ImportFormat::JsonLines, json, [1, 3]),
+    ] {
+        for start in ["", "\u{feff}"] {
+            let (rows, told) = read(format, &format!("{start}{file}"));
+            assert!(told.is_empty(), "{told:?}");
+            let row = &rows[0].1;
+            assert_eq!([rows[0].0, rows[1].0], lines);
+            assert_eq!((row.owner.as_str(), row.name.as_str()), ("a@b.c", "n"));
+            assert_eq!(row.secret.as_deref().map(String::as_str), Some("abcdef123456"));
+            assert_eq!(row.sites.as_deref(), Some(&["1".to_owned(), "2".to_owned()][..]));
+            assert_eq!(row.addresses.as_deref(), Some(&["10.0.0.0/8".to_owned()][..]));
+            assert_eq!((row.limit, row.status.as_deref()), (Some(60), Some("disabled")));
+            let row = &rows[1].1;
+            assert!(
+                row.sites.is_none() && row.addresses.is_none() && row.limit.is_none() && row.status.is_none()
+            );
+        }
+    }
+}
+
+#[test]
+fn a_fault_of_a_json_line_names_its_field() {
+    let file = r#"{"owner": 1, "name": ["n"], "secret": {}, "sites": "1", "addresses": [1], "limit": "60", "status": true}
+{"owner": "a", "name": "n", "limit": -1}
+{"owner": "a", "name": "n", "limit": 1.5}
+{"owner": "a", "name": "n", "limit": 18446744073709551616}
+{"owner": "a", "nam": "n", "owner": "b"}
+["owner"]
+{"owner" "a"}
+{"owner": "a"
+{"owner": "a"} {"owner": "a"}"#;
+    let (text, list, number) = (
+        "must be a text",
+        "must be a list of texts",
+        "must be a whole number such as 60",
+    );
+    let wanted = [
+        (1, Some("owner"), text),
+        (1, Some("name"), text),
+        (1, Some("secret"), text),
+        (1, Some("sites"), list),
+        (1, Some("addresses"), list),
+        (1, Some("limit"), number),
+        (1, Some("status"), text),
+        (2, Some("limit"), number),
+        (3, Some("limit"), number),
+        (4, Some("limit"), number),
+        (5, None, "field 2 is none of: owner, name, secret"),
+        (5, Some("owner"), "is given twice"),
+        (6, None, "must be a JSON object"),
+        (7, None, "column 10"),
+        (8, None, "column 13"),
+        (9, None, "trailing characters"),
+    ];
+    faults(ImportFormat::JsonLines, file, &wanted);
+}
+
+#[test]
+fn a_fault_of_a_csv_file_names_its_column() {
+    let header = [
+        (1, None, "column 2 is none of: owner, name"),
+        (1, None, "no column `name`"),
+    ];
+    faults(ImportFormat::Csv, "owner,nam,secret\na,n,s\n", &header);
+    let twice = [(1, None, "`owner` is there twice")];
+    faults(ImportFormat::Csv, "owner,name,owner\na,n,b\n", &twice);
+    let number = "must be a whole number such as 60";
+    let cells = [
+        (2, Some("limit"), number),
+        (3, Some("limit"), number),
+        (4, Some("limit"), number),
+        (5, None, "the header has 3 columns, this line 2"),
+    ];
+    let file = "owner,name,limit\na,n,sixty\na,n,+5\na,n,18446744073709551616\na,n\na,n,60\n";
+    faults(ImportFormat::Csv, file, &cells);
+    assert_eq!(read(ImportFormat::Csv, file).0.len(), 1);
+    assert!(read(ImportFormat::Csv, "").1.is_empty());
+}
+
+#[test]
+fn k1_a_secret_in_the_wrong_place_is_not_quoted() {
+    let files = [
+        // No header line, or one that lacks a column.
+        (ImportFormat::Csv, "a@b.c,n,123456789012\na@b.c,n,abcdef\n"),
+        (ImportFormat::Csv, "owner,name,123456789012\na,b,c\n"),
+        (
+            ImportFormat::Csv,
+            "owner,name,secret,limit\na,n,123456789012,123456789012x\na,b\n",
+        ),
+        (
+            ImportFormat::JsonLines,
+            r#"{"owner": "a", "name": "n", "secret": 123456789012}"#,
+        ),
+        (ImportFormat::JsonLines, r#"{"123456789012": "a"}"#),
+        (
+            ImportFormat::JsonLines,
+            r#"{"owner": "a", "name": "n", "123456789012\"x": 1}"#,
+        ),
+        (
+            ImportFormat::JsonLines,
+            r#"{"owner": "a", "name": "n", "limit": "\"123456789012"}"#,
+        ),
+        (
+            ImportFormat::JsonLines,
+            r#"{"owner": "a", "name": "n", "limit": "`, expected 123456789012"}"#,
+        ),
+        (
+            ImportFormat::JsonLines,
+            r#"{"owner": "a", "name": "n", "limit": 123456789012.5}"#,
+        ),
+        (ImportFormat::JsonLines, "123456789012"),
+        (ImportFormat::JsonLines, r#""123456789012""#),
+        (ImportFormat::JsonLines, r#"{"owner": "a", 123456789012"#),
+        (
+            ImportFormat::JsonLines,
+            r#"{"owner": "a", "secret": "123456789012"#,
+        ),
+        (
+            ImportFormat::JsonLines,
+            r#"{"owner": "a", "secret": "123456789012\q"}"#,
+        ),
+    ];
+    for (format, file) in files {
+        let (_, told) = read(format, file);
+        assert!(!told.is_empty(), "{file}");
+        assert!(!format!("{told:?}").contains("123456789012"), "{told:?}");
+    }
+}
+
+#[test]
+fn k1_a_secret_in_a_field_that_is_shown_is_noticed() {
+    let digest = "da4ec3358a10c9b0872eb877953cc7b07af5f4d75e4c1cb0597cbbf41e5dbe35";
+    let shown = |line: &str| {
+        let mut faults = LineFaults::default();
+        let rows = read_rows(ImportFormat::JsonLines, line, &mut faults);
+        assert!(faults.0.is_empty(), "{:?}", faults.0);
+        rows[0].1.shown_secrets()
+    };
+    for (fields, wanted) in [
+        (r#""name": "n", "secret": "abcdef123456""#.to_owned(), &[][..]),
+        (
+            r#""name": "abcdef123456", "secret": "abcdef123456""#.to_owned(),
+            &["name"],
+        ),
+        (
+            r#""name": "n", "description": "was abcdef123456", "secret": "abcdef123456""#.to_owned(),
+            &["description"],
+        ),
+        (
+            format!(r#""name": "n", "hint": "abcdef123456", "fingerprint": "{digest}""#),
+            &["hint"],
+        ),
+        (
+            format!(r#""name": "abcdef123456", "hint": "3456", "fingerprint": "{digest}""#),
+            &["name"],
+        ),
+        (
+            format!(r#""name": "n", "hint": "3456", "fingerprint": "{digest}""#),
+            &[],
+        ),
+        (r#""name": "n", "hint": "x", "fingerprint": "x""#.to_owned(), &[]),
+    ] {
+        assert_eq!(
+            shown(&format!("{{\"owner\": \"a\", {fields}}}")),
+            wanted,
+            "{fields}"
+        );
+    }
+}
