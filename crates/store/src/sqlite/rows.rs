@@ -4,7 +4,7 @@
 
 mod log;
 
-pub(super) use log::{AuditRow, GRANTED, LastUsedRow, UsageRow};
+pub(super) use log::{AuditRow, GRANTED, LastUsedRow, RecentAddressRow, UsageRow};
 
 use crate::{KeyState, StoreError};
 use keyward_domain::{
