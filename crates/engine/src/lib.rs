@@ -6,7 +6,7 @@
 //! rights through [`Actor`], and gives it an audit action.
 
 mod access;
-mod accounts_stub;
+mod accounts;
 mod actor;
 mod audit;
 mod authenticate;
@@ -27,7 +27,9 @@ mod sites;
 mod usage;
 mod users;
 
-pub use accounts_stub::{Session, Visitor};
+pub use accounts::{
+    AccountFault, LinkView, SecondFactorSetup, Session, SessionView, SignIn, SignInFault, SignedIn, Visitor,
+};
 pub use actor::{Actor, Who};
 pub use audit::{AuditFilter, AuditView};
 pub use authenticate::{Asked, Counting, Decision, Denied, Granted};
@@ -48,6 +50,6 @@ pub use users::{UserFilter, UserView};
 
 pub use keyward_domain as domain;
 pub use keyward_store::{
-    AuditActor, AuditEvent, AuditOutcome, Direction, KeyOrder, LastUsed, Period, RecentAddress, Store,
-    UsageBucket,
+    AuditActor, AuditEvent, AuditOutcome, Direction, KeyOrder, LastUsed, LinkPurpose, Period, RecentAddress,
+    Store, UsageBucket,
 };
