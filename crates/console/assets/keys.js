@@ -7,6 +7,19 @@ for (const field of document.querySelectorAll("[data-for]")) {
   });
 }
 
+// Keys: a list that is not chosen, and so not seen, is not sent.
+for (const form of document.querySelectorAll("form:has(.key-list)")) {
+  form.addEventListener("submit", () => {
+    for (const list of form.querySelectorAll(".key-list")) {
+      if (list.offsetParent !== null) continue;
+      for (const field of list.querySelectorAll("input, textarea")) field.disabled = true;
+    }
+  });
+}
+window.addEventListener("pageshow", () => {
+  for (const field of document.querySelectorAll(".key-list :disabled")) field.disabled = false;
+});
+
 // Keys: addresses are looked at while they are typed. The server has the last word.
 function isAddress(line) {
   const parts = line.split("/");

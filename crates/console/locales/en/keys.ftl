@@ -10,6 +10,7 @@ key-site = Site
 key-sites = Sites
 key-addresses = Addresses
 key-address = Address
+key-restrictions = Restrictions
 key-limit = Limit
 key-limit-hint = Requests a minute, 1 to 1,000,000. Empty means no limit.
 key-per-minute = { $number }/min
@@ -31,7 +32,7 @@ key-state-disabled = Disabled
 key-state-expired = Expired
 key-state-deleted = Deleted
 key-state-any = All, deleted ones too
-key-state-all = All but deleted
+key-state-all = Not deleted
 
 key-list-intro = Keys let programs call the API. Each opens only what its use case and its restrictions allow.
 key-list-none = No API keys yet

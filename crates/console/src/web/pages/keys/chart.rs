@@ -9,7 +9,7 @@ use keyward_engine::{Period, UsageSeries, UsageWindow};
 use std::collections::BTreeMap;
 
 const HEIGHT: u64 = 160;
-const LEFT: u64 = 48;
+const LEFT: u64 = 60;
 const WIDTH: u64 = 720;
 
 /// The part of the past that a chart shows.
@@ -143,7 +143,8 @@ impl Chart {
 
 fn chart_label(page: &Page, granted: u64, refused: u64) -> String {
     let (granted, refused) = (number(page, granted), number(page, refused));
-    page.t2("key-chart", ("granted", granted), ("refused", refused)).into_owned()
+    page.t2("key-chart", ("granted", granted), ("refused", refused))
+        .into_owned()
 }
 
 fn tallies(span: Span, series: &UsageSeries, now: Timestamp) -> Vec<(Timestamp, Tally)> {

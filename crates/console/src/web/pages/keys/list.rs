@@ -148,20 +148,16 @@ fn columns(page: &Page, query: &ListQuery) -> Vec<Column> {
         link: sorted.map(|code| query.by(code)),
         sorted: sorted.map_or("", |code| query.sorted(code)),
     };
-    let mut columns = vec![column("name", Some("name")), column("use-case", None)];
-    if page.is_admin() {
-        columns.push(column("owner", None));
-    }
-    columns.extend([
-        column("sites", None),
-        column("addresses", None),
+    vec![
+        column("name", Some("name")),
+        column("use-case", None),
+        column("restrictions", None),
         column("limit", None),
         column("state", None),
         column("created", Some("created")),
         column("expires", Some("expires")),
         column("last-used", Some("last_used")),
-    ]);
-    columns
+    ]
 }
 
 impl Choice {
