@@ -61,6 +61,8 @@ const once = document.querySelector("[data-once]");
 if (once) {
   const stored = once.querySelector("[data-stored]");
   once.querySelector("[data-needs-script]").hidden = false;
+  // A reload, and the way back, lead to the key's page instead of sending the form again.
+  history.replaceState(null, "", once.dataset.once);
   const secret = document.getElementById("secret");
   secret.addEventListener("focus", () => secret.select());
   const download = once.querySelector("[data-download]");
@@ -84,5 +86,5 @@ if (once) {
     }
   });
   // Whoever comes back to a page that was kept finds it empty, and is sent on.
-  window.addEventListener("pageshow", (event) => { if (event.persisted) location.replace("/integrations/keys"); });
+  window.addEventListener("pageshow", (event) => { if (event.persisted) location.replace(once.dataset.once); });
 }

@@ -61,7 +61,7 @@ async fn an_edit_is_filled_in_with_what_is_there_and_saves_what_was_changed() {
     assert_eq!(
         (
             view.key.addresses.nets(),
-            view.key.limit.map(|limit| limit.per_minute())
+            view.key.limit.map(keyward_domain::RateLimit::per_minute)
         ),
         (None, Some(10))
     );
@@ -161,7 +161,7 @@ async fn a_form_with_faults_still_knows_which_state_it_was_filled_from() {
 async fn i10_an_empty_list_is_shown_as_nobody_and_does_not_stand_against_a_new_name() {
     let house = House::start().await;
     let (id, _) = key(&house, "member@example.com", |draft| {
-        draft.addresses = Some(Vec::new())
+        draft.addresses = Some(Vec::new());
     })
     .await;
     let member = house.member("en").await;

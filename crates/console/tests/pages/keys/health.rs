@@ -8,7 +8,7 @@ async fn health_counts_what_is_worth_a_look_and_leads_to_it() {
     let house = House::start().await;
     for number in 0..7 {
         key(&house, "admin@example.com", |draft| {
-            draft.name = format!("of the admin {number}")
+            draft.name = format!("of the admin {number}");
         })
         .await;
     }

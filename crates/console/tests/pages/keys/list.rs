@@ -47,11 +47,11 @@ async fn a7_a_name_is_shown_as_text_and_the_secret_and_fingerprint_never() {
 async fn a2_members_see_their_own_keys_whatever_they_filter_by() {
     let house = House::start().await;
     key(&house, "admin@example.com", |draft| {
-        draft.name = "of the admin".into()
+        draft.name = "of the admin".into();
     })
     .await;
     key(&house, "member@example.com", |draft| {
-        draft.name = "of the member".into()
+        draft.name = "of the member".into();
     })
     .await;
     let [admin, member] = people(&house, "en").await;

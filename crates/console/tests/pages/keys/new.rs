@@ -4,6 +4,9 @@ use super::{ESCAPED, NASTY, path, site, view};
 use crate::support::{Answer, Browser, House};
 use keyward_engine::{Actor, KeyFilter};
 
+/// A field, what is typed otherwise, and how the fault begins in English and French.
+type Case<'c> = (&'c str, &'c [(&'c str, &'c str)], &'c str, &'c str);
+
 const NEW: &str = "/integrations/keys/new";
 
 /// What the form holds when it is opened, with some fields filled in otherwise.
@@ -38,8 +41,8 @@ async fn created(browser: &Browser, edits: &[(&str, &str)]) -> Answer {
 }
 
 fn secret(answer: &Answer) -> String {
-    let after = answer.body.split("id=\"secret\" value=\"").nth(1).unwrap();
-    after.split('"').next().unwrap().to_owned()
+    let after = answer.body.split("id=\"secret\"").nth(1).unwrap();
+    after.split(['>', '<']).nth(1).unwrap().to_owned()
 }
 
 /// The id of the key that an answer leads to.
@@ -196,7 +199,10 @@ async fn what_was_chosen_is_what_the_key_is() {
         ("member@example.com", "reports")
     );
     assert_eq!(
-        (key.expires_at, key.limit.map(|limit| limit.per_minute())),
+        (
+            key.expires_at,
+            key.limit.map(keyward_domain::RateLimit::per_minute)
+        ),
         (None, Some(60))
     );
     let names: Vec<String> = view.sites.unwrap().iter().map(ToString::to_string).collect();
@@ -226,7 +232,7 @@ async fn every_fault_stands_at_its_field_in_the_persons_language_with_what_was_t
     let house = House::start().await;
     site(&house, "1").await;
     let long = "n".repeat(65);
-    let faults: [(&str, &[(&str, &str)], &str, &str); 22] = [
+    let faults: [Case<'_>; 22] = [
         ("name", &[("name", " ")], "Enter a name", "Saisissez un nom"),
         (
             "name",
@@ -371,6 +377,26 @@ async fn every_fault_stands_at_its_field_in_the_persons_language_with_what_was_t
         assert!(answer.fault("owner").is_some() && answer.value("owner") == Some("nobody@example.com"));
     }
     assert_eq!(count(&house).await, 0);
+}
+
+#[tokio::test]
+async fn many_sites_are_named_line_by_line_and_the_page_stays_small() {
+    let house = House::start().await;
+    for number in 0..70 {
+        site(&house, &format!("a-site-with-a-name-{number}")).await;
+    }
+    let admin = house.admin("fr").await;
+    let form = admin.get(NEW).await;
+    assert!(form.body.contains("name=\"site-names\"") && !form.body.contains("name=\"sites\""));
+    let names = "a-site-with-a-name-5\r\n\r\na-site-with-a-name-69";
+    let answer = created(&admin, &[("sites-rule", "listed"), ("site-names", names)]).await;
+    let id = id(&answer);
+    assert_eq!(view(&house, &id).await.sites.map(|sites| sites.len()), Some(2));
+    let form = admin.get(&format!("{}/edit", path(&id))).await;
+    assert!(
+        form.body
+            .contains(">a-site-with-a-name-5\na-site-with-a-name-69</textarea>")
+    );
 }
 
 #[tokio::test]

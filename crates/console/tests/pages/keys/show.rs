@@ -137,7 +137,7 @@ async fn the_history_says_who_changed_what_from_what_to_what() {
 async fn a_key_that_manages_keyward_can_be_told_from_others() {
     let house = House::start().await;
     let (id, _) = key(&house, "member@example.com", |draft| {
-        draft.use_case = Some("management".into())
+        draft.use_case = Some("management".into());
     })
     .await;
     for (language, badge) in [("en", "Manages Keyward"), ("fr", "Gère Keyward")] {

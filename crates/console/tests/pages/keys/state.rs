@@ -45,7 +45,7 @@ async fn a_key_is_deleted_by_its_name_and_restored_from_the_list() {
     let house = House::start().await;
     for (language, fault) in [("en", "That is not the name"), ("fr", "Ce n’est pas le nom")] {
         let (id, _) = key(&house, "member@example.com", |draft| {
-            draft.name = "to be \"deleted\"".into()
+            draft.name = "to be \"deleted\"".into();
         })
         .await;
         let member = house.member(language).await;

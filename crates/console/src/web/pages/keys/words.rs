@@ -39,16 +39,16 @@ pub(super) fn number(page: &Page, number: u64) -> String {
     text
 }
 
-/// A list in brief: the first two, and how many more. `None` is everything, an empty list nothing.
-pub(super) fn brief<T: ToString>(page: &Page, list: Option<&[T]>, all: &str) -> String {
+/// A list in brief: the first `most`, and how many more. `None` is everything, an empty list nothing.
+pub(super) fn brief<T: ToString>(page: &Page, list: Option<&[T]>, most: usize, all: &str) -> String {
     let Some(list) = list else {
         return page.t(all).into_owned();
     };
-    let first: Vec<String> = list.iter().take(2).map(ToString::to_string).collect();
+    let first: Vec<String> = list.iter().take(most).map(ToString::to_string).collect();
     match list.len() {
         0 => page.t("none").into_owned(),
-        1 | 2 => first.join(", "),
-        many => format!("{} +{}", first.join(", "), many - 2),
+        length if length > most => format!("{} +{}", first.join(", "), length - most),
+        _ => first.join(", "),
     }
 }
 
