@@ -115,7 +115,7 @@ fn is_own_origin(headers: &HeaderMap, uri: &Uri, secure: bool) -> bool {
             Some(value)
         }
     };
-    let fetch_site = headers.get("sec-fetch-site").map(http::HeaderValue::as_bytes);
+    let fetch_site = headers.get("sec-fetch-site").map(|value| value.as_bytes());
     let host = uri
         .authority()
         .map(http::uri::Authority::as_str)

@@ -1,6 +1,7 @@
 //! Keys: what people see and do on the Integrations screen, in both languages.
 
 mod edit;
+mod faults;
 mod health;
 mod list;
 mod new;
