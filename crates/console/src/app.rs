@@ -11,4 +11,6 @@ pub(crate) struct App {
     pub(crate) access_log: bool,
     /// Whether the console speaks TLS itself.
     pub(crate) secure: bool,
+    /// Where clients find the gateway.
+    pub(crate) gateway_url: Arc<str>,
 }

@@ -28,6 +28,8 @@ pub struct Settings {
     pub tls: Option<TlsFiles>,
     /// Whether each request is logged.
     pub access_log: bool,
+    /// Where clients find the gateway, without a slash at its end: what people are shown to copy.
+    pub gateway_url: String,
 }
 
 /// What answers the requests of one connection.
@@ -78,6 +80,7 @@ impl Console {
             engine: Arc::clone(engine),
             access_log: settings.access_log,
             secure: tls.is_some(),
+            gateway_url: settings.gateway_url.into(),
         });
         let (stop, stopped) = watch::channel(false);
         let server = Server {

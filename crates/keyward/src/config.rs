@@ -8,6 +8,7 @@ pub(crate) mod diff;
 mod fault;
 mod gateway;
 pub(crate) mod load;
+mod public_url;
 mod routes;
 pub(crate) mod schema;
 pub(crate) mod template;

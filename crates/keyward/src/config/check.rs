@@ -2,7 +2,7 @@
 
 use super::schema::UseCase;
 use super::values::Checker;
-use super::{ConfigFaults, Loaded, gateway};
+use super::{ConfigFaults, Loaded, gateway, public_url};
 use crate::logs;
 use keyward_domain::{Prefix, RoutePattern, SecretFormat, Template, UseCaseCatalogue, UseCaseName};
 use keyward_engine::OnStale;
@@ -65,6 +65,7 @@ fn read(checker: &mut Checker<'_>) -> Option<Checked> {
     let console_tls = checker.tls("console.tls", config.console.tls.as_ref());
     let ops = checker.address("ops.listen", &config.ops.listen);
     let drain = checker.duration("gateway.timeouts.drain", &config.gateway.timeouts.drain);
+    let gateway_url = public_url::read(checker, gateway.as_ref().map(|g| g.listen));
     one_port_each(checker, gateway.as_ref().map(|g| g.listen), console_listen, ops);
     Some(Checked {
         database: database?,
@@ -75,6 +76,7 @@ fn read(checker: &mut Checker<'_>) -> Option<Checked> {
             listen: console_listen?,
             tls: console_tls,
             access_log,
+            gateway_url: gateway_url?,
         },
         ops: ops?,
         log: log?,

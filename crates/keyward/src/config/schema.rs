@@ -52,6 +52,8 @@ pub(crate) struct UseCaseRoute {
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Gateway {
     pub(crate) listen: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) public_url: Option<String>,
     pub(crate) workers: usize,
     pub(crate) realm: String,
     pub(crate) trusted_proxies: Vec<String>,
@@ -237,6 +239,7 @@ impl Default for Gateway {
     fn default() -> Self {
         Self {
             listen: "127.0.0.1:8080".into(),
+            public_url: None,
             workers: 0,
             realm: "api".into(),
             trusted_proxies: Vec::new(),

@@ -29,6 +29,10 @@ fn every_fault_names_the_file_and_its_key() {
             "use_cases[0].routes[0].methods[0]",
         ),
         ("[gateway]\nlisten = \"8080\"", "gateway.listen"),
+        (
+            "[gateway]\npublic_url = \"https://api.example.com/x\"",
+            "gateway.public_url",
+        ),
         ("[gateway]\nworkers = 100000", "gateway.workers"),
         ("[gateway]\nworkers = \"many\"", "gateway.workers"),
         ("[gateway]\nrealm = \"a\\\"b\"", "gateway.realm"),

@@ -1,0 +1,111 @@
+//! What was done with a key, by whom: its part of the audit log.
+
+use super::desk::Desk;
+use crate::web::page::Page;
+use keyward_domain::Timestamp;
+use keyward_engine::{AuditActor, AuditFilter, AuditOutcome, AuditView, EngineError};
+use serde_json::{Map, Value};
+
+/// The most lines.
+const MOST: u32 = 20;
+/// The most characters of a value that are shown.
+const LONGEST: usize = 80;
+
+/// One line.
+pub(super) struct Line {
+    pub(super) at: Timestamp,
+    pub(super) who: String,
+    pub(super) what: String,
+    pub(super) changes: Vec<String>,
+    pub(super) address: Option<String>,
+    pub(super) is_denied: bool,
+}
+
+/// The latest lines about a key. Members see what they did themselves.
+pub(super) async fn of_key(desk: &Desk, page: &Page, id: &str) -> Result<Vec<Line>, EngineError> {
+    let filter = AuditFilter {
+        target_kind: Some("key".into()),
+        target_id: Some(id.to_owned()),
+        limit: Some(MOST),
+        ..AuditFilter::default()
+    };
+    let found = desk.engine().list_audit(desk.actor(), &filter).await?;
+    Ok(found.items.iter().map(|view| line(page, view)).collect())
+}
+
+fn line(page: &Page, view: &AuditView) -> Line {
+    let event = &view.event;
+    let who = match (&event.actor, &view.actor_email) {
+        (_, Some(email)) => email.clone(),
+        (AuditActor::Operator, None) => page.t("key-trail-operator").into_owned(),
+        (AuditActor::System, None) => page.t("key-trail-system").into_owned(),
+        (AuditActor::User { user, .. }, None) => user.to_string(),
+    };
+    Line {
+        at: event.at,
+        who,
+        what: what(page, &event.action),
+        changes: changes(page, event.before.as_ref(), event.after.as_ref()),
+        address: event.address.map(|address| address.to_string()),
+        is_denied: matches!(event.outcome, AuditOutcome::Denied(_)),
+    }
+}
+
+fn what(page: &Page, action: &str) -> String {
+    let text = match action {
+        "key.create" => page.t("key-trail-create"),
+        "key.import" => page.t("key-trail-import"),
+        "key.edit" => page.t("key-trail-edit"),
+        "key.enable" => page.t("key-trail-enable"),
+        "key.disable" => page.t("key-trail-disable"),
+        "key.delete" => page.t("key-trail-delete"),
+        "key.restore" => page.t("key-trail-restore"),
+        "key.purge" => page.t("key-trail-purge"),
+        other => return other.to_owned(),
+    };
+    text.into_owned()
+}
+
+/// What an edit changed. What a key began with stands in the facts.
+fn changes(page: &Page, before: Option<&Value>, after: Option<&Value>) -> Vec<String> {
+    let (Some(Value::Object(before)), Some(Value::Object(after))) = (before, after) else {
+        return Vec::new();
+    };
+    let change = |field: &String| {
+        let name = match field.as_str() {
+            "name" => page.t("key-name"),
+            "description" => page.t("key-description"),
+            "sites" => page.t("key-sites"),
+            "addresses" => page.t("key-addresses"),
+            "limit" => page.t("key-limit"),
+            // The line says it already.
+            _ => return None,
+        };
+        let value = |of: &Map<String, Value>| shown(page, of.get(field));
+        let values = (("before", value(before)), ("after", value(after)));
+        Some(format!(
+            "{name}{}",
+            page.t2("key-trail-change", values.0, values.1)
+        ))
+    };
+    after.keys().filter_map(change).collect()
+}
+
+fn shown(page: &Page, value: Option<&Value>) -> String {
+    let text = match value {
+        None | Some(Value::Null) => page.t("key-trail-all").into_owned(),
+        Some(Value::String(text)) if text.is_empty() => page.t("none").into_owned(),
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Array(list)) if list.is_empty() => page.t("none").into_owned(),
+        Some(Value::Array(list)) => {
+            let texts: Vec<&str> = list.iter().filter_map(Value::as_str).collect();
+            texts.join(", ")
+        }
+        Some(other) => other.to_string(),
+    };
+    if text.chars().count() > LONGEST {
+        text.chars().take(LONGEST - 1).chain(['…']).collect()
+    } else {
+        text
+    }
+}
