@@ -1,5 +1,7 @@
 //! What handlers and layers share.
 
+use crate::console::About;
+use keyward_domain::Timestamp;
 use keyward_engine::Engine;
 use std::sync::Arc;
 
@@ -11,4 +13,8 @@ pub(crate) struct App {
     pub(crate) access_log: bool,
     /// Whether the console speaks TLS itself.
     pub(crate) secure: bool,
+    /// The program and what it runs on, for administrators.
+    pub(crate) about: Arc<About>,
+    /// When the console started.
+    pub(crate) started: Timestamp,
 }

@@ -21,6 +21,19 @@ pub struct Settings {
     pub tls: Option<TlsFiles>,
     /// Whether each request is logged.
     pub access_log: bool,
+    /// What administrators are told of the program and what it runs on.
+    pub about: About,
+}
+
+/// The program and what it runs on. Nobody but administrators is told.
+#[derive(Clone, Debug, Default)]
+pub struct About {
+    /// The version of the program.
+    pub version: String,
+    /// The name of this node.
+    pub node: String,
+    /// The kind of the database and where it is.
+    pub store: String,
 }
 
 /// A running console.
@@ -59,6 +72,8 @@ impl Console {
             engine: Arc::clone(engine),
             access_log: settings.access_log,
             secure: tls.is_some(),
+            about: Arc::new(settings.about),
+            started: engine.clock().now(),
         });
         let (stop, stopped) = watch::channel(false);
         let server = Server {

@@ -11,6 +11,7 @@ mod app;
 mod body;
 mod caller;
 mod console;
+mod csv;
 mod docs;
 mod fault;
 mod fields;
@@ -22,7 +23,8 @@ mod server;
 mod web;
 mod wire;
 
-pub use console::{Console, Settings, StartFault};
+pub use console::{About, Console, Settings, StartFault};
+pub use csv::{audit_csv_head, audit_csv_rows};
 pub use wire::{
     ActorWire, AuditWire, BucketWire, CreatedKeyWire, KeyWire, LastUsedWire, OwnerWire, PageWire, SiteWire,
     TargetWire, UsageWire, UserWire,

@@ -27,7 +27,7 @@ mod sites;
 mod usage;
 mod users;
 
-pub use accounts_stub::{Session, Visitor};
+pub use accounts_stub::{Session, SignIn, SignedIn, Visitor};
 pub use actor::{Actor, Who};
 pub use audit::{AuditFilter, AuditView};
 pub use authenticate::{Asked, Counting, Decision, Denied, Granted};

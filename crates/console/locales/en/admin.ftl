@@ -1,1 +1,281 @@
-# admin
+# Administration: users, sites, use cases, audit log, system.
+
+## What several pages say
+admin-name = Name
+admin-email = E-mail address
+admin-role = Role
+admin-role-admin = Administrator
+admin-role-admin-hint = Manages every user, site and key, and reads the audit log.
+admin-role-member = Member
+admin-role-member-hint = Manages their own keys, and sees nothing of others.
+admin-status = Status
+admin-status-active = Active
+admin-status-disabled = Disabled
+admin-status-deleted = Deleted
+admin-created = Created
+admin-id = Id
+admin-sites = Sites
+admin-sites-hint = The most that this user’s keys may reach. A key may be restricted further.
+admin-sites-every = Every site
+admin-sites-every-hint = Also those that are made later, and routes without a site.
+admin-sites-listed = Only these sites
+admin-sites-listed-hint = With none chosen, the user’s keys reach no site at all.
+admin-sites-typed = Names of the sites, one per line
+admin-sites-no = No site
+admin-sites-more = { $shown } and { $more } more
+admin-pages = Pages
+admin-first-page = First page
+admin-next-page = Next page
+admin-search = Search
+admin-filter = Show
+admin-filter-none = Show everything
+admin-any = Any
+admin-facts = At a glance
+admin-edit = Edit
+admin-access = Access
+admin-enable = Enable
+admin-disable = Disable…
+admin-delete = Delete…
+admin-see-keys = See keys
+admin-see-audit = See audit log
+admin-what-happens = What happens
+admin-typed = To show that you mean it, type { $text }
+admin-copied = Copied
+admin-copy-link = Copy link
+
+## What is wrong with a form
+admin-fault-user-email = Give an e-mail address such as ada@example.com, of at most 254 characters.
+admin-fault-user-name = Give a name of 1 to 64 characters, without control characters.
+admin-fault-user-role = Choose one of the two roles.
+admin-fault-user-sites = Choose every site, or sites that exist.
+admin-fault-site-name = A site is named with 1 to 64 of the characters A–Z a–z 0–9 . _ - (and not . or ..).
+admin-fault-email-taken = A user with this e-mail address is there already.
+admin-fault-last-admin = This is the last active administrator: make somebody else one first.
+admin-fault-site-exists = A site of this name is there already.
+admin-fault-stale = Somebody else has changed this meanwhile. Look at what is there now; if you save again, yours takes its place.
+admin-fault-typed = That is not the e-mail address of this user.
+admin-fault-day = Give a day that exists, such as 2027-01-31.
+admin-fault-no-user = There is no user with this e-mail address or id.
+
+## Users
+admin-users-intro = Everybody who owns keys. A key works only while its owner is active.
+admin-search-users = Name or e-mail address
+admin-with-deleted = Deleted ones too
+admin-users-empty = Nobody found
+admin-users-empty-text = Search for another name or address, or invite somebody.
+admin-to-user = To this user
+admin-to-users = To all users
+admin-user-is-deleted = This user is deleted for good. The entry stays so that the audit log can be read.
+admin-email-locked = The address is what people sign in with; it cannot be modified. Invite the new address and delete this user instead.
+
+admin-invite = Invite a user
+admin-invite-intro = You get a link that you pass on yourself; Keyward sends no e-mail.
+admin-invite-button = Invite
+admin-email-hint = What they will sign in with. It cannot be modified later.
+admin-name-hint = If you leave it empty, it is the e-mail address up to the @.
+admin-invited-title = { $name } is invited
+admin-invited-step-1 = Send the link to { $email } over a channel that only they read: whoever opens it first sets the password.
+admin-invited-step-2 = They choose a password, and are signed in.
+admin-invited-step-3 = If the link is lost or too old, make a new one on the user’s page.
+admin-link = One-time link
+admin-link-once = This link is displayed only once. Copy it now.
+admin-link-until = Good once, until
+admin-link-next = What to do with it
+
+admin-reset-link = Link for a new password
+admin-reset-link-hint = For somebody who has forgotten theirs, or lost their invitation.
+admin-make-link = Make a link…
+admin-reset-link-title = Make a link for a new password for { $name }?
+admin-reset-link-point-1 = Whoever has the link can set a new password for { $name }: pass it on over a channel that only they read.
+admin-reset-link-point-2 = It is good once, for 24 hours, and puts out every link made before.
+admin-reset-link-point-3 = The old password and open sessions go on working until the new password is set.
+admin-reset-link-button = Make a link
+admin-link-made-title = A link for { $name }
+admin-link-made-step-1 = Give the link to { $name } over a channel that only they read.
+admin-link-made-step-2 = They choose a new password; all their open sessions then end.
+admin-link-made-step-3 = Links made before this one are no longer good.
+
+admin-factor = Second factor
+admin-factor-hint = For somebody who has lost both their device and their recovery codes.
+admin-factor-button = Reset…
+admin-reset-factor-title = Reset the second factor of { $name }?
+admin-reset-factor-point-1 = { $name } signs in with the password alone until they set up a second factor again.
+admin-reset-factor-point-2 = Do this only when you are sure that it is { $name } who asks for it.
+admin-reset-factor-button = Reset second factor
+
+admin-disable-user = Disable this user
+admin-disable-user-hint = All their keys are refused at once, and they are signed out. It can be undone.
+admin-disable-user-title = Disable { $name }?
+admin-disable-user-point-1 = Every key of { $name } is refused at once, with the status 401. Their clients get no answer but that.
+admin-disable-user-point-2 = Their sessions in this console end.
+admin-disable-user-point-3 = Nothing is deleted: when you enable { $name } again, the keys work as before.
+admin-disable-user-self = This is your own account: you will be signed out.
+admin-disable-user-button = Disable
+admin-enable-user = Enable this user
+admin-enable-user-hint = Their keys work again as before, at once.
+admin-delete-user = Delete this user
+admin-delete-user-hint = All their keys are refused for good. It cannot be undone.
+admin-delete-user-title = Delete { $name } for good?
+admin-delete-user-point-1 = Every key of { $name } is refused at once and for good. If clients still use them, disable the user first and see who notices.
+admin-delete-user-point-2 = Their sessions in this console end.
+admin-delete-user-point-3 = This is final: the user cannot be restored. The audit log keeps its lines.
+admin-delete-user-self = This is your own account: you will be signed out, and cannot sign in again.
+admin-delete-user-button = Delete for good
+
+flash-admin-user-saved = The user is saved; the change is in force.
+flash-admin-user-enabled = The user is enabled; their keys work again.
+flash-admin-user-disabled = The user is disabled; all their keys are refused.
+flash-admin-user-deleted = The user is deleted; all their keys are refused for good.
+flash-admin-factor-reset = The second factor is reset.
+
+## Sites
+admin-sites-intro = The tenants of the API: a site is the part of the path that keys are restricted to, such as 123 in /api/123/resource.
+admin-new-site = New site
+admin-new-site-button = Create site
+admin-site-name = Name
+admin-site-name-hint = As it stands in the path that clients call: 1 to 64 of A–Z a–z 0–9 . _ - , capital letters count.
+admin-all-sites = All sites
+admin-search-sites = Name
+admin-sites-empty = No site here
+admin-sites-empty-text = Keys can be restricted to sites once there are some. Create the first above, or search for another name.
+admin-site = Site
+admin-site-open = Open
+admin-rename = Rename
+admin-rename-text = The name is part of the path. From the moment you rename the site, clients must call the new path; calls of the old one are refused. Keys keep their access and need no change.
+admin-rename-button = Rename
+admin-disable-site = Disable this site
+admin-disable-site-hint = No key reaches it, until it is enabled again.
+admin-disable-site-title = Disable the site { $name }?
+admin-disable-site-point-1 = Every request for { $name } is refused at once, with the status 403, whatever the key.
+admin-disable-site-point-2 = Keys stay as they are, and go on working for other sites.
+admin-disable-site-point-3 = Nothing is deleted: when you enable the site again, everything works as before.
+admin-disable-site-button = Disable
+admin-enable-site = Enable this site
+admin-enable-site-hint = Keys that may reach it do so again, at once.
+flash-admin-site-created = The site is created; keys can be restricted to it.
+flash-admin-site-renamed = The site is saved; its name is in force.
+flash-admin-site-enabled = The site is enabled.
+flash-admin-site-disabled = The site is disabled; no key reaches it.
+
+## Use cases
+admin-use-cases-intro = What keys may be for. A use case is chosen when a key is created, and never modified.
+admin-use-cases-where = They are changed in the configuration file, and take effect with a restart. In the file:
+admin-use-case-title = Title
+admin-use-case-opens = Opens
+admin-use-case-opens-all = Every route
+admin-use-case-opens-none = No route
+admin-use-case-any-method = any method
+admin-use-case-management = Manage users, sites and keys
+admin-use-case-management-opens = The management API of this console; nothing at the gateway. Always there.
+
+## Audit log
+admin-audit-intro = Every change, and every change that was denied; newest first. Lines are never modified.
+admin-export = Export as CSV
+admin-audit-when = When
+admin-audit-who = Who
+admin-audit-what = What
+admin-audit-user = Who (e-mail or id)
+admin-audit-action = Action
+admin-audit-kind = Kind
+admin-audit-target = Target
+admin-audit-from = From day
+admin-audit-to = To day
+admin-audit-changes = Changes
+admin-audit-empty = No line matches
+admin-audit-empty-text = Choose other filters, or show everything.
+admin-by-key = through a management key
+admin-actor-operator = Operator, on the machine itself
+admin-actor-system = Keyward itself
+admin-denied = Denied: { $why }
+admin-denied-forbidden = not allowed
+admin-denied-not-found = not theirs
+admin-changes-count = { $count ->
+    [one] 1 field
+   *[other] { $count } fields
+}
+admin-field = Field
+admin-before = Before
+admin-after = After
+admin-addresses-every = Every address
+admin-limit-none = No limit
+admin-expires-never = Never
+admin-kind-key = Key
+admin-kind-user = User
+admin-kind-site = Site
+admin-action-key-create = Key created
+admin-action-key-edit = Key edited
+admin-action-key-enable = Key enabled
+admin-action-key-disable = Key disabled
+admin-action-key-delete = Key deleted
+admin-action-key-restore = Key restored
+admin-action-key-purge = Deleted keys purged
+admin-action-key-import = Keys imported
+admin-action-user-create = User created
+admin-action-user-invite = User invited
+admin-action-user-edit = User edited
+admin-action-user-enable = User enabled
+admin-action-user-disable = User disabled
+admin-action-user-delete = User deleted
+admin-action-user-reset-link = Password link made
+admin-action-user-reset-second-factor = Second factor reset
+admin-action-site-create = Site created
+admin-action-site-rename = Site renamed
+admin-action-site-enable = Site enabled
+admin-action-site-disable = Site disabled
+admin-action-setup-redeem = First administrator set up
+admin-field-name = Name
+admin-field-description = Description
+admin-field-owner = Owner
+admin-field-use-case = Use case
+admin-field-hint = Hint
+admin-field-status = Status
+admin-field-expires-at = Expires
+admin-field-sites = Sites
+admin-field-addresses = Addresses
+admin-field-limit = Requests a minute
+admin-field-email = E-mail address
+admin-field-role = Role
+admin-field-active = Open
+
+## System
+admin-system-intro = How this node is doing, since its start.
+admin-system-loading = The keys are not loaded yet: this node does not decide.
+admin-system-stale = The database has not confirmed the keys of this node for too long. Look at the database and the log.
+admin-system-lost = The database was away for so long that usage counts had to be dropped.
+admin-system-node = This node
+admin-system-version = Version
+admin-system-name = Name
+admin-system-uptime = Running for
+admin-uptime-value = { $days ->
+    [0] {""}
+    [one] 1 day{" "}
+   *[other] { $days } days{" "}
+}{ $hours } h { $minutes } min
+admin-system-store = Database
+admin-system-limiter = Limiter
+admin-limiter-memory = In memory: this process counts for itself
+admin-system-replica = Keys in memory
+admin-system-state = State
+admin-system-fresh = Up to date
+admin-system-old = Too old
+admin-system-not-loaded = Not loaded
+admin-system-revision = Revision
+admin-system-age = Since the database confirmed them
+admin-system-keys = Keys
+admin-system-pending = Usage counts to be stored
+admin-system-dropped = Requests whose usage was dropped
+admin-system-decisions = Decisions since the start
+admin-system-decision = Decision
+admin-system-count = Requests
+admin-system-granted = Granted
+admin-system-refused = Refused
+admin-reason-key-missing = No key
+admin-reason-key-malformed = Not the form of a key
+admin-reason-key-invalid = Unknown key
+admin-reason-owner-inactive = Owner not active
+admin-reason-key-disabled = Key disabled
+admin-reason-key-expired = Key expired
+admin-reason-site-forbidden = Site not allowed
+admin-reason-ip-forbidden = Address not allowed
+admin-reason-use-case-forbidden = Route not of the use case
+admin-reason-rate-limited = Over the limit

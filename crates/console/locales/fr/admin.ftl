@@ -1,1 +1,281 @@
-# admin
+# Administration : utilisateurs, sites, cas d’usage, journal d’audit, système.
+
+## Ce que disent plusieurs pages
+admin-name = Nom
+admin-email = Adresse e-mail
+admin-role = Rôle
+admin-role-admin = Administrateur
+admin-role-admin-hint = Gère tous les utilisateurs, sites et clés, et lit le journal d’audit.
+admin-role-member = Membre
+admin-role-member-hint = Gère ses propres clés et ne voit rien de celles des autres.
+admin-status = État
+admin-status-active = Actif
+admin-status-disabled = Désactivé
+admin-status-deleted = Supprimé
+admin-created = Création
+admin-id = Identifiant
+admin-sites = Sites
+admin-sites-hint = Tout ce que les clés de cet utilisateur peuvent atteindre. Une clé peut être restreinte davantage.
+admin-sites-every = Tous les sites
+admin-sites-every-hint = Y compris ceux qui seront créés plus tard, et les routes sans site.
+admin-sites-listed = Seulement ces sites
+admin-sites-listed-hint = Si aucun n’est choisi, les clés de l’utilisateur n’atteignent aucun site.
+admin-sites-typed = Noms des sites, un par ligne
+admin-sites-no = Aucun site
+admin-sites-more = { $shown } et { $more } de plus
+admin-pages = Pages
+admin-first-page = Première page
+admin-next-page = Page suivante
+admin-search = Rechercher
+admin-filter = Afficher
+admin-filter-none = Tout afficher
+admin-any = Indifférent
+admin-facts = En bref
+admin-edit = Modifier
+admin-access = Accès
+admin-enable = Activer
+admin-disable = Désactiver…
+admin-delete = Supprimer…
+admin-see-keys = Voir les clés
+admin-see-audit = Voir le journal d’audit
+admin-what-happens = Ce qui va se passer
+admin-typed = Pour confirmer, saisissez { $text }
+admin-copied = Copié
+admin-copy-link = Copier le lien
+
+## Ce qui ne va pas dans un formulaire
+admin-fault-user-email = Indiquez une adresse e-mail telle que ada@example.com, de 254 caractères au plus.
+admin-fault-user-name = Indiquez un nom de 1 à 64 caractères, sans caractère de contrôle.
+admin-fault-user-role = Choisissez l’un des deux rôles.
+admin-fault-user-sites = Choisissez tous les sites, ou des sites qui existent.
+admin-fault-site-name = Le nom d’un site compte 1 à 64 caractères parmi A–Z a–z 0–9 . _ - (mais ni . ni ..).
+admin-fault-email-taken = Il existe déjà un utilisateur avec cette adresse e-mail.
+admin-fault-last-admin = C’est le dernier administrateur actif : nommez-en d’abord un autre.
+admin-fault-site-exists = Il existe déjà un site de ce nom.
+admin-fault-stale = Quelqu’un d’autre a modifié cette fiche entre-temps. Regardez ce qu’elle contient maintenant ; si vous enregistrez à nouveau, votre version la remplacera.
+admin-fault-typed = Ce n’est pas l’adresse e-mail de cet utilisateur.
+admin-fault-day = Indiquez un jour qui existe, par exemple 2027-01-31.
+admin-fault-no-user = Aucun utilisateur n’a cette adresse e-mail ni cet identifiant.
+
+## Utilisateurs
+admin-users-intro = Toutes les personnes qui possèdent des clés. Une clé ne fonctionne que tant que son propriétaire est actif.
+admin-search-users = Nom ou adresse e-mail
+admin-with-deleted = Les supprimés aussi
+admin-users-empty = Personne ne correspond
+admin-users-empty-text = Cherchez un autre nom ou une autre adresse, ou invitez quelqu’un.
+admin-to-user = Vers cet utilisateur
+admin-to-users = Vers tous les utilisateurs
+admin-user-is-deleted = Cet utilisateur est supprimé définitivement. Sa fiche reste pour que le journal d’audit soit lisible.
+admin-email-locked = L’adresse sert à se connecter ; elle ne peut pas être modifiée. Invitez plutôt la nouvelle adresse et supprimez cet utilisateur.
+
+admin-invite = Inviter un utilisateur
+admin-invite-intro = Vous recevez un lien que vous transmettez vous-même ; Keyward n’envoie pas d’e-mail.
+admin-invite-button = Inviter
+admin-email-hint = Elle servira à se connecter. Elle ne pourra pas être modifiée.
+admin-name-hint = Si vous le laissez vide, c’est l’adresse e-mail jusqu’au signe @.
+admin-invited-title = { $name } : invitation créée
+admin-invited-step-1 = Envoyez le lien à { $email } par un canal que cette personne est seule à lire : la première personne qui l’ouvre choisit le mot de passe.
+admin-invited-step-2 = Elle choisit un mot de passe, et la voilà connectée.
+admin-invited-step-3 = Si le lien est perdu ou trop ancien, créez-en un autre sur la page de l’utilisateur.
+admin-link = Lien à usage unique
+admin-link-once = Ce lien n’est affiché qu’une seule fois. Copiez-le maintenant.
+admin-link-until = Valable une fois, jusqu’au
+admin-link-next = Ce qu’il faut en faire
+
+admin-reset-link = Lien pour un nouveau mot de passe
+admin-reset-link-hint = Pour quelqu’un qui a oublié le sien, ou perdu son invitation.
+admin-make-link = Créer un lien…
+admin-reset-link-title = Créer un lien de nouveau mot de passe pour { $name } ?
+admin-reset-link-point-1 = Quiconque a ce lien peut choisir un nouveau mot de passe pour { $name } : transmettez-le par un canal que cette personne est seule à lire.
+admin-reset-link-point-2 = Il est valable une fois, pendant 24 heures, et annule tous les liens créés avant lui.
+admin-reset-link-point-3 = L’ancien mot de passe et les sessions ouvertes restent valables jusqu’à ce que le nouveau soit choisi.
+admin-reset-link-button = Créer un lien
+admin-link-made-title = Un lien pour { $name }
+admin-link-made-step-1 = Donnez le lien à { $name } par un canal que cette personne est seule à lire.
+admin-link-made-step-2 = Cette personne choisit un nouveau mot de passe ; toutes ses sessions ouvertes prennent alors fin.
+admin-link-made-step-3 = Les liens créés avant celui-ci ne sont plus valables.
+
+admin-factor = Second facteur
+admin-factor-hint = Pour quelqu’un qui a perdu à la fois son appareil et ses codes de secours.
+admin-factor-button = Réinitialiser…
+admin-reset-factor-title = Réinitialiser le second facteur de { $name } ?
+admin-reset-factor-point-1 = { $name } se connecte avec le seul mot de passe jusqu’à la mise en place d’un nouveau second facteur.
+admin-reset-factor-point-2 = Ne le faites que si vous êtes sûr que la demande vient bien de { $name }.
+admin-reset-factor-button = Réinitialiser le second facteur
+
+admin-disable-user = Désactiver cet utilisateur
+admin-disable-user-hint = Toutes ses clés sont refusées aussitôt, et ses sessions prennent fin. Vous pourrez revenir en arrière.
+admin-disable-user-title = Désactiver { $name } ?
+admin-disable-user-point-1 = Toutes les clés de { $name } sont refusées aussitôt, avec le statut 401. Ses clients ne reçoivent plus d’autre réponse.
+admin-disable-user-point-2 = Ses sessions dans cette console prennent fin.
+admin-disable-user-point-3 = Rien n’est supprimé : quand vous réactiverez { $name }, les clés fonctionneront comme avant.
+admin-disable-user-self = C’est votre propre compte : vous serez déconnecté.
+admin-disable-user-button = Désactiver
+admin-enable-user = Activer cet utilisateur
+admin-enable-user-hint = Ses clés fonctionnent de nouveau comme avant, aussitôt.
+admin-delete-user = Supprimer cet utilisateur
+admin-delete-user-hint = Toutes ses clés sont refusées définitivement. Vous ne pourrez pas revenir en arrière.
+admin-delete-user-title = Supprimer { $name } définitivement ?
+admin-delete-user-point-1 = Toutes les clés de { $name } sont refusées aussitôt et définitivement. Si des clients s’en servent encore, désactivez d’abord l’utilisateur et voyez qui le remarque.
+admin-delete-user-point-2 = Ses sessions dans cette console prennent fin.
+admin-delete-user-point-3 = C’est définitif : l’utilisateur ne peut pas être restauré. Le journal d’audit garde ses lignes.
+admin-delete-user-self = C’est votre propre compte : vous serez déconnecté et ne pourrez plus vous connecter.
+admin-delete-user-button = Supprimer définitivement
+
+flash-admin-user-saved = L’utilisateur est enregistré ; la modification est en vigueur.
+flash-admin-user-enabled = L’utilisateur est activé ; ses clés fonctionnent de nouveau.
+flash-admin-user-disabled = L’utilisateur est désactivé ; toutes ses clés sont refusées.
+flash-admin-user-deleted = L’utilisateur est supprimé ; toutes ses clés sont refusées définitivement.
+flash-admin-factor-reset = Le second facteur est réinitialisé.
+
+## Sites
+admin-sites-intro = Les locataires de l’API : un site est la partie du chemin à laquelle des clés sont restreintes, comme 123 dans /api/123/resource.
+admin-new-site = Nouveau site
+admin-new-site-button = Créer le site
+admin-site-name = Nom
+admin-site-name-hint = Tel qu’il figure dans le chemin appelé par les clients : 1 à 64 caractères parmi A–Z a–z 0–9 . _ - ; les majuscules comptent.
+admin-all-sites = Tous les sites
+admin-search-sites = Nom
+admin-sites-empty = Aucun site ici
+admin-sites-empty-text = Dès qu’il y a des sites, des clés peuvent y être restreintes. Créez le premier ci-dessus, ou cherchez un autre nom.
+admin-site = Site
+admin-site-open = Ouvert
+admin-rename = Renommer
+admin-rename-text = Le nom fait partie du chemin. Dès que vous renommez le site, les clients doivent appeler le nouveau chemin ; les appels de l’ancien sont refusés. Les clés gardent leur accès et n’ont pas à être modifiées.
+admin-rename-button = Renommer
+admin-disable-site = Désactiver ce site
+admin-disable-site-hint = Plus aucune clé ne l’atteint, jusqu’à ce qu’il soit réactivé.
+admin-disable-site-title = Désactiver le site { $name } ?
+admin-disable-site-point-1 = Toute requête vers { $name } est refusée aussitôt, avec le statut 403, quelle que soit la clé.
+admin-disable-site-point-2 = Les clés restent telles quelles et fonctionnent toujours pour les autres sites.
+admin-disable-site-point-3 = Rien n’est supprimé : quand vous réactiverez le site, tout fonctionnera comme avant.
+admin-disable-site-button = Désactiver
+admin-enable-site = Activer ce site
+admin-enable-site-hint = Les clés qui peuvent l’atteindre l’atteignent de nouveau, aussitôt.
+flash-admin-site-created = Le site est créé ; des clés peuvent y être restreintes.
+flash-admin-site-renamed = Le site est enregistré ; son nom est en vigueur.
+flash-admin-site-enabled = Le site est activé.
+flash-admin-site-disabled = Le site est désactivé ; plus aucune clé ne l’atteint.
+
+## Cas d’usage
+admin-use-cases-intro = Ce à quoi servent les clés. Le cas d’usage est choisi à la création d’une clé, et n’est jamais modifié.
+admin-use-cases-where = Ils se modifient dans le fichier de configuration et prennent effet au redémarrage. Dans le fichier :
+admin-use-case-title = Titre
+admin-use-case-opens = Ouvre
+admin-use-case-opens-all = Toutes les routes
+admin-use-case-opens-none = Aucune route
+admin-use-case-any-method = toute méthode
+admin-use-case-management = Gérer les utilisateurs, les sites et les clés
+admin-use-case-management-opens = L’API de gestion de cette console ; rien sur la passerelle. Toujours présent.
+
+## Journal d’audit
+admin-audit-intro = Toutes les modifications, et toutes celles qui ont été refusées ; les plus récentes d’abord. Les lignes ne sont jamais modifiées.
+admin-export = Exporter en CSV
+admin-audit-when = Quand
+admin-audit-who = Qui
+admin-audit-what = Quoi
+admin-audit-user = Qui (e-mail ou identifiant)
+admin-audit-action = Action
+admin-audit-kind = Type
+admin-audit-target = Cible
+admin-audit-from = Du jour
+admin-audit-to = Au jour
+admin-audit-changes = Modifications
+admin-audit-empty = Aucune ligne ne correspond
+admin-audit-empty-text = Choisissez d’autres filtres, ou affichez tout.
+admin-by-key = par une clé de gestion
+admin-actor-operator = Opérateur, sur la machine même
+admin-actor-system = Keyward lui-même
+admin-denied = Refusé : { $why }
+admin-denied-forbidden = non autorisé
+admin-denied-not-found = ne lui appartient pas
+admin-changes-count = { $count ->
+    [one] { $count } champ
+   *[other] { $count } champs
+}
+admin-field = Champ
+admin-before = Avant
+admin-after = Après
+admin-addresses-every = Toutes les adresses
+admin-limit-none = Aucune limite
+admin-expires-never = Jamais
+admin-kind-key = Clé
+admin-kind-user = Utilisateur
+admin-kind-site = Site
+admin-action-key-create = Clé créée
+admin-action-key-edit = Clé modifiée
+admin-action-key-enable = Clé activée
+admin-action-key-disable = Clé désactivée
+admin-action-key-delete = Clé supprimée
+admin-action-key-restore = Clé restaurée
+admin-action-key-purge = Clés supprimées purgées
+admin-action-key-import = Clés importées
+admin-action-user-create = Utilisateur créé
+admin-action-user-invite = Utilisateur invité
+admin-action-user-edit = Utilisateur modifié
+admin-action-user-enable = Utilisateur activé
+admin-action-user-disable = Utilisateur désactivé
+admin-action-user-delete = Utilisateur supprimé
+admin-action-user-reset-link = Lien de mot de passe créé
+admin-action-user-reset-second-factor = Second facteur réinitialisé
+admin-action-site-create = Site créé
+admin-action-site-rename = Site renommé
+admin-action-site-enable = Site activé
+admin-action-site-disable = Site désactivé
+admin-action-setup-redeem = Premier administrateur créé
+admin-field-name = Nom
+admin-field-description = Description
+admin-field-owner = Propriétaire
+admin-field-use-case = Cas d’usage
+admin-field-hint = Indice
+admin-field-status = État
+admin-field-expires-at = Expiration
+admin-field-sites = Sites
+admin-field-addresses = Adresses
+admin-field-limit = Requêtes par minute
+admin-field-email = Adresse e-mail
+admin-field-role = Rôle
+admin-field-active = Ouvert
+
+## Système
+admin-system-intro = Comment va ce nœud, depuis son démarrage.
+admin-system-loading = Les clés ne sont pas encore chargées : ce nœud ne décide pas.
+admin-system-stale = La base de données n’a pas confirmé les clés de ce nœud depuis trop longtemps. Regardez la base et le journal.
+admin-system-lost = La base de données a été absente si longtemps que des comptages d’utilisation ont dû être abandonnés.
+admin-system-node = Ce nœud
+admin-system-version = Version
+admin-system-name = Nom
+admin-system-uptime = En marche depuis
+admin-uptime-value = { $days ->
+    [0] {""}
+    [one] { $days } jour{" "}
+   *[other] { $days } jours{" "}
+}{ $hours } h { $minutes } min
+admin-system-store = Base de données
+admin-system-limiter = Limiteur
+admin-limiter-memory = En mémoire : ce processus compte pour lui-même
+admin-system-replica = Clés en mémoire
+admin-system-state = État
+admin-system-fresh = À jour
+admin-system-old = Trop anciennes
+admin-system-not-loaded = Non chargées
+admin-system-revision = Révision
+admin-system-age = Confirmées par la base, il y a
+admin-system-keys = Clés
+admin-system-pending = Comptages d’utilisation à enregistrer
+admin-system-dropped = Requêtes dont le comptage a été abandonné
+admin-system-decisions = Décisions depuis le démarrage
+admin-system-decision = Décision
+admin-system-count = Requêtes
+admin-system-granted = Accordées
+admin-system-refused = Refusées
+admin-reason-key-missing = Pas de clé
+admin-reason-key-malformed = Pas la forme d’une clé
+admin-reason-key-invalid = Clé inconnue
+admin-reason-owner-inactive = Propriétaire inactif
+admin-reason-key-disabled = Clé désactivée
+admin-reason-key-expired = Clé expirée
+admin-reason-site-forbidden = Site non autorisé
+admin-reason-ip-forbidden = Adresse non autorisée
+admin-reason-use-case-forbidden = Route hors du cas d’usage
+admin-reason-rate-limited = Limite dépassée

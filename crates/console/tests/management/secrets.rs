@@ -143,6 +143,7 @@ async fn c12_the_setup_token_works_once_under_100_parallel_tries() {
         listen: std::net::SocketAddr::from(([127, 0, 0, 1], 0)),
         tls: None,
         access_log: false,
+        about: keyward_console::About::default(),
     };
     let mut plane = Plane::start().await;
     plane.console = Console::start(&empty, settings).await.unwrap();

@@ -151,6 +151,7 @@ impl Plane {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             tls: None,
             access_log: true,
+            about: keyward_console::About::default(),
         };
         let console = Console::start(&engine, settings).await.unwrap();
         Self {

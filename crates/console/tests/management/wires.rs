@@ -69,6 +69,7 @@ async fn o8_http_2_is_spoken_over_tls() {
         listen: SocketAddr::from(([127, 0, 0, 1], 0)),
         tls: Some(files),
         access_log: false,
+        about: keyward_console::About::default(),
     };
     let console = Console::start(&engine, settings).await.unwrap();
     let mut roots = RootCertStore::empty();
@@ -107,6 +108,7 @@ async fn a_missing_certificate_and_a_taken_port_are_named() {
             listen,
             tls,
             access_log: false,
+            about: keyward_console::About::default(),
         };
         let fault = Console::start(&plane.engine, settings)
             .await

@@ -78,6 +78,7 @@ fn read(checker: &mut Checker<'_>) -> Option<Checked> {
             listen: console_listen?,
             tls: console_tls,
             access_log,
+            about: keyward_console::About::default(),
         },
         ops: ops?,
         log: log?,
