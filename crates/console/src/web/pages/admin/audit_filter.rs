@@ -75,3 +75,39 @@ pub(super) fn place(path: &str, form: &Form, cursor: &str) -> String {
     pairs.push(("cursor", cursor));
     with_query(path, &pairs)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::web::language::Language;
+    use keyward_domain::Reason;
+
+    #[test]
+    fn every_word_of_the_domain_that_a_page_shows_has_a_text() {
+        let code = |code: &str| code.replace(['.', '_'], "-");
+        let mut ids: Vec<String> = ACTIONS
+            .iter()
+            .map(|action| format!("admin-action-{}", code(action)))
+            .collect();
+        ids.extend(KINDS.iter().map(|kind| format!("admin-kind-{kind}")));
+        ids.extend(
+            Reason::ALL
+                .iter()
+                .map(|reason| format!("admin-reason-{}", code(reason.code()))),
+        );
+        for kind in [
+            "disable-user",
+            "delete-user",
+            "reset-factor",
+            "reset-link",
+            "disable-site",
+        ] {
+            ids.extend(["title", "point-1", "point-2", "button"].map(|part| format!("admin-{kind}-{part}")));
+        }
+        for language in Language::ALL {
+            for id in &ids {
+                assert_ne!(language.text(id), *id);
+            }
+        }
+    }
+}

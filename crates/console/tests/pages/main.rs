@@ -1,0 +1,5 @@
+//! The console's pages over real sockets.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "test code")]
+
+mod admin;
+mod support;
