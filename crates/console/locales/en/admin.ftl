@@ -181,6 +181,10 @@ admin-audit-target = Target
 admin-audit-from = From day
 admin-audit-to = To day
 admin-audit-changes = Changes
+admin-empty = (empty)
+admin-changes-none = None
+admin-before = Before:
+admin-after = After:
 admin-audit-empty = No line matches
 admin-audit-empty-text = Choose other filters, or show everything.
 admin-by-key = through a management key
@@ -193,9 +197,6 @@ admin-changes-count = { $count ->
     [one] 1 field
    *[other] { $count } fields
 }
-admin-field = Field
-admin-before = Before
-admin-after = After
 admin-addresses-every = Every address
 admin-limit-none = No limit
 admin-expires-never = Never

@@ -181,6 +181,10 @@ admin-audit-target = Cible
 admin-audit-from = Du jour
 admin-audit-to = Au jour
 admin-audit-changes = Modifications
+admin-empty = (vide)
+admin-changes-none = Aucune
+admin-before = Avant :
+admin-after = Après :
 admin-audit-empty = Aucune ligne ne correspond
 admin-audit-empty-text = Choisissez d’autres filtres, ou affichez tout.
 admin-by-key = par une clé de gestion
@@ -193,9 +197,6 @@ admin-changes-count = { $count ->
     [one] { $count } champ
    *[other] { $count } champs
 }
-admin-field = Champ
-admin-before = Avant
-admin-after = Après
 admin-addresses-every = Toutes les adresses
 admin-limit-none = Aucune limite
 admin-expires-never = Jamais

@@ -8,6 +8,7 @@ mod audit;
 mod audit_csv;
 mod audit_filter;
 mod audit_line;
+mod audit_names;
 mod confirm;
 mod faults;
 mod links;

@@ -3,6 +3,7 @@
 use super::Admin;
 use super::audit_filter::{self, ACTIONS, KINDS};
 use super::audit_line::{self, AuditLine};
+use super::audit_names::Names;
 use crate::app::App;
 use crate::web::answer::HtmlAnswer;
 use crate::web::form::{Errors, Form};
@@ -73,7 +74,8 @@ pub(super) async fn show(
     match found {
         Ok(events) => {
             let mut template = AuditPage::new(page, form, errors);
-            let line = |view| AuditLine::new(&template.page, view);
+            let names = Names::find(&app, &person, &events.items).await?;
+            let line = |view| AuditLine::new(&template.page, view, &names);
             template.lines = events.items.iter().map(line).collect();
             let place = |cursor: &str| audit_filter::place("/admin/audit", &template.form, cursor);
             template.next = events.next.as_deref().map(place);

@@ -1,5 +1,6 @@
 //! A line of the audit log, as people read it.
 
+use super::audit_names::Names;
 use super::links::encoded;
 use super::words::text_or;
 use crate::web::page::Page;
@@ -38,7 +39,7 @@ pub(super) struct FieldChange {
 }
 
 impl AuditLine {
-    pub(super) fn new(page: &Page, view: &AuditView) -> Self {
+    pub(super) fn new(page: &Page, view: &AuditView, names: &Names) -> Self {
         let event = &view.event;
         let (actor, actor_page, by_key) = match &event.actor {
             AuditActor::Operator => (page.t("admin-actor-operator").into_owned(), None, false),
@@ -59,7 +60,7 @@ impl AuditLine {
                 .unwrap_or_default(),
             action: action(page, &event.action),
             kind: kind(page, &event.target_kind),
-            target: shortened(&event.target_id),
+            target: shortened(names.of(&event.target_id)),
             target_page: target_page(&event.target_kind, &event.target_id),
             denied: match &event.outcome {
                 AuditOutcome::Done => None,
@@ -67,7 +68,7 @@ impl AuditLine {
                     Some(text_or(page, &format!("admin-denied-{reason}"), reason))
                 }
             },
-            changes: changes(page, event.before.as_ref(), event.after.as_ref()),
+            changes: changes(page, names, event.before.as_ref(), event.after.as_ref()),
         }
     }
 }
@@ -96,7 +97,7 @@ fn target_page(kind: &str, id: &str) -> Option<String> {
     (!id.is_empty()).then(|| format!("{folder}{}", encoded(id)))
 }
 
-fn changes(page: &Page, before: Option<&Value>, after: Option<&Value>) -> Vec<FieldChange> {
+fn changes(page: &Page, known: &Names, before: Option<&Value>, after: Option<&Value>) -> Vec<FieldChange> {
     let fields = |side: Option<&Value>| -> Vec<String> {
         let object = side.and_then(Value::as_object);
         object
@@ -110,7 +111,7 @@ fn changes(page: &Page, before: Option<&Value>, after: Option<&Value>) -> Vec<Fi
     names.dedup();
     let of = |side: Option<&Value>, name: &str| {
         side.and_then(|side| side.get(name))
-            .map(|at| shown(page, name, at))
+            .map(|at| shown(page, known, name, at))
     };
     names
         .iter()
@@ -123,7 +124,7 @@ fn changes(page: &Page, before: Option<&Value>, after: Option<&Value>) -> Vec<Fi
 }
 
 /// A value in words. What nothing stands for depends on the field.
-fn shown(page: &Page, field: &str, value: &Value) -> String {
+fn shown(page: &Page, known: &Names, field: &str, value: &Value) -> String {
     let text = match value {
         Value::Null => match field {
             "sites" => page.t("admin-sites-every").into_owned(),
@@ -137,10 +138,12 @@ fn shown(page: &Page, field: &str, value: &Value) -> String {
         Value::String(text) if matches!(field, "status" | "role") => {
             text_or(page, &format!("admin-{field}-{text}"), text)
         }
+        Value::String(text) if text.is_empty() => page.t("admin-empty").into_owned(),
+        Value::String(text) if field == "owner" => known.of(text).to_owned(),
         Value::String(text) => text.clone(),
         Value::Array(values) if values.is_empty() => page.t("none").into_owned(),
         Value::Array(values) => {
-            let texts: Vec<String> = values.iter().map(|value| shown(page, "", value)).collect();
+            let texts: Vec<String> = values.iter().map(|value| shown(page, known, "", value)).collect();
             texts.join(", ")
         }
         other => other.to_string(),
