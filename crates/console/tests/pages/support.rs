@@ -110,7 +110,13 @@ impl House {
         let engine = engine(folder.path(), Arc::clone(&clock)).await;
         let token = engine.issue_setup_token().await.unwrap();
         let admin = engine
-            .set_up(token.reveal(), "admin@example.com", "Ada", PASSWORD, &visitor())
+            .set_up(
+                token.reveal(),
+                "admin@example.com",
+                Some("Ada"),
+                PASSWORD,
+                &visitor(),
+            )
             .await
             .unwrap();
         let settings = Settings {

@@ -2,9 +2,14 @@
 //!
 //! Cells are read by place: each list of columns here and the reader below it go together.
 
+mod account;
 mod log;
 
-pub(super) use log::{AuditRow, GRANTED, LastUsedRow, UsageRow};
+pub(super) use account::{
+    CredentialsRow, LinkRow, PendingRow, SessionRow, credentials_columns, link_columns, pending_columns,
+    session_columns,
+};
+pub(super) use log::{AuditRow, GRANTED, LastUsedRow, RecentAddressRow, UsageRow};
 
 use crate::{KeyState, StoreError};
 use keyward_domain::{

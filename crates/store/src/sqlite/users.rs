@@ -1,5 +1,6 @@
 //! Users.
 
+use super::credentials;
 use super::fault::{reading, writing};
 use super::once::{self, Claimed};
 use super::rows::{UserRow, site_rule_text, user_columns};
@@ -8,6 +9,9 @@ use crate::{AuditEvent, IdempotencyClaim, Inserted, StoreError, UserQuery};
 use keyward_domain::{Email, Revision, User, UserId, UserStatus};
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
+/// Ids of one IN list.
+const CHUNK: usize = 1000;
+
 pub(super) async fn find(connection: &mut SqliteConnection, id: UserId) -> Result<Option<User>, StoreError> {
     let row = sqlx::query(concat!("SELECT ", user_columns!(), " FROM users WHERE id = ?"))
         .bind(id.as_bytes().as_slice())
@@ -15,6 +19,27 @@ pub(super) async fn find(connection: &mut SqliteConnection, id: UserId) -> Resul
         .await
         .map_err(reading)?;
     row.map(|row| User::try_from(UserRow(&row))).transpose()
+}
+
+pub(super) async fn find_many(
+    connection: &mut SqliteConnection,
+    ids: &[UserId],
+) -> Result<Vec<User>, StoreError> {
+    let mut found = Vec::with_capacity(ids.len());
+    for chunk in ids.chunks(CHUNK) {
+        let mut sql =
+            QueryBuilder::<Sqlite>::new(concat!("SELECT ", user_columns!(), " FROM users WHERE id IN ("));
+        let mut list = sql.separated(", ");
+        for id in chunk {
+            list.push_bind(id.as_bytes().as_slice());
+        }
+        sql.push(")");
+        let rows = sql.build().fetch_all(&mut *connection).await.map_err(reading)?;
+        for row in &rows {
+            found.push(User::try_from(UserRow(row))?);
+        }
+    }
+    Ok(found)
 }
 
 pub(super) async fn find_by_email(
@@ -111,6 +136,7 @@ pub(super) async fn update(
 ) -> Result<Revision, StoreError> {
     let revision = write.raise().await?;
     let managed = is_there(write, MANAGES_AT, Some((user.id, expected))).await?;
+    credentials::end_access(write, user).await?;
     let done = sqlx::query(
         "UPDATE users SET name = ?, role = ?, status = ?, deleted_at = ?, sites = ?, revision = ? \
          WHERE id = ? AND revision = ?",

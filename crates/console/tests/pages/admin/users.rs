@@ -1,6 +1,6 @@
 //! Users: invite, edit, enable, disable, delete.
 
-use crate::support::{Answer, Browser, House};
+use crate::support::{Answer, Browser, House, visitor};
 use keyward_domain::{Role, UserStatus};
 use keyward_engine::{Actor, UserView};
 
@@ -58,6 +58,8 @@ async fn somebody_is_invited_with_a_link_that_is_shown_once() {
         assert_eq!((view.user.name.as_str(), view.user.role), ("Nadia", Role::Admin));
         assert_eq!(view.sites.unwrap()[0].as_str(), "123");
         let token = link.strip_prefix(&start).unwrap();
+        let found = house.engine.find_link(token).await.unwrap().unwrap();
+        assert_eq!(found.user.id, view.user.id);
         for page in [
             "/admin/users".to_owned(),
             format!("/admin/users/{}", view.user.id),
@@ -368,10 +370,57 @@ async fn a_link_for_a_new_password_is_shown_once() {
             .await;
         assert_eq!(answer.status, 200);
         assert!(answer.body.contains(title));
-        assert!(answer.body.contains("/link/"));
+        let token = answer
+            .body
+            .split("/link/")
+            .find_map(|rest| rest.split('<').next().filter(|t| t.starts_with("reset_")));
+        let found = house.engine.find_link(token.unwrap()).await.unwrap().unwrap();
+        assert_eq!(found.user.id.to_string(), house.member_id);
         assert_eq!(answer.header("cache-control"), Some("no-store"));
         assert_eq!(answer.header("referrer-policy"), Some("no-referrer"));
     }
+}
+
+#[tokio::test]
+async fn a_second_factor_is_reset_where_there_is_one() {
+    let house = House::start().await;
+    let path = format!("/admin/users/{}/factor", house.member_id);
+    for (language, none) in [
+        ("en", "has no second factor"),
+        ("fr", "n’a pas de second facteur"),
+    ] {
+        let admin = house.admin(language).await;
+        let answer = admin.post(&path, &[]).await;
+        assert_eq!(answer.status, 422);
+        assert!(answer.body.contains(none));
+    }
+    let member = house
+        .engine
+        .find_session(&house.member_session, &visitor())
+        .await
+        .unwrap()
+        .unwrap();
+    let factor = house.engine.begin_second_factor(&member).await.unwrap();
+    let totp = totp_rs::Totp::from_url(&factor.uri).unwrap();
+    let now = keyward_engine::Clock::now(&*house.clock).seconds();
+    let code = totp.generate(u64::try_from(now).unwrap()).to_string();
+    let confirmed = house
+        .engine
+        .confirm_second_factor(&member, &code, &visitor())
+        .await;
+    let Ok((member, _)) = confirmed else {
+        panic!("the code is not taken")
+    };
+
+    let admin = house.admin("en").await;
+    let answer = admin.post(&path, &[]).await;
+    assert_eq!(answer.status, 303, "{}", answer.body);
+    let again = house
+        .engine
+        .find_session(member.token.reveal(), &visitor())
+        .await
+        .unwrap();
+    assert!(again.is_none(), "sessions of before go on");
 }
 
 #[tokio::test]
@@ -398,7 +447,8 @@ async fn who_gives_up_administration_is_led_out_of_it() {
     ];
     let answer = admin.post(&path, &fields).await;
     assert_eq!((answer.status, answer.header("location")), (303, Some("/")));
-    assert_eq!(admin.get(&path).await.status, 404);
+    // Another role is another session; and the new one sees nothing here.
+    assert_eq!(admin.get(&path).await.header("location"), Some("/sign-in"));
 }
 
 #[tokio::test]

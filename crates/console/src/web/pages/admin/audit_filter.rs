@@ -18,13 +18,20 @@ pub(super) const ACTIONS: &[&str] = &[
     "key.purge",
     "key.import",
     "user.create",
-    "user.invite",
     "user.edit",
     "user.enable",
     "user.disable",
     "user.delete",
-    "user.reset_link",
-    "user.reset_second_factor",
+    "link.create",
+    "link.redeem",
+    "signin.denied",
+    "session.create",
+    "session.end",
+    "password.change",
+    "second_factor.enable",
+    "second_factor.disable",
+    "second_factor.renew_codes",
+    "second_factor.reset",
     "site.create",
     "site.rename",
     "site.enable",
@@ -32,7 +39,7 @@ pub(super) const ACTIONS: &[&str] = &[
     "setup.redeem",
 ];
 /// What things are done to.
-pub(super) const KINDS: &[&str] = &["key", "user", "site"];
+pub(super) const KINDS: &[&str] = &["key", "user", "site", "session"];
 /// The fields of the form.
 const FIELDS: [&str; 6] = ["user", "action", "kind", "target", "from", "to"];
 

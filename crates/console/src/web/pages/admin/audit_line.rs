@@ -64,9 +64,11 @@ impl AuditLine {
             target_page: target_page(&event.target_kind, &event.target_id),
             denied: match &event.outcome {
                 AuditOutcome::Done => None,
-                AuditOutcome::Denied(reason) => {
-                    Some(text_or(page, &format!("admin-denied-{reason}"), reason))
-                }
+                AuditOutcome::Denied(reason) => Some(text_or(
+                    page,
+                    &format!("admin-denied-{}", reason.replace('_', "-")),
+                    reason,
+                )),
             },
             changes: changes(page, names, event.before.as_ref(), event.after.as_ref()),
         }
@@ -139,7 +141,10 @@ fn shown(page: &Page, known: &Names, field: &str, value: &Value) -> String {
             text_or(page, &format!("admin-{field}-{text}"), text)
         }
         Value::String(text) if text.is_empty() => page.t("admin-empty").into_owned(),
-        Value::String(text) if field == "owner" => known.of(text).to_owned(),
+        Value::String(text) if matches!(field, "by" | "proved_by" | "purpose" | "sessions") => {
+            text_or(page, &format!("admin-value-{}", text.replace(' ', "-")), text)
+        }
+        Value::String(text) if matches!(field, "owner" | "user") => known.of(text).to_owned(),
         Value::String(text) => text.clone(),
         Value::Array(values) if values.is_empty() => page.t("none").into_owned(),
         Value::Array(values) => {

@@ -3,7 +3,7 @@
 use crate::app::App;
 use crate::problem::Problem;
 use crate::web::person::Person;
-use keyward_engine::{AuditView, EngineError};
+use keyward_engine::{AuditEvent, AuditView, EngineError};
 use serde_json::Value;
 use std::collections::HashMap;
 
@@ -16,9 +16,8 @@ impl Names {
     pub(super) async fn find(app: &App, person: &Person, events: &[AuditView]) -> Result<Self, Problem> {
         let mut names = Self::default();
         for event in events.iter().map(|view| &view.event) {
-            let owners = [&event.before, &event.after].into_iter().flatten();
-            for owner in owners.filter_map(|side| side.get("owner").and_then(Value::as_str)) {
-                names.add_user(app, person, owner).await?;
+            for user in users_in(event) {
+                names.add_user(app, person, user).await?;
             }
             match event.target_kind.as_str() {
                 "user" => names.add_user(app, person, &event.target_id).await?,
@@ -64,4 +63,15 @@ impl Names {
             Err(error) => Err(error.into()),
         }
     }
+}
+
+/// The users that the fields of a line name.
+fn users_in(event: &AuditEvent) -> Vec<&str> {
+    let mut users = Vec::new();
+    for side in [&event.before, &event.after].into_iter().flatten() {
+        for field in ["owner", "user"] {
+            users.extend(side.get(field).and_then(Value::as_str));
+        }
+    }
+    users
 }

@@ -101,7 +101,7 @@ pub(super) async fn issue(
     headers: HeaderMap,
     _: OwnForm,
 ) -> PageAnswer {
-    may_change(&app, &person, "user.reset_link", ("user", &id)).await?;
+    may_change(&app, &person, "link.create", ("user", &id)).await?;
     let view = app.engine.get_user(person.actor(), &id).await?;
     let user = view.user.id.to_string();
     let (token, until) = app.engine.issue_reset_link(person.actor(), &user).await?;

@@ -17,7 +17,7 @@ use askama::Template;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use keyward_domain::{Revision, UserStatus};
-use keyward_engine::{UserEdit, UserView};
+use keyward_engine::{KeyFilter, UserEdit, UserView};
 use std::borrow::Cow;
 
 #[derive(Template)]
@@ -32,6 +32,8 @@ struct UserPage {
     status: words::Badge,
     sites: Vec<String>,
     keys: String,
+    /// How many keys they have that are not deleted.
+    key_count: u64,
     audit: String,
 }
 
@@ -47,10 +49,15 @@ impl UserPage {
         let (form, errors) = sent.unwrap_or_else(|| (form_of(&view, &choice), Errors::default()));
         let user = &view.user;
         let id = user.id.to_string();
+        let theirs = KeyFilter {
+            owner: Some(id.clone()),
+            ..KeyFilter::default()
+        };
         Ok(Self {
             role: words::role(&page, user.role),
             status: words::user_status(&page, user),
             sites: view.sites.iter().flatten().map(ToString::to_string).collect(),
+            key_count: app.engine.count_keys(person.actor(), &theirs).await?,
             keys: with_query("/integrations/keys", &[("owner", user.email.as_str())]),
             audit: with_query("/admin/audit", &[("kind", "user"), ("target", &id)]),
             page,

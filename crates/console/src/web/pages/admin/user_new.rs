@@ -43,7 +43,7 @@ pub(super) async fn invite(
     headers: HeaderMap,
     OwnForm(form): OwnForm,
 ) -> PageAnswer {
-    may_change(&app, &person, "user.invite", ("user", "")).await?;
+    may_change(&app, &person, "user.create", ("user", "")).await?;
     let page = person.page(&visit, Place::Users);
     let draft = UserDraft {
         email: form.text("email").trim().to_owned(),

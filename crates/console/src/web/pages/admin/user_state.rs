@@ -24,7 +24,7 @@ fn question(kind: &str, visit: &Visit, person: &Person, view: &UserView) -> Conf
     let user = &view.user;
     let is_self = person.actor().user() == Some(user.id);
     let points: &[&str] = match (kind, is_self) {
-        (FACTOR, _) => &["point-1", "point-2"],
+        (FACTOR, _) => &["point-1", "point-2", "point-3"],
         (_, false) => &["point-1", "point-2", "point-3"],
         (_, true) => &["point-1", "point-2", "point-3", "self"],
     };
@@ -143,12 +143,21 @@ pub(super) async fn reset_factor(
     visit: Visit,
     person: Person,
     Named(id): Named,
-    _: OwnForm,
+    OwnForm(form): OwnForm,
 ) -> PageAnswer {
-    may_change(&app, &person, "user.reset_second_factor", ("user", &id)).await?;
+    may_change(&app, &person, "second_factor.reset", ("user", &id)).await?;
     let view = app.engine.get_user(person.actor(), &id).await?;
     let id = view.user.id.to_string();
-    app.engine.reset_second_factor(person.actor(), &id).await?;
+    match app.engine.reset_second_factor(person.actor(), &id).await {
+        Err(EngineError::Conflict {
+            code: "second_factor_off",
+            ..
+        }) => {
+            let fault = ("form", "admin-fault-no-factor", form);
+            return refused(&app, &visit, &person, &id, FACTOR, fault).await;
+        }
+        outcome => outcome?,
+    }
     Ok(done(
         &visit,
         &format!("/admin/users/{id}"),
