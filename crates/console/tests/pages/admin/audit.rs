@@ -45,7 +45,7 @@ async fn a_change_is_shown_field_by_field_and_a_denial_as_one() {
                 "Requests a minute",
                 "No limit",
                 "Denied: not allowed",
-                "Operator, on the machine",
+                "on the machine itself",
             ],
         ),
         (
@@ -55,7 +55,7 @@ async fn a_change_is_shown_field_by_field_and_a_denial_as_one() {
                 "Requêtes par minute",
                 "Aucune limite",
                 "Refusé\u{a0}: non autorisé",
-                "Opérateur, sur la",
+                "sur la machine même",
             ],
         ),
     ] {

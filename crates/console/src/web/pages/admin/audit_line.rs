@@ -15,6 +15,8 @@ const MOST: usize = 200;
 pub(super) struct AuditLine {
     pub(super) at: Timestamp,
     pub(super) actor: String,
+    /// What else there is to say of who acted.
+    pub(super) actor_note: Option<String>,
     /// The page of who acted.
     pub(super) actor_page: Option<String>,
     /// Whether a management key spoke for them.
@@ -52,6 +54,8 @@ impl AuditLine {
         Self {
             at: event.at,
             actor,
+            actor_note: matches!(event.actor, AuditActor::Operator)
+                .then(|| page.t("admin-actor-operator-note").into_owned()),
             actor_page,
             by_key,
             address: event
@@ -140,6 +144,9 @@ fn shown(page: &Page, known: &Names, field: &str, value: &Value) -> String {
         Value::String(text) if matches!(field, "status" | "role") => {
             text_or(page, &format!("admin-{field}-{text}"), text)
         }
+        Value::String(text) if matches!(field, "expires_at" | "until") => text
+            .parse()
+            .map_or_else(|_| text.clone(), |at| page.moment(&at).exact),
         Value::String(text) if text.is_empty() => page.t("admin-empty").into_owned(),
         Value::String(text) if matches!(field, "by" | "proved_by" | "purpose" | "sessions") => {
             text_or(page, &format!("admin-value-{}", text.replace(' ', "-")), text)
