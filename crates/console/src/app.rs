@@ -1,5 +1,7 @@
 //! What handlers and layers share.
 
+use crate::console::About;
+use keyward_domain::Timestamp;
 use keyward_engine::Engine;
 use std::sync::Arc;
 
@@ -13,4 +15,8 @@ pub(crate) struct App {
     pub(crate) secure: bool,
     /// Where clients find the gateway.
     pub(crate) gateway_url: Arc<str>,
+    /// The program and what it runs on, for administrators.
+    pub(crate) about: Arc<About>,
+    /// When the console started.
+    pub(crate) started: Timestamp,
 }

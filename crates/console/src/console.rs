@@ -30,6 +30,19 @@ pub struct Settings {
     pub access_log: bool,
     /// Where clients find the gateway, without a slash at its end: what people are shown to copy.
     pub gateway_url: String,
+    /// What administrators are told of the program and what it runs on.
+    pub about: About,
+}
+
+/// The program and what it runs on. Nobody but administrators is told.
+#[derive(Clone, Debug, Default)]
+pub struct About {
+    /// The version of the program.
+    pub version: String,
+    /// The name of this node.
+    pub node: String,
+    /// The kind of the database and where it is.
+    pub store: String,
 }
 
 /// What answers the requests of one connection.
@@ -81,6 +94,8 @@ impl Console {
             access_log: settings.access_log,
             secure: tls.is_some(),
             gateway_url: settings.gateway_url.into(),
+            about: Arc::new(settings.about),
+            started: engine.clock().now(),
         });
         let (stop, stopped) = watch::channel(false);
         let server = Server {

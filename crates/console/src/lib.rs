@@ -22,7 +22,7 @@ mod router;
 mod web;
 mod wire;
 
-pub use console::{Console, Settings, StartFault};
+pub use console::{About, Console, Settings, StartFault};
 pub use csv::{audit_csv_head, audit_csv_rows};
 pub use wire::{
     ActorWire, AuditWire, BucketWire, CreatedKeyWire, KeyWire, LastUsedWire, OwnerWire, PageWire, SiteWire,

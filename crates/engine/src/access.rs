@@ -6,8 +6,12 @@ use keyward_store::{AuditOutcome, StoreError};
 use std::collections::{HashMap, HashSet};
 
 impl Engine {
-    /// Lets admins and operators pass; denies others, with a line in the audit log when it would have been a change.
-    pub(crate) async fn require_admin(
+    /// Lets admins and operators pass; denies others, with a line in the audit log. Every use case for admins begins so; a
+    /// page that looks at anything before it calls one does too.
+    ///
+    /// # Errors
+    /// `Forbidden` to members.
+    pub async fn require_admin(
         &self,
         actor: &Actor,
         action: &str,

@@ -144,6 +144,7 @@ async fn c12_the_setup_token_works_once_under_100_parallel_tries() {
         tls: None,
         access_log: false,
         gateway_url: "http://127.0.0.1:8080".into(),
+        about: keyward_console::About::default(),
     };
     let mut plane = Plane::start().await;
     plane.console = Console::start(&empty, settings).await.unwrap();

@@ -152,6 +152,7 @@ impl Plane {
             tls: None,
             access_log: true,
             gateway_url: "http://127.0.0.1:8080".into(),
+            about: keyward_console::About::default(),
         };
         let console = Console::start(&engine, settings).await.unwrap();
         Self {

@@ -70,6 +70,7 @@ async fn o8_http_2_is_spoken_over_tls() {
         tls: Some(files),
         access_log: false,
         gateway_url: "http://127.0.0.1:8080".into(),
+        about: keyward_console::About::default(),
     };
     let console = Console::start(&engine, settings).await.unwrap();
     let mut roots = RootCertStore::empty();
@@ -109,6 +110,7 @@ async fn a_missing_certificate_and_a_taken_port_are_named() {
             tls,
             access_log: false,
             gateway_url: "http://127.0.0.1:8080".into(),
+            about: keyward_console::About::default(),
         };
         let fault = Console::start(&plane.engine, settings)
             .await

@@ -1,5 +1,6 @@
 //! The console's pages over real sockets.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "test code")]
 
+mod admin;
 mod keys;
 mod support;

@@ -1,6 +1,6 @@
 //! A running console, and people who look at it: raw HTTP, one connection a request.
 
-use keyward_console::{Console, Settings};
+use keyward_console::{About, Console, Settings};
 use keyward_domain::{Prefix, SecretFormat, Template, UseCase, UseCaseCatalogue, UseCaseName};
 use keyward_engine::{Actor, Clock, Engine, ManualClock, OnStale, SignIn, UserDraft, Visitor};
 use keyward_store::{SqliteOptions, SqliteStore};
@@ -124,6 +124,11 @@ impl House {
             tls: None,
             access_log: true,
             gateway_url: "https://api.example.com".into(),
+            about: About {
+                version: "1.2.3-test".into(),
+                node: "node-of-the-test".into(),
+                store: "SQLite, /somewhere".into(),
+            },
         };
         let console = Console::start(&engine, settings).await.unwrap();
         let mut house = Self {

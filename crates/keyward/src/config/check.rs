@@ -77,6 +77,7 @@ fn read(checker: &mut Checker<'_>) -> Option<Checked> {
             tls: console_tls,
             access_log,
             gateway_url: gateway_url?,
+            about: keyward_console::About::default(),
         },
         ops: ops?,
         log: log?,

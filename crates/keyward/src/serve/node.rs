@@ -4,7 +4,7 @@ use crate::config::Checked;
 use crate::exit::Failure;
 use crate::open::{self, Access};
 use crate::ops::Ops;
-use keyward_console::Console;
+use keyward_console::{About, Console};
 use keyward_domain::Role;
 use keyward_engine::{Actor, Background, Engine, UserFilter};
 use keyward_gateway::Gateway;
@@ -28,7 +28,9 @@ impl Node {
         let registry = prometheus::Registry::new();
         let ops = Ops::start(&engine, checked.ops, registry.clone())?;
         engine.load().await?;
-        let console = Console::start(&engine, checked.console.clone())
+        let mut console = checked.console.clone();
+        console.about = about(checked);
+        let console = Console::start(&engine, console)
             .await
             .map_err(|fault| Failure::failed(fault.to_string()))?;
         let gateway = Gateway::start(&engine, checked.gateway.clone(), checked.rules.clone(), &registry)
@@ -78,6 +80,17 @@ impl Node {
         self.background.stop().await;
         tokio::join!(self.engine.store().close(), self.ops.stop());
         tracing::info!("stopped");
+    }
+}
+
+/// What administrators are told of this process.
+fn about(checked: &Checked) -> About {
+    // A system that does not say its name has none.
+    let node = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    About {
+        version: env!("CARGO_PKG_VERSION").into(),
+        node: node.trim().into(),
+        store: format!("SQLite, {}", checked.database.display()),
     }
 }
 
