@@ -1,5 +1,6 @@
 //! What handlers and layers share.
 
+use crate::public_url::PublicUrl;
 use keyward_engine::Engine;
 use std::sync::Arc;
 
@@ -9,6 +10,26 @@ pub(crate) struct App {
     pub(crate) engine: Arc<Engine>,
     /// Whether each request is logged.
     pub(crate) access_log: bool,
-    /// Whether the console speaks TLS itself.
+    /// Whether people reach it over TLS, its own or a proxy's.
     pub(crate) secure: bool,
+    /// Under which address people reach it, where a setting says so; else it is the host that they ask for.
+    pub(crate) public_url: Option<PublicUrl>,
+}
+
+/// The address of the console, as `Origin` has it.
+pub(crate) enum OwnAddress<'a> {
+    /// A setting says it.
+    Known(&'a PublicUrl),
+    /// The host that is asked for, after this.
+    AsAsked { scheme: &'static str },
+}
+
+impl App {
+    pub(crate) fn address(&self) -> OwnAddress<'_> {
+        match &self.public_url {
+            Some(url) => OwnAddress::Known(url),
+            None if self.secure => OwnAddress::AsAsked { scheme: "https://" },
+            None => OwnAddress::AsAsked { scheme: "http://" },
+        }
+    }
 }

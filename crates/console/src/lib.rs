@@ -17,12 +17,14 @@ mod fields;
 mod guard;
 mod json;
 mod problem;
+mod public_url;
 mod router;
 mod server;
 mod web;
 mod wire;
 
 pub use console::{Console, Settings, StartFault};
+pub use public_url::{PublicUrl, PublicUrlFault};
 pub use wire::{
     ActorWire, AuditWire, BucketWire, CreatedKeyWire, KeyWire, LastUsedWire, OwnerWire, PageWire, SiteWire,
     TargetWire, UsageWire, UserWire,

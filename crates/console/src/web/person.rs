@@ -8,7 +8,7 @@ use super::cookies::Cookie;
 use super::form::Form;
 use super::page::{Page, Place, Viewer};
 use super::visit::Visit;
-use crate::app::App;
+use crate::app::{App, OwnAddress};
 use crate::problem::Problem;
 use axum::extract::{FromRequest, FromRequestParts, Request, State};
 use axum::middleware::Next;
@@ -94,7 +94,7 @@ fn to_sign_in(parts: &Parts, visit: &Visit, had_session: bool) -> Response {
 /// Refuses changes that were not asked for from a page of this host.
 pub(crate) async fn require_own_origin(State(app): State<App>, request: Request, next: Next) -> Response {
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
-    if reads || is_own_origin(request.headers(), request.uri(), app.secure) {
+    if reads || is_own_origin(request.headers(), request.uri(), &app.address()) {
         return next.run(request).await;
     }
     Problem::new(
@@ -105,8 +105,9 @@ pub(crate) async fn require_own_origin(State(app): State<App>, request: Request,
     .into_response()
 }
 
-/// Whether a browser says that a page of this host sent the request. Over HTTP/2 the host is the `:authority`.
-fn is_own_origin(headers: &HeaderMap, uri: &Uri, secure: bool) -> bool {
+/// Whether a browser says that a page of the console sent the request. Where no setting says under which address people
+/// reach it, it is the host that they ask for; over HTTP/2 that is the `:authority`.
+fn is_own_origin(headers: &HeaderMap, uri: &Uri, address: &OwnAddress<'_>) -> bool {
     let single = |name: &str| {
         let mut values = headers.get_all(name).iter();
         let value = values.next()?.to_str().ok()?;
@@ -117,17 +118,20 @@ fn is_own_origin(headers: &HeaderMap, uri: &Uri, secure: bool) -> bool {
         }
     };
     let fetch_site = headers.get("sec-fetch-site").map(|value| value.as_bytes());
-    let host = uri
-        .authority()
-        .map(http::uri::Authority::as_str)
-        .or_else(|| single("host"));
-    let (Some(origin), Some(host)) = (single("origin"), host) else {
+    let asked = || {
+        let authority = uri.authority().map(http::uri::Authority::as_str);
+        authority.or_else(|| single("host"))
+    };
+    let Some(origin) = single("origin") else {
         return false;
     };
-    let scheme = if secure { "https://" } else { "http://" };
-    let same = origin
-        .strip_prefix(scheme)
-        .is_some_and(|authority| authority.eq_ignore_ascii_case(host));
+    let same = match *address {
+        OwnAddress::Known(url) => origin.eq_ignore_ascii_case(url.as_str()),
+        OwnAddress::AsAsked { scheme } => asked().is_some_and(|host| {
+            let authority = origin.strip_prefix(scheme);
+            authority.is_some_and(|authority| authority.eq_ignore_ascii_case(host))
+        }),
+    };
     same && fetch_site.is_none_or(|site| site == b"same-origin")
 }
 
@@ -165,9 +169,12 @@ impl FromRequest<App> for OwnForm {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::public_url::PublicUrl;
     use http::HeaderValue;
 
-    fn own(headers: &[(&'static str, &'static str)], uri: &'static str, secure: bool) -> bool {
+    const TLS: OwnAddress<'_> = OwnAddress::AsAsked { scheme: "https://" };
+
+    fn own(headers: &[(&'static str, &'static str)], uri: &'static str, address: &OwnAddress<'_>) -> bool {
         let headers = headers
             .iter()
             .map(|(name, value)| {
@@ -180,7 +187,7 @@ mod tests {
                 map.append(name, value);
                 map
             });
-        is_own_origin(&headers, &Uri::from_static(uri), secure)
+        is_own_origin(&headers, &Uri::from_static(uri), address)
     }
 
     #[test]
@@ -220,14 +227,41 @@ mod tests {
         ];
         for (headers, passes) in table {
             let headers: Vec<_> = headers.to_vec();
-            assert_eq!(own(Box::leak(headers.into_boxed_slice()), "/x", true), passes);
+            assert_eq!(own(Box::leak(headers.into_boxed_slice()), "/x", &TLS), passes);
         }
         // HTTP/2 has the host in the target.
         assert!(own(
             &[("origin", "https://my.example.com")],
             "https://my.example.com/x",
-            true
+            &TLS
         ));
+    }
+
+    #[test]
+    fn c4_behind_a_proxy_only_a_page_of_the_public_address_may_ask_for_changes() {
+        let url = PublicUrl::new("https://keys.example.com").unwrap();
+        let address = OwnAddress::Known(&url);
+        // The proxy asks for the console by another name.
+        let host = ("host", "10.0.0.7:8081");
+        let table: [(&[(&str, &str)], bool); 6] = [
+            (&[host, ("origin", "https://keys.example.com")], true),
+            (&[host, ("origin", "http://keys.example.com")], false),
+            (&[host, ("origin", "https://10.0.0.7:8081")], false),
+            (&[host, ("origin", "http://10.0.0.7:8081")], false),
+            (&[host, ("origin", "null")], false),
+            (
+                &[
+                    host,
+                    ("origin", "https://keys.example.com"),
+                    ("sec-fetch-site", "cross-site"),
+                ],
+                false,
+            ),
+        ];
+        for (headers, passes) in table {
+            let headers: Vec<_> = headers.to_vec();
+            assert_eq!(own(Box::leak(headers.into_boxed_slice()), "/x", &address), passes);
+        }
     }
 
     #[test]
