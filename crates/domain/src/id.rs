@@ -73,6 +73,10 @@ typed_id!(
     /// Names one line of the audit log.
     AuditId
 );
+typed_id!(
+    /// Names a session of a person. Not a secret; never a credential.
+    SessionId
+);
 
 #[cfg(test)]
 mod tests {

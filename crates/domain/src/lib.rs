@@ -8,6 +8,7 @@ mod address;
 mod decision;
 mod id;
 mod key;
+mod password;
 mod path;
 mod route;
 mod secret;
@@ -22,8 +23,9 @@ pub use address::{AddressFault, AddressRule, ClientAddress, MAX_ADDRESSES};
 pub use decision::{
     Expiry, KeyRecord, OwnerRecord, Reason, RequestFacts, RequestSite, decide, decide_management,
 };
-pub use id::{AuditId, IdFault, KeyId, UserId};
+pub use id::{AuditId, IdFault, KeyId, SessionId, UserId};
 pub use key::{Key, KeyPatch, KeyStatus, RESTORE_DAYS, RateLimit, RateLimitFault, TransitionFault};
+pub use password::{NewPassword, PasswordFault, PasswordHash, TotpKey};
 pub use path::{PathFault, StrictPath};
 pub use route::{RouteMatch, Template, TemplateFault};
 pub use secret::{

@@ -118,6 +118,7 @@ impl Engine {
                 self.purge(&key).await?;
             }
         }
+        self.gate.throttle.sweep(self.clock.now());
         Ok(self.store.prune(self.clock.now()).await?)
     }
 

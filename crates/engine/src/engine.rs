@@ -1,5 +1,6 @@
 //! The engine and its state.
 
+use crate::accounts::Gate;
 use crate::replica::Replica;
 use crate::usage::Usage;
 use crate::{Clock, EngineError};
@@ -40,6 +41,7 @@ pub struct Engine {
     pub(crate) replica: Replica,
     pub(crate) usage: Usage,
     pub(crate) tally: Tally,
+    pub(crate) gate: Gate,
     max_staleness: Duration,
     on_stale: OnStale,
 }
@@ -65,6 +67,8 @@ pub struct EngineStatus {
     pub usage_pending: usize,
     /// Requests whose usage was dropped because the store was away for too long.
     pub usage_lost: u64,
+    /// Passwords hashed since the start, to check or to keep one.
+    pub password_runs: u64,
 }
 
 impl Engine {
@@ -79,6 +83,7 @@ impl Engine {
             catalogue,
             usage: Usage::default(),
             tally: Tally::default(),
+            gate: Gate::default(),
             max_staleness: settings.max_staleness,
             on_stale: settings.on_stale,
         }
@@ -135,6 +140,7 @@ impl Engine {
                 .collect(),
             usage_pending: self.usage.pending(),
             usage_lost: self.usage.lost(),
+            password_runs: self.gate.hasher.runs(),
         }
     }
 

@@ -6,7 +6,7 @@
 //! rights through [`Actor`], and gives it an audit action.
 
 mod access;
-mod accounts_stub;
+mod accounts;
 mod actor;
 mod audit;
 mod authenticate;
@@ -27,7 +27,9 @@ mod sites;
 mod usage;
 mod users;
 
-pub use accounts_stub::{Session, Visitor};
+pub use accounts::{
+    AccountFault, LinkView, SecondFactorSetup, Session, SessionView, SignIn, SignInFault, SignedIn, Visitor,
+};
 pub use actor::{Actor, Who};
 pub use audit::{AuditFilter, AuditView};
 pub use authenticate::{Asked, Counting, Decision, Denied, Granted};
@@ -47,4 +49,6 @@ pub use usage::{UsageSeries, UsageWindow};
 pub use users::{UserFilter, UserView};
 
 pub use keyward_domain as domain;
-pub use keyward_store::{AuditActor, AuditEvent, AuditOutcome, LastUsed, Period, Store, UsageBucket};
+pub use keyward_store::{
+    AuditActor, AuditEvent, AuditOutcome, LastUsed, LinkPurpose, Period, Store, UsageBucket,
+};

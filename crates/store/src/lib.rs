@@ -5,6 +5,7 @@
 //! crosses the port. Who adds an adapter writes a module beside `sqlite` and runs the module `conformance`
 //! (behind the feature of that name) against it.
 
+mod accounts;
 #[cfg(feature = "conformance")]
 #[expect(
     clippy::unwrap_used,
@@ -16,6 +17,10 @@ mod error;
 mod port;
 mod sqlite;
 
+pub use accounts::{
+    Accounts, ConfirmedFactor, Credentials, Entry, FoundSession, Link, LinkPurpose, NewPending, NewSession,
+    PendingSignIn, Proof, SecondFactor, SessionRecord,
+};
 pub use error::{Duplicate, StoreError};
 pub use port::{
     AuditActor, AuditEvent, AuditOutcome, AuditQuery, Change, Feed, IdempotencyClaim, Inserted, KeyQuery,

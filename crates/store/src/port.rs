@@ -1,6 +1,6 @@
 //! The port: what Keyward asks of a database.
 
-use crate::StoreError;
+use crate::{Accounts, StoreError};
 use async_trait::async_trait;
 use keyward_domain::{
     AddressRule, AuditId, Email, Fingerprint, Key, KeyId, KeyStatus, RateLimit, Reason, Revision, Site,
@@ -15,7 +15,7 @@ use std::path::Path;
 /// [`Store::changes_since`] is a complete feed. Entities returned carry the revision of their last change; a mutating
 /// method that takes `expected` changes nothing unless the row is still at it ([`StoreError::Conflict`]).
 #[async_trait]
-pub trait Store: Send + Sync {
+pub trait Store: Accounts {
     /// The revision of the last committed change.
     async fn revision(&self) -> Result<Revision, StoreError>;
 
@@ -87,7 +87,9 @@ pub trait Store: Send + Sync {
     ) -> Result<Inserted, StoreError>;
 
     /// Puts a user's new state in place of the one at revision `expected`. Id, e-mail and creation are not written. That
-    /// the last active administrator goes is a conflict: the caller has seen another one, who went meanwhile.
+    /// the last active administrator goes is a conflict: the caller has seen another one, who went meanwhile. A change of
+    /// role or status ends the user's sessions and waiting sign-ins; links go with a status that is not active, and all
+    /// that they sign in with when they are deleted.
     async fn update_user(
         &self,
         user: &User,
@@ -155,7 +157,8 @@ pub trait Store: Send + Sync {
     async fn last_used(&self, keys: &[KeyId]) -> Result<Vec<LastUsed>, StoreError>;
 
     /// Drops what has outlived its use: minute counts older than 2 days, hour counts older than 62 days, day counts
-    /// older than 800 days, idempotency claims older than 24 hours, expired set-up tokens.
+    /// older than 800 days, idempotency claims older than 24 hours, devices not seen for 400 days, and expired set-up
+    /// tokens, sessions, links and waiting sign-ins.
     async fn prune(&self, now: Timestamp) -> Result<(), StoreError>;
 
     /// Writes a consistent copy of the whole store to a new file that only its owner may read.

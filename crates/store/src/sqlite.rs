@@ -4,17 +4,21 @@
 //! WAL mode, neither wait for a write nor hold one up. Who adds a table adds a numbered migration, the decoding of its
 //! rows in `rows`, and a module of its subject here.
 
+mod accounts;
 mod audit;
 mod connect;
 mod create;
+mod credentials;
 mod fault;
 mod feed;
 mod inspect;
 mod keys;
+mod links;
 mod migrate;
 mod once;
 mod packed;
 mod rows;
+mod sessions;
 mod sites;
 mod upkeep;
 mod usage;

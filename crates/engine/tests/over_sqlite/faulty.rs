@@ -1,5 +1,7 @@
 //! A store whose answers come late, in another order than they were given, or not at all.
 
+mod accounts;
+
 use async_trait::async_trait;
 use keyward_domain::{Email, Key, KeyId, Revision, Site, SiteName, Timestamp, User, UserId};
 use keyward_store::{

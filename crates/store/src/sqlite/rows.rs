@@ -2,8 +2,13 @@
 //!
 //! Cells are read by place: each list of columns here and the reader below it go together.
 
+mod account;
 mod log;
 
+pub(super) use account::{
+    CredentialsRow, LinkRow, PendingRow, SessionRow, credentials_columns, link_columns, pending_columns,
+    session_columns,
+};
 pub(super) use log::{AuditRow, GRANTED, LastUsedRow, UsageRow};
 
 use crate::{KeyState, StoreError};

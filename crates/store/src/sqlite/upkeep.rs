@@ -16,6 +16,9 @@ use std::path::Path;
 /// Days for which counts are kept.
 const KEPT: [(Period, i64); 3] = [(Period::Minute, 2), (Period::Hour, 62), (Period::Day, 800)];
 
+/// Days after which a device is forgotten that nobody has signed in from.
+const DEVICE_DAYS: i64 = 400;
+
 pub(super) async fn prune(write: &mut Write<'_>, now: Timestamp) -> Result<(), StoreError> {
     for (period, days) in KEPT {
         sqlx::query("DELETE FROM usage WHERE period = ? AND start < ?")
@@ -30,11 +33,22 @@ pub(super) async fn prune(write: &mut Write<'_>, now: Timestamp) -> Result<(), S
         .execute(write.connection())
         .await
         .map_err(writing)?;
-    sqlx::query("DELETE FROM setup_token WHERE expires_at <= ?")
-        .bind(now.millis())
-        .execute(write.connection())
-        .await
-        .map_err(writing)?;
+    for (sql, at) in [
+        ("DELETE FROM setup_token WHERE expires_at <= ?", now),
+        ("DELETE FROM sessions WHERE ends_at <= ?", now),
+        ("DELETE FROM links WHERE expires_at <= ?", now),
+        ("DELETE FROM pending_sign_ins WHERE expires_at <= ?", now),
+        (
+            "DELETE FROM devices WHERE seen_at < ?",
+            now.plus_days(-DEVICE_DAYS),
+        ),
+    ] {
+        sqlx::query(sql)
+            .bind(at.millis())
+            .execute(write.connection())
+            .await
+            .map_err(writing)?;
+    }
     Ok(())
 }
 

@@ -1,5 +1,6 @@
 //! Users.
 
+use super::credentials;
 use super::fault::{reading, writing};
 use super::once::{self, Claimed};
 use super::rows::{UserRow, site_rule_text, user_columns};
@@ -111,6 +112,7 @@ pub(super) async fn update(
 ) -> Result<Revision, StoreError> {
     let revision = write.raise().await?;
     let managed = is_there(write, MANAGES_AT, Some((user.id, expected))).await?;
+    credentials::end_access(write, user).await?;
     let done = sqlx::query(
         "UPDATE users SET name = ?, role = ?, status = ?, deleted_at = ?, sites = ?, revision = ? \
          WHERE id = ? AND revision = ?",

@@ -8,7 +8,13 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-const STEPS: [&str; 4] = ["0001_initial", "0002_audit", "0003_usage", "0004_once"];
+const STEPS: [&str; 5] = [
+    "0001_initial",
+    "0002_audit",
+    "0003_usage",
+    "0004_once",
+    "0005_accounts",
+];
 
 fn migrating(path: &Path) -> SqliteOptions {
     SqliteOptions {

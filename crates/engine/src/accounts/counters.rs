@@ -1,0 +1,81 @@
+//! Which counters a try stands under.
+
+use super::Token;
+use super::hasher::Rank;
+use super::throttle::{Counter, network_of};
+use super::{AccountFault, SignInFault, Visitor};
+use crate::Engine;
+use keyward_domain::{Email, Fingerprint, User};
+use keyward_store::StoreError;
+use std::hash::BuildHasher;
+
+impl Engine {
+    /// The counters of a try at an account, known or not.
+    pub(super) fn counters(
+        &self,
+        email: &str,
+        visitor: &Visitor,
+        device: Option<&Fingerprint>,
+    ) -> Vec<Counter> {
+        let account = match Email::new(email) {
+            Ok(email) => self.gate.names.hash_one(email.as_str()),
+            Err(_) => self.gate.names.hash_one(email),
+        };
+        match device {
+            Some(device) => vec![Counter::Device(account, *device)],
+            None => vec![
+                Counter::Network(account, visitor.address.map(network_of)),
+                Counter::Anywhere(account),
+            ],
+        }
+    }
+
+    /// The device that a visitor shows, if this user was let in from it before.
+    pub(super) async fn known_device(
+        &self,
+        device: Option<&str>,
+        user: Option<&User>,
+    ) -> Result<Option<Fingerprint>, StoreError> {
+        let Some(device) = device.and_then(|text| Token::Device.read(text)) else {
+            return Ok(None);
+        };
+        let owner = self.store.find_device(&device).await?;
+        let is_theirs = user.is_some_and(|user| owner == Some(user.id));
+        Ok(is_theirs.then_some(device))
+    }
+
+    /// Begins a try, if there can be one now.
+    pub(super) fn begin_try(&self, counters: &[Counter]) -> Result<(), Slowed> {
+        self.gate
+            .throttle
+            .begin(counters, self.clock.now())
+            .map_err(Slowed)
+    }
+}
+
+/// The seconds until there can be a try.
+pub(super) struct Slowed(u64);
+
+impl From<Slowed> for SignInFault {
+    fn from(slowed: Slowed) -> Self {
+        Self::Slowed {
+            retry_after_secs: slowed.0,
+        }
+    }
+}
+
+impl From<Slowed> for AccountFault {
+    fn from(slowed: Slowed) -> Self {
+        Self::Slowed {
+            retry_after_secs: slowed.0,
+        }
+    }
+}
+
+/// Who shows a device that is known is not kept out by strangers.
+pub(super) fn rank(device: Option<&Fingerprint>) -> Rank {
+    match device {
+        Some(_) => Rank::Known,
+        None => Rank::Stranger,
+    }
+}
