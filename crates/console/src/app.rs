@@ -1,8 +1,9 @@
 //! What handlers and layers share.
 
 use crate::public_url::PublicUrl;
-use keyward_engine::Engine;
+use keyward_engine::{Engine, EngineError};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What handlers and layers share.
 #[derive(Clone)]
@@ -14,6 +15,8 @@ pub(crate) struct App {
     pub(crate) secure: bool,
     /// Under which address people reach it, where a setting says so; else it is the host that they ask for.
     pub(crate) public_url: Option<PublicUrl>,
+    /// Whether an administrator has been seen: from then on there always is one.
+    pub(crate) administrator_seen: Arc<AtomicBool>,
 }
 
 /// The address of the console, as `Origin` has it.
@@ -31,5 +34,15 @@ impl App {
             None if self.secure => OwnAddress::AsAsked { scheme: "https://" },
             None => OwnAddress::AsAsked { scheme: "http://" },
         }
+    }
+
+    /// Whether anybody can manage this installation.
+    pub(crate) async fn has_administrator(&self) -> Result<bool, EngineError> {
+        if self.administrator_seen.load(Ordering::Relaxed) {
+            return Ok(true);
+        }
+        let seen = self.engine.has_administrator().await?;
+        self.administrator_seen.fetch_or(seen, Ordering::Relaxed);
+        Ok(seen)
     }
 }

@@ -63,6 +63,7 @@ impl Console {
             access_log: settings.access_log,
             secure: tls.is_some() || settings.public_url.is_some(),
             public_url: settings.public_url,
+            administrator_seen: Arc::default(),
         });
         let (stop, stopped) = watch::channel(false);
         let server = Server {

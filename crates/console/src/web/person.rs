@@ -15,7 +15,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use http::request::Parts;
 use http::{HeaderMap, Method, StatusCode, Uri};
-use keyward_engine::{Actor, Session};
+use keyward_engine::{Actor, EngineError, Session};
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
 
@@ -61,27 +61,33 @@ impl<S: Send + Sync> FromRequestParts<S> for Person {
 pub(crate) async fn require_person(State(app): State<App>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
     let visit = Visit::of(&parts, &app);
-    let secret = Cookie::Session.read(&parts.headers, app.secure);
-    let session = match secret {
-        None => None,
-        Some(secret) => match app.engine.find_session(secret, &visit.visitor).await {
-            Ok(session) => session.map(|session| Person {
-                session,
-                token: form_token(secret),
-            }),
-            Err(error) => return Problem::from(error).into_response(),
-        },
+    match find_person(&parts.headers, &visit, &app).await {
+        Ok(Some(person)) => parts.extensions.insert(person),
+        Ok(None) => return to_sign_in(&parts, &visit),
+        Err(error) => return Problem::from(error).into_response(),
     };
-    let Some(person) = session else {
-        return to_sign_in(&parts, &visit, secret.is_some());
-    };
-    parts.extensions.insert(person);
     next.run(Request::from_parts(parts, body)).await
 }
 
-fn to_sign_in(parts: &Parts, visit: &Visit, had_session: bool) -> Response {
+/// Who is signed in, if anybody is.
+pub(crate) async fn find_person(
+    headers: &HeaderMap,
+    visit: &Visit,
+    app: &App,
+) -> Result<Option<Person>, EngineError> {
+    let Some(secret) = Cookie::Session.read(headers, visit.secure) else {
+        return Ok(None);
+    };
+    let session = app.engine.find_session(secret, &visit.visitor).await?;
+    Ok(session.map(|session| Person {
+        session,
+        token: form_token(secret),
+    }))
+}
+
+fn to_sign_in(parts: &Parts, visit: &Visit) -> Response {
     let mut response = Redirect::to("/sign-in").into_response();
-    if had_session {
+    if Cookie::Session.read(&parts.headers, visit.secure).is_some() {
         Cookie::Session.clear(response.headers_mut(), visit.secure);
         Cookie::Flash.set("flash-session-over", response.headers_mut(), visit.secure);
     }
