@@ -11,6 +11,7 @@ mod app;
 mod body;
 mod caller;
 mod console;
+mod csv;
 mod docs;
 mod fault;
 mod fields;
@@ -24,6 +25,7 @@ mod web;
 mod wire;
 
 pub use console::{Console, Settings, StartFault};
+pub use csv::{audit_csv_head, audit_csv_rows};
 pub use public_url::{PublicUrl, PublicUrlFault};
 pub use wire::{
     ActorWire, AuditWire, BucketWire, CreatedKeyWire, KeyWire, LastUsedWire, OwnerWire, PageWire, SiteWire,

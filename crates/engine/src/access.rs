@@ -3,7 +3,7 @@
 use crate::{Actor, Engine, EngineError};
 use keyward_domain::{Email, Key, Revision, Site, SiteId, SiteName, SiteRule, User, UserId};
 use keyward_store::{AuditOutcome, StoreError};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 impl Engine {
     /// Lets admins and operators pass; denies others, with a line in the audit log when it would have been a change.
@@ -70,6 +70,17 @@ impl Engine {
             Ok(email) => self.store.find_user_by_email(&email).await,
             Err(_) => Ok(None),
         }
+    }
+
+    /// The addresses of users, found at once.
+    pub(crate) async fn emails_of(
+        &self,
+        users: impl Iterator<Item = UserId>,
+    ) -> Result<HashMap<UserId, Email>, StoreError> {
+        let distinct: HashSet<UserId> = users.collect();
+        let ids: Vec<UserId> = distinct.into_iter().collect();
+        let found = self.store.find_users(&ids).await?;
+        Ok(found.into_iter().map(|user| (user.id, user.email)).collect())
     }
 
     /// What became of a write: its revision, in force; or nothing when somebody else was faster and the caller did not

@@ -4,9 +4,12 @@ use crate::access::SiteBook;
 use crate::draft::Faults;
 use crate::page::page_size;
 use crate::{Actor, Engine, EngineError, Page};
-use keyward_domain::{AuditId, Key, Site, SiteStatus, User};
-use keyward_store::{AuditEvent, AuditOutcome, AuditQuery};
+use keyward_domain::{AuditId, Key, Site, SiteStatus, User, UserId};
+use keyward_store::{AuditActor, AuditEvent, AuditOutcome, AuditQuery};
 use serde_json::{Map, Value, json};
+
+/// Events that an export reads at once.
+const EXPORT_PAGE: u32 = 1000;
 
 /// Which audit events to show. Texts as they were sent; each fault is named.
 #[derive(Clone, Debug, Default)]
@@ -48,6 +51,46 @@ impl Engine {
         actor: &Actor,
         filter: &AuditFilter,
     ) -> Result<Page<AuditView>, EngineError> {
+        let query = self.audit_query(actor, filter).await?;
+        let views = self.audit_views(&query).await?;
+        Ok(Page::cut(views, query.most - 1, |view| view.event.id.to_string()))
+    }
+
+    /// Hands every event that passes a filter to `each`, newest first and a page at a time, so that whoever takes them
+    /// sets the pace. The filter's cursor and limit are not read. Admins only.
+    ///
+    /// # Errors
+    /// `Forbidden` to members; `Invalid` and `NotFound` as for a list; whatever `each` says ends the export.
+    pub async fn export_audit<E, Done>(
+        &self,
+        actor: &Actor,
+        filter: &AuditFilter,
+        mut each: impl FnMut(Vec<AuditView>) -> Done,
+    ) -> Result<(), E>
+    where
+        E: From<EngineError>,
+        Done: Future<Output = Result<(), E>>,
+    {
+        if !actor.is_admin() {
+            return Err(EngineError::Forbidden("only an administrator may export").into());
+        }
+        let all = AuditFilter {
+            cursor: None,
+            limit: None,
+            ..filter.clone()
+        };
+        let mut query = self.audit_query(actor, &all).await?;
+        query.most = EXPORT_PAGE;
+        loop {
+            let page = self.audit_views(&query).await?;
+            let Some(last) = page.last() else { return Ok(()) };
+            query.after = Some(last.event.id);
+            each(page).await?;
+        }
+    }
+
+    /// Reads a filter; asks for one event more than its page holds.
+    async fn audit_query(&self, actor: &Actor, filter: &AuditFilter) -> Result<AuditQuery, EngineError> {
         let mut faults = Faults::default();
         let since = filter
             .since
@@ -76,7 +119,7 @@ impl Engine {
             (None, true) => None,
             (_, false) => actor.user(),
         };
-        let query = AuditQuery {
+        Ok(AuditQuery {
             user,
             target_kind: filter.target_kind.clone(),
             target_id: filter.target_id.clone(),
@@ -85,29 +128,18 @@ impl Engine {
             until,
             after,
             most: most + 1,
+        })
+    }
+
+    async fn audit_views(&self, query: &AuditQuery) -> Result<Vec<AuditView>, EngineError> {
+        let events = self.store.list_audit(query).await?;
+        let emails = self.emails_of(events.iter().filter_map(acting_user)).await?;
+        let view = |event: AuditEvent| {
+            let email = acting_user(&event).and_then(|user| emails.get(&user));
+            let actor_email = email.map(ToString::to_string);
+            AuditView { event, actor_email }
         };
-        let events = self.store.list_audit(&query).await?;
-        let mut emails = std::collections::HashMap::new();
-        let mut views = Vec::with_capacity(events.len());
-        for event in events {
-            let actor_email = match &event.actor {
-                keyward_store::AuditActor::User { user, .. } => match emails.get(user) {
-                    Some(known) => Some(String::clone(known)),
-                    None => {
-                        let email = self
-                            .store
-                            .find_user(*user)
-                            .await?
-                            .map(|user| user.email.to_string());
-                        emails.extend(email.clone().map(|email| (*user, email)));
-                        email
-                    }
-                },
-                _ => None,
-            };
-            views.push(AuditView { event, actor_email });
-        }
-        Ok(Page::cut(views, most, |view| view.event.id.to_string()))
+        Ok(events.into_iter().map(view).collect())
     }
 
     pub(crate) fn audit_event(
@@ -151,6 +183,13 @@ impl Engine {
             other => other,
         };
         self.audit_event(actor, action, target, AuditOutcome::Done, before, after)
+    }
+}
+
+fn acting_user(event: &AuditEvent) -> Option<UserId> {
+    match event.actor {
+        AuditActor::User { user, .. } => Some(user),
+        AuditActor::Operator | AuditActor::System => None,
     }
 }
 

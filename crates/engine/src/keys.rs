@@ -10,9 +10,11 @@ use keyward_domain::{Hint, Key, Revision, Secret, Timestamp, TransitionFault, Us
 use keyward_store::Inserted;
 
 mod draft;
+mod health;
 mod list;
 mod view;
 
+pub use health::{HealthCount, HealthMark, KeyHealth};
 pub use list::KeyFilter;
 pub use view::KeyView;
 

@@ -39,7 +39,7 @@ pub use draft::{KeyDraft, KeyEdit, SiteEdit, UserDraft, UserEdit};
 pub use engine::{Engine, EngineStatus, OnStale, Settings};
 pub use error::{EngineError, FieldFault, LineFault};
 pub use import::{ImportFormat, Imported};
-pub use keys::{IssuedKey, KeyFilter, KeyView};
+pub use keys::{HealthCount, HealthMark, IssuedKey, KeyFilter, KeyHealth, KeyView};
 pub use once::{Created, Once};
 pub use own_key::OwnKey;
 pub use page::Page;
@@ -50,5 +50,6 @@ pub use users::{UserFilter, UserView};
 
 pub use keyward_domain as domain;
 pub use keyward_store::{
-    AuditActor, AuditEvent, AuditOutcome, LastUsed, LinkPurpose, Period, Store, UsageBucket,
+    AuditActor, AuditEvent, AuditOutcome, Direction, KeyOrder, LastUsed, LinkPurpose, Period, RecentAddress,
+    Store, UsageBucket,
 };

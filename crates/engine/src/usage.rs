@@ -8,8 +8,9 @@ use crate::actor::Actor;
 use crate::{Engine, EngineError};
 use foldhash::fast::FixedState;
 use keyward_domain::{ClientAddress, KeyId, Reason, Timestamp};
-use keyward_store::{LastUsed, Period, StoreError, UsageBatch, UsageBucket, UsageCount};
+use keyward_store::{LastUsed, Period, RecentAddress, StoreError, UsageBatch, UsageBucket, UsageCount};
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -164,6 +165,7 @@ fn counter_of_thread() -> usize {
 fn batch(table: &Table) -> UsageBatch {
     let mut batch = UsageBatch::default();
     let mut last_used: HashMap<KeyId, LastUsed> = HashMap::new();
+    let mut addresses: HashMap<(KeyId, IpAddr), Timestamp> = HashMap::new();
     for ((key, minute, refused), tally) in table {
         let minute = Timestamp::from_millis(*minute);
         batch.counts.push(UsageCount {
@@ -177,6 +179,10 @@ fn batch(table: &Table) -> UsageBatch {
                 ClientAddress::Known(address) => Some(address),
                 ClientAddress::Unknown => None,
             };
+            if let Some(address) = address {
+                let at = addresses.entry((*key, address)).or_insert(tally.last_at);
+                *at = tally.last_at.max(*at);
+            }
             let used = LastUsed {
                 key: *key,
                 at: tally.last_at,
@@ -189,6 +195,10 @@ fn batch(table: &Table) -> UsageBatch {
         }
     }
     batch.last_used = last_used.into_values().collect();
+    batch.addresses = addresses
+        .into_iter()
+        .map(|((key, address), at)| RecentAddress { key, address, at })
+        .collect();
     batch
 }
 
@@ -233,6 +243,16 @@ impl Engine {
             self.usage.put_back(counted);
         }
         outcome
+    }
+
+    /// The addresses that a key was granted from last, latest first: 10 at most. A sample: of the requests of one minute
+    /// between two flushes only the last one's address is seen.
+    ///
+    /// # Errors
+    /// `NotFound` for keys that the actor may not see.
+    pub async fn recent_addresses(&self, actor: &Actor, id: &str) -> Result<Vec<RecentAddress>, EngineError> {
+        let key = self.get_key_for(actor, id).await?;
+        Ok(self.store.recent_addresses(key.id).await?)
     }
 
     /// A key's usage.

@@ -19,6 +19,8 @@ pub mod imports;
 pub mod keys;
 pub mod lists;
 pub mod once;
+pub mod orders;
+pub mod recent;
 mod samples;
 pub mod sites;
 pub mod upkeep;
@@ -31,7 +33,7 @@ use std::any::Any;
 use std::sync::Arc;
 
 /// How many cases there are, so that a run of none is seen.
-pub const CASES: usize = 83;
+pub const CASES: usize = 100;
 
 /// A fresh, empty store, and what has to live as long as it.
 pub struct Fresh {
@@ -114,6 +116,26 @@ macro_rules! store_conformance {
                 c12_a_setup_token_is_worth_nothing_from_its_expiry_on
                 c12_a_setup_that_fails_leaves_the_token
             }
+            orders {
+                keys_are_ordered_by_creation
+                keys_are_ordered_by_name_whatever_the_case
+                keys_are_ordered_by_expiry_and_never_is_the_latest
+                keys_are_ordered_by_last_use_and_never_is_the_earliest
+                pages_by_offset_visit_every_key_once_in_every_order
+                pages_by_cursor_go_both_ways_through_time
+                an_offset_past_the_end_finds_nothing
+                orders_keep_the_filters
+                keys_are_counted_by_the_filters_alone
+                a_text_finds_the_owners_address_only_when_asked_to
+                keys_are_filtered_by_each_mark
+                a_mark_holds_together_with_the_state
+            }
+            recent {
+                addresses_of_a_key_are_read_latest_first
+                an_address_is_kept_once_and_never_moves_back
+                the_ten_latest_addresses_of_each_key_are_kept
+                a10_addresses_go_with_their_key
+            }
             sites {
                 a_site_gets_a_number_of_its_own_and_is_listed_by_name
                 a_site_is_renamed_and_closed_under_its_number
@@ -145,6 +167,7 @@ macro_rules! store_conformance {
                 of_two_administrators_who_go_at_once_one_stays
                 an_email_is_unique_among_users_that_are_not_deleted
                 users_are_listed_newest_first_by_text_and_page
+                many_users_are_found_at_once
             }
             values {
                 l6_limits_at_their_edges_are_kept
@@ -187,6 +210,8 @@ mod tests {
             include_str!("conformance/keys.rs"),
             include_str!("conformance/lists.rs"),
             include_str!("conformance/once.rs"),
+            include_str!("conformance/orders.rs"),
+            include_str!("conformance/recent.rs"),
             include_str!("conformance/sites.rs"),
             include_str!("conformance/upkeep.rs"),
             include_str!("conformance/usage.rs"),

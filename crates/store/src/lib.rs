@@ -23,7 +23,8 @@ pub use accounts::{
 };
 pub use error::{Duplicate, StoreError};
 pub use port::{
-    AuditActor, AuditEvent, AuditOutcome, AuditQuery, Change, Feed, IdempotencyClaim, Inserted, KeyQuery,
-    KeyState, KeyStatusFilter, LastUsed, Period, Store, UsageBatch, UsageBucket, UsageCount, UserQuery,
+    AuditActor, AuditEvent, AuditOutcome, AuditQuery, Change, Direction, Feed, IdempotencyClaim, Inserted,
+    KeyMark, KeyOrder, KeyQuery, KeyState, KeyStatusFilter, LastUsed, Period, RECENT_ADDRESSES,
+    RecentAddress, Store, UsageBatch, UsageBucket, UsageCount, UserQuery,
 };
 pub use sqlite::{SqliteOptions, SqliteStore};

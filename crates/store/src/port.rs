@@ -29,8 +29,11 @@ pub trait Store: Accounts {
     /// Finds a key, deleted or not.
     async fn find_key(&self, id: KeyId) -> Result<Option<Key>, StoreError>;
 
-    /// Lists keys, newest first (by id, descending).
+    /// Lists keys, in the order that the query names.
     async fn list_keys(&self, query: &KeyQuery) -> Result<Vec<Key>, StoreError>;
+
+    /// How many keys pass the filters of a query; its order and its page are not read.
+    async fn count_keys(&self, query: &KeyQuery) -> Result<u64, StoreError>;
 
     /// Adds a key.
     async fn insert_key(
@@ -71,6 +74,9 @@ pub trait Store: Accounts {
 
     /// Finds a user, deleted or not.
     async fn find_user(&self, id: UserId) -> Result<Option<User>, StoreError>;
+
+    /// Finds many users at once, deleted or not, in no order; absent ones are left out.
+    async fn find_users(&self, ids: &[UserId]) -> Result<Vec<User>, StoreError>;
 
     /// Finds a user that is not deleted by address.
     async fn find_user_by_email(&self, email: &Email) -> Result<Option<User>, StoreError>;
@@ -140,8 +146,9 @@ pub trait Store: Accounts {
         audit: &[AuditEvent],
     ) -> Result<Revision, StoreError>;
 
-    /// Adds counts to the minute, hour and day they fall in, and moves last uses forward (never back). Counts of keys
-    /// that are no longer there are dropped. Raises no revision.
+    /// Adds counts to the minute, hour and day they fall in, moves last uses forward (never back), and keeps the
+    /// [`RECENT_ADDRESSES`] addresses of each key that were used last. What belongs to keys that are no longer there is
+    /// dropped. Raises no revision.
     async fn add_usage(&self, batch: &UsageBatch) -> Result<(), StoreError>;
 
     /// The counts of a key in `from <= start < until`, ordered by start.
@@ -155,6 +162,9 @@ pub trait Store: Accounts {
 
     /// The last uses of keys; keys never used are left out.
     async fn last_used(&self, keys: &[KeyId]) -> Result<Vec<LastUsed>, StoreError>;
+
+    /// The addresses that a key was granted from last, latest first: [`RECENT_ADDRESSES`] at most.
+    async fn recent_addresses(&self, key: KeyId) -> Result<Vec<RecentAddress>, StoreError>;
 
     /// Drops what has outlived its use: minute counts older than 2 days, hour counts older than 62 days, day counts
     /// older than 800 days, idempotency claims older than 24 hours, devices not seen for 400 days, and expired set-up
@@ -229,10 +239,84 @@ pub struct KeyQuery {
     pub use_case: Option<UseCaseName>,
     /// Only with this text in name, description or hint, whatever the case of ASCII letters; no wildcards.
     pub text: Option<String>,
-    /// Only after this id (in the order of the list).
+    /// Whether the text is looked for in the owner's e-mail address as well.
+    pub text_in_owner: bool,
+    /// Only keys that are remarkable in this way.
+    pub mark: Option<KeyMark>,
+    /// The order of the list.
+    pub order: KeyOrder,
+    /// Only after this id, in the order of creation. Other orders are paged with `skip` and do not read this.
     pub after: Option<KeyId>,
+    /// Leaves out so many from the beginning.
+    pub skip: u64,
     /// At most so many.
     pub most: u32,
+}
+
+/// The order of a list of keys. Every order is total: keys that are equal in it follow each other by id, in the same
+/// direction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyOrder {
+    /// By creation (by id).
+    Created(Direction),
+    /// By name, whatever the case of ASCII letters.
+    Name(Direction),
+    /// By expiry; keys that never expire are the latest.
+    Expires(Direction),
+    /// By last granted use; keys that were never used are the earliest.
+    LastUsed(Direction),
+}
+
+/// The direction of an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// The least or earliest first.
+    Ascending,
+    /// The greatest or latest first.
+    Descending,
+}
+
+impl KeyOrder {
+    /// Every order, and its name in addresses of pages: `-` in front says descending.
+    pub const ALL: [(Self, &'static str); 8] = [
+        (Self::Created(Direction::Ascending), "created"),
+        (Self::Created(Direction::Descending), "-created"),
+        (Self::Name(Direction::Ascending), "name"),
+        (Self::Name(Direction::Descending), "-name"),
+        (Self::Expires(Direction::Ascending), "expires"),
+        (Self::Expires(Direction::Descending), "-expires"),
+        (Self::LastUsed(Direction::Ascending), "last_used"),
+        (Self::LastUsed(Direction::Descending), "-last_used"),
+    ];
+
+    /// The order of a name.
+    pub fn from_code(code: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find_map(|(order, name)| (name == code).then_some(order))
+    }
+}
+
+impl Default for KeyOrder {
+    /// Newest first.
+    fn default() -> Self {
+        Self::Created(Direction::Descending)
+    }
+}
+
+/// What makes a key worth a look. The state of the key is not part of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyMark {
+    /// It was never granted.
+    NeverUsed,
+    /// It was granted once, but last before an instant.
+    UnusedSince(Timestamp),
+    /// It does not expire.
+    NoExpiry,
+    /// Every client may use it.
+    NoAddressRestriction,
+    /// It expires at an instant or before.
+    ExpiresBy(Timestamp),
 }
 
 /// A state of keys, as people see it. `expired` is read off `now`.
@@ -377,6 +461,22 @@ pub struct UsageBatch {
     pub counts: Vec<UsageCount>,
     /// Last uses.
     pub last_used: Vec<LastUsed>,
+    /// Addresses that keys were granted from.
+    pub addresses: Vec<RecentAddress>,
+}
+
+/// How many addresses of a key are kept.
+pub const RECENT_ADDRESSES: usize = 10;
+
+/// An address that a key was granted from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecentAddress {
+    /// The key.
+    pub key: KeyId,
+    /// The address.
+    pub address: IpAddr,
+    /// When it was last granted from there.
+    pub at: Timestamp,
 }
 
 /// How often a key met one outcome in one minute.

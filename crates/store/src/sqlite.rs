@@ -12,6 +12,7 @@ mod credentials;
 mod fault;
 mod feed;
 mod inspect;
+mod key_lists;
 mod keys;
 mod links;
 mod migrate;
@@ -28,8 +29,8 @@ mod write;
 pub use connect::SqliteOptions;
 
 use crate::{
-    AuditEvent, AuditQuery, Change, Feed, IdempotencyClaim, Inserted, KeyQuery, LastUsed, Period, Store,
-    StoreError, UsageBatch, UsageBucket, UserQuery,
+    AuditEvent, AuditQuery, Change, Feed, IdempotencyClaim, Inserted, KeyQuery, LastUsed, Period,
+    RecentAddress, Store, StoreError, UsageBatch, UsageBucket, UserQuery,
 };
 use async_trait::async_trait;
 use fault::reading;
@@ -84,7 +85,11 @@ impl Store for SqliteStore {
     }
 
     async fn list_keys(&self, query: &KeyQuery) -> Result<Vec<Key>, StoreError> {
-        keys::list(&mut *self.reader().await?, query).await
+        key_lists::list(&mut *self.reader().await?, query).await
+    }
+
+    async fn count_keys(&self, query: &KeyQuery) -> Result<u64, StoreError> {
+        key_lists::count(&mut *self.reader().await?, query).await
     }
 
     async fn insert_key(
@@ -141,6 +146,10 @@ impl Store for SqliteStore {
 
     async fn find_user(&self, id: UserId) -> Result<Option<User>, StoreError> {
         users::find(&mut *self.reader().await?, id).await
+    }
+
+    async fn find_users(&self, ids: &[UserId]) -> Result<Vec<User>, StoreError> {
+        users::find_many(&mut *self.reader().await?, ids).await
     }
 
     async fn find_user_by_email(&self, email: &Email) -> Result<Option<User>, StoreError> {
@@ -250,6 +259,10 @@ impl Store for SqliteStore {
 
     async fn last_used(&self, keys: &[KeyId]) -> Result<Vec<LastUsed>, StoreError> {
         usage::last_used(&mut *self.reader().await?, keys).await
+    }
+
+    async fn recent_addresses(&self, key: KeyId) -> Result<Vec<RecentAddress>, StoreError> {
+        usage::recent_addresses(&mut *self.reader().await?, key).await
     }
 
     async fn prune(&self, now: Timestamp) -> Result<(), StoreError> {

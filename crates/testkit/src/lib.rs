@@ -4,6 +4,7 @@
 //! [`H2Client`] and [`RawH2`] stand in front of it. Whatever goes wrong panics with what was seen so far.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "test code")]
 
+mod browser;
 mod certificate;
 mod h2;
 mod hpack;
@@ -12,6 +13,7 @@ mod raw;
 mod upstream;
 mod wire;
 
+pub use browser::{Browser, BrowserKind};
 pub use certificate::Certificate;
 pub use h2::{Frame, H2Client, H2Outcome, H2Response, RawH2};
 pub use process::{ApiAnswer, CliOutput, Issued, KeySpec, Keyward, KeywardBuilder, Signal};

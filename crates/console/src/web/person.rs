@@ -1,6 +1,6 @@
 //! Who is signed in, and whether a change was asked for from a page of ours (CSRF).
 //!
-//! A change is any method but GET and HEAD. It passes when its `Origin` is this host, its `Sec-Fetch-Site`, where the
+//! A change is any method that is not safe (RFC 9110 §9.2.1). It passes when its `Origin` is this host, its `Sec-Fetch-Site`, where the
 //! browser says it, is `same-origin`, and its form carries the token of the session. A request that does not say where it
 //! comes from is refused: every browser does.
 
@@ -99,8 +99,7 @@ fn to_sign_in(parts: &Parts, visit: &Visit) -> Response {
 
 /// Refuses changes that were not asked for from a page of this host.
 pub(crate) async fn require_own_origin(State(app): State<App>, request: Request, next: Next) -> Response {
-    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
-    if reads || is_own_origin(request.headers(), request.uri(), &app.address()) {
+    if request.method().is_safe() || is_own_origin(request.headers(), request.uri(), &app.address()) {
         return next.run(request).await;
     }
     Problem::new(

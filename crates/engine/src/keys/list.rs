@@ -1,10 +1,11 @@
 //! Lists of keys.
 
+use crate::access::SiteBook;
 use crate::draft::Faults;
 use crate::page::page_size;
-use crate::{Actor, Engine, EngineError, KeyView, Page};
+use crate::{Actor, Engine, EngineError, HealthMark, KeyView, Page};
 use keyward_domain::{KeyId, UserId};
-use keyward_store::{KeyQuery, KeyStatusFilter};
+use keyward_store::{KeyOrder, KeyQuery, KeyStatusFilter};
 
 /// Which keys to show. Texts as they were sent; each fault is named.
 #[derive(Clone, Debug, Default)]
@@ -19,27 +20,84 @@ pub struct KeyFilter {
     pub use_case: Option<String>,
     /// Only with this text in name, description or hint.
     pub text: Option<String>,
-    /// Where the page before ended.
+    /// Whether the text is looked for in the owner's e-mail address as well; to members it is not.
+    pub text_in_owner: bool,
+    /// Only keys that this is true of; of active ones, unless `status` says otherwise.
+    pub health: Option<HealthMark>,
+    /// The order of the list.
+    pub order: KeyOrder,
+    /// Where the page before ended. Serves the usual order, newest first, alone, and not together with `skip`.
     pub cursor: Option<String>,
+    /// How many to leave out from the beginning: pages of every order.
+    pub skip: Option<u64>,
     /// How many at most: 1 to 200, else 50.
     pub limit: Option<u32>,
 }
 
+impl KeyFilter {
+    /// Whether pages follow each other by offset, and not by cursor.
+    fn is_by_offset(&self) -> bool {
+        self.skip.is_some() || self.order != KeyOrder::default()
+    }
+}
+
 impl Engine {
-    /// Lists keys, newest first. Members see their own.
+    /// Lists keys, newest first or in another order. Members see their own. The page's `next` is the next `cursor`; when
+    /// the filter has a `skip` or another order, it is the next `skip`.
     ///
     /// # Errors
     /// `Invalid` names the filters that cannot be read; `NotFound` for owners that the actor may not know of.
     pub async fn list_keys(&self, actor: &Actor, filter: &KeyFilter) -> Result<Page<KeyView>, EngineError> {
         let book = self.site_book().await?;
+        let query = self.key_query(actor, filter, &book).await?;
+        let keys = self.store.list_keys(&query).await?;
+        let views = self.key_views(keys, &book).await?;
+        let most = query.most - 1;
+        Ok(Page::cut(views, most, |view| {
+            if filter.is_by_offset() {
+                query.skip.saturating_add(u64::from(most)).to_string()
+            } else {
+                view.key.id.to_string()
+            }
+        }))
+    }
+
+    /// How many keys pass a filter; its order and its page are not read. Members count their own.
+    ///
+    /// # Errors
+    /// As [`Engine::list_keys`].
+    pub async fn count_keys(&self, actor: &Actor, filter: &KeyFilter) -> Result<u64, EngineError> {
+        let all = KeyFilter {
+            order: KeyOrder::default(),
+            cursor: None,
+            skip: None,
+            limit: None,
+            ..filter.clone()
+        };
+        let query = self.key_query(actor, &all, &self.site_book().await?).await?;
+        Ok(self.store.count_keys(&query).await?)
+    }
+
+    /// Reads a filter; asks for one key more than its page holds.
+    async fn key_query(
+        &self,
+        actor: &Actor,
+        filter: &KeyFilter,
+        book: &SiteBook,
+    ) -> Result<KeyQuery, EngineError> {
         let visible = self.visible_sites(actor).await?;
         let mut faults = Faults::default();
+        if filter.cursor.is_some() && filter.is_by_offset() {
+            faults.add("cursor", "serves the order newest first only: page with `skip`");
+        }
+        let now = self.clock.now();
         let query = KeyQuery {
             owner: self.owner_filter(actor, filter.owner.as_deref()).await?,
-            status: filter
-                .status
-                .as_deref()
-                .and_then(|word| faults.take("status", self.status_filter(word))),
+            status: match (filter.status.as_deref(), filter.health) {
+                (Some(word), _) => faults.take("status", self.status_filter(word)),
+                (None, Some(_)) => Some(KeyStatusFilter::Active { now }),
+                (None, None) => None,
+            },
             site: filter.site.as_deref().and_then(|name| {
                 faults.take(
                     "site",
@@ -52,16 +110,18 @@ impl Engine {
                 .as_deref()
                 .and_then(|n| faults.take("use_case", keyward_domain::UseCaseName::new(n))),
             text: filter.text.clone().filter(|text| !text.is_empty()),
+            text_in_owner: filter.text_in_owner && actor.is_admin(),
+            mark: filter.health.map(|mark| mark.at(now)),
+            order: filter.order,
             after: filter
                 .cursor
                 .as_deref()
                 .and_then(|id| faults.take("cursor", id.parse::<KeyId>())),
+            skip: filter.skip.unwrap_or(0),
             most: page_size(filter.limit, &mut faults) + 1,
         };
         faults.into_result()?;
-        let keys = self.store.list_keys(&query).await?;
-        let views = self.key_views(keys, &book).await?;
-        Ok(Page::cut(views, query.most - 1, |view| view.key.id.to_string()))
+        Ok(query)
     }
 
     async fn owner_filter(&self, actor: &Actor, named: Option<&str>) -> Result<Option<UserId>, EngineError> {

@@ -2,7 +2,7 @@
 
 use crate::access::SiteBook;
 use crate::{Engine, EngineError};
-use keyward_domain::{Email, Key, KeyId, SiteName, UserId};
+use keyward_domain::{Email, Key, KeyId, SiteName};
 use keyward_store::LastUsed;
 use std::collections::HashMap;
 
@@ -35,25 +35,13 @@ impl Engine {
             .into_iter()
             .map(|used| (used.key, used))
             .collect();
-        let mut emails: HashMap<UserId, Email> = HashMap::new();
-        let mut views = Vec::with_capacity(keys.len());
-        for key in keys {
-            let email = match emails.get(&key.owner) {
-                Some(email) => email.clone(),
-                None => {
-                    let owner = self
-                        .store
-                        .find_user(key.owner)
-                        .await?
-                        .ok_or(EngineError::NotFound("user"))?;
-                    emails.insert(key.owner, owner.email.clone());
-                    owner.email
-                }
-            };
+        let emails = self.emails_of(keys.iter().map(|key| key.owner)).await?;
+        let view = |key: Key| {
+            let email = emails.get(&key.owner).ok_or(EngineError::NotFound("user"))?;
             let last_used = used.remove(&key.id);
-            views.push(self.key_view(key, &email, book, last_used));
-        }
-        Ok(views)
+            Ok(self.key_view(key, email, book, last_used))
+        };
+        keys.into_iter().map(view).collect()
     }
 
     pub(super) async fn full_key_view(&self, key: Key) -> Result<KeyView, EngineError> {

@@ -132,3 +132,103 @@ async fn a11_every_change_and_every_denied_change_has_one_line() {
     }
     assert_eq!(found, wanted);
 }
+
+#[tokio::test]
+async fn an_export_hands_over_every_event_that_passes_the_filter_in_pages() {
+    let home = Home::new().await;
+    let node = home.node().await;
+    let owner = create_user(&node, OWNER).await;
+    let admin = Actor {
+        who: Who::User {
+            id: owner.parse().unwrap(),
+            role: Role::Admin,
+            key: None,
+        },
+        address: None,
+    };
+    let key = create_key(&node, &draft()).await.id;
+    for _ in 0..510 {
+        home.clock.advance(1);
+        node.disable_key(&admin, &key, None).await.unwrap();
+        node.enable_key(&admin, &key, None).await.unwrap();
+    }
+    let export = async |filter: AuditFilter| {
+        let (node, admin) = (node.clone(), admin.clone());
+        let (pages, mut received) = tokio::sync::mpsc::channel(1);
+        // A handler runs it beside the answer that it fills.
+        let exporting = tokio::spawn(async move {
+            node.export_audit(&admin, &filter, |page| {
+                let pages = pages.clone();
+                async move {
+                    pages.send(page).await.unwrap();
+                    Ok::<(), EngineError>(())
+                }
+            })
+            .await
+        });
+        let mut all = Vec::new();
+        while let Some(page) = received.recv().await {
+            all.push(page);
+        }
+        exporting.await.unwrap().unwrap();
+        all
+    };
+    let pages = export(AuditFilter {
+        cursor: Some("not read".into()),
+        limit: Some(1),
+        ..AuditFilter::default()
+    })
+    .await;
+    assert_eq!(pages.iter().map(Vec::len).collect::<Vec<_>>(), [1000, 22]);
+    let events: Vec<_> = pages.into_iter().flatten().collect();
+    assert!(events.is_sorted_by(|a, b| a.event.id > b.event.id));
+    assert_eq!(events[0].actor_email.as_deref(), Some(OWNER));
+    assert_eq!(events.last().and_then(|event| event.actor_email.clone()), None);
+    let disabled = export(AuditFilter {
+        action: Some("key.disable".into()),
+        ..AuditFilter::default()
+    })
+    .await;
+    assert_eq!(disabled.concat().len(), 510);
+    let none = export(AuditFilter {
+        action: Some("nothing".into()),
+        ..AuditFilter::default()
+    })
+    .await;
+    assert!(none.is_empty());
+}
+
+#[tokio::test]
+async fn a1_an_export_of_the_audit_log_is_for_administrators() {
+    let home = Home::new().await;
+    let node = home.node().await;
+    let member = Actor {
+        who: Who::User {
+            id: create_user(&node, OWNER).await.parse().unwrap(),
+            role: Role::Member,
+            key: None,
+        },
+        address: None,
+    };
+    let export = async |actor: &Actor, filter: &AuditFilter| {
+        node.export_audit(actor, filter, async |_| Ok::<(), EngineError>(()))
+            .await
+    };
+    let denied = export(&member, &AuditFilter::default()).await;
+    assert!(matches!(denied, Err(EngineError::Forbidden(_))), "{denied:?}");
+    let bad = AuditFilter {
+        since: Some("yesterday".into()),
+        ..AuditFilter::default()
+    };
+    let invalid = export(&Actor::OPERATOR, &bad).await;
+    assert!(matches!(invalid, Err(EngineError::Invalid(_))), "{invalid:?}");
+    let failing = node
+        .export_audit(OPERATOR, &AuditFilter::default(), async |_| {
+            Err(EngineError::NotFound("reader"))
+        })
+        .await;
+    assert!(
+        matches!(failing, Err(EngineError::NotFound("reader"))),
+        "{failing:?}"
+    );
+}

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use keyward_domain::{Email, Key, KeyId, Revision, Site, SiteName, Timestamp, User, UserId};
 use keyward_store::{
     AuditEvent, AuditQuery, Change, Feed, IdempotencyClaim, Inserted, KeyQuery, LastUsed, Period,
-    SqliteStore, Store, StoreError, UsageBatch, UsageBucket, UserQuery,
+    RecentAddress, SqliteStore, Store, StoreError, UsageBatch, UsageBucket, UserQuery,
 };
 use std::path::Path;
 use std::sync::Arc;
@@ -126,6 +126,18 @@ impl Store for Faulty {
 
     async fn list_keys(&self, query: &KeyQuery) -> Result<Vec<Key>, StoreError> {
         self.real.list_keys(query).await
+    }
+
+    async fn count_keys(&self, query: &KeyQuery) -> Result<u64, StoreError> {
+        self.real.count_keys(query).await
+    }
+
+    async fn find_users(&self, ids: &[UserId]) -> Result<Vec<User>, StoreError> {
+        self.real.find_users(ids).await
+    }
+
+    async fn recent_addresses(&self, key: KeyId) -> Result<Vec<RecentAddress>, StoreError> {
+        self.real.recent_addresses(key).await
     }
 
     async fn insert_key(

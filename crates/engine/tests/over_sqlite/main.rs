@@ -6,6 +6,8 @@ mod clock;
 mod common;
 mod faulty;
 mod limits;
+mod lists;
 mod oracle;
 mod order;
+mod recent;
 mod usage;

@@ -88,6 +88,7 @@ async fn list(context: Context<'_>, engine: &Engine, args: &KeyList) -> Result<E
         text: args.text.clone(),
         cursor: args.page.cursor.clone(),
         limit: args.page.limit,
+        ..KeyFilter::default()
     };
     let page: PageWire<KeyWire> = PageWire::of(&engine.list_keys(ME, &filter).await?);
     context.output.value(&page, page_text)

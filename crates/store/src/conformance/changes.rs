@@ -65,7 +65,7 @@ pub async fn what_is_no_change_raises_no_revision(store: Arc<dyn Store>) {
             refused: None,
             count: 1,
         }],
-        last_used: Vec::new(),
+        ..crate::UsageBatch::default()
     };
     store.add_usage(&usage).await.unwrap();
     store.add_usage(&crate::UsageBatch::default()).await.unwrap();

@@ -202,6 +202,7 @@ pub async fn a10_purge_removes_the_key_its_fingerprint_and_its_usage(store: Arc<
             at: START,
             address: None,
         }],
+        ..UsageBatch::default()
     };
     store.add_usage(&batch).await.unwrap();
     let revision = store

@@ -252,8 +252,8 @@ pub async fn all_filters_hold_together(store: Arc<dyn Store>) {
         site: Some(SiteId(4)),
         use_case: UseCaseName::new("special").ok(),
         text: Some("need".into()),
-        after: None,
         most: 9,
+        ..KeyQuery::default()
     };
     assert_eq!(ids(&*store, all.clone()).await, [second, first]);
     assert_eq!(

@@ -19,7 +19,7 @@ pub async fn prune_drops_counts_past_their_keep(store: Arc<dyn Store>) {
     store
         .add_usage(&UsageBatch {
             counts,
-            last_used: Vec::new(),
+            ..UsageBatch::default()
         })
         .await
         .unwrap();

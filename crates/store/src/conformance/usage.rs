@@ -22,7 +22,7 @@ fn counts(key: KeyId, counts: &[(i64, Option<Reason>, u64)]) -> UsageBatch {
     };
     UsageBatch {
         counts: counts.iter().map(count).collect(),
-        last_used: Vec::new(),
+        ..UsageBatch::default()
     }
 }
 
@@ -168,6 +168,7 @@ pub async fn counts_of_absent_keys_are_dropped_and_the_others_kept(store: Arc<dy
         ]
         .concat(),
         last_used: vec![last_use(absent), last_use(key)],
+        ..UsageBatch::default()
     };
     store.add_usage(&batch).await.unwrap();
     assert_eq!(sums(&*store, absent, Period::Day).await, []);
@@ -186,8 +187,8 @@ pub async fn last_use_never_moves_back(store: Arc<dyn Store>) {
     let add = async |last_used| {
         store
             .add_usage(&UsageBatch {
-                counts: Vec::new(),
                 last_used,
+                ..UsageBatch::default()
             })
             .await
             .unwrap();
@@ -223,8 +224,8 @@ pub async fn last_uses_of_many_keys_are_read_at_once(store: Arc<dyn Store>) {
     }
     store
         .add_usage(&UsageBatch {
-            counts: Vec::new(),
             last_used: wanted.clone(),
+            ..UsageBatch::default()
         })
         .await
         .unwrap();

@@ -170,3 +170,19 @@ pub async fn users_are_listed_newest_first_by_text_and_page(store: Arc<dyn Store
         [grace]
     );
 }
+
+pub async fn many_users_are_found_at_once(store: Arc<dyn Store>) {
+    let mut wanted = vec![owner(&*store).await, owner(&*store).await];
+    wanted[1].status = UserStatus::Deleted { at: START };
+    wanted[1].revision = store
+        .update_user(&wanted[1], wanted[1].revision, &event("user.delete"))
+        .await
+        .unwrap();
+    owner(&*store).await;
+    let mut asked: Vec<_> = (0..2500).map(|_| user().id).collect();
+    asked.extend([wanted[1].id, wanted[0].id, wanted[1].id]);
+    let mut found = store.find_users(&asked).await.unwrap();
+    found.sort_by_key(|user| user.id);
+    assert_eq!(found, wanted);
+    assert_eq!(store.find_users(&[]).await.unwrap(), []);
+}

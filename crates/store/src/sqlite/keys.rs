@@ -4,7 +4,7 @@ use super::fault::{reading, writing};
 use super::once::{self, Claimed};
 use super::rows::{KeyRow, address_rule_text, key_columns, site_rule_text};
 use super::write::Write;
-use crate::{AuditEvent, IdempotencyClaim, Inserted, KeyQuery, KeyStatusFilter, StoreError};
+use crate::{AuditEvent, IdempotencyClaim, Inserted, StoreError};
 use keyward_domain::{Key, KeyId, KeyStatus, Revision, Timestamp};
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 use std::collections::HashSet;
@@ -19,64 +19,6 @@ pub(super) async fn find(connection: &mut SqliteConnection, id: KeyId) -> Result
         .await
         .map_err(reading)?;
     row.map(|row| Key::try_from(KeyRow(&row))).transpose()
-}
-
-pub(super) async fn list(
-    connection: &mut SqliteConnection,
-    query: &KeyQuery,
-) -> Result<Vec<Key>, StoreError> {
-    let mut sql = QueryBuilder::new(concat!("SELECT ", key_columns!(), " FROM keys WHERE TRUE"));
-    if let Some(owner) = query.owner {
-        sql.push(" AND owner = ").push_bind(owner.as_bytes().to_vec());
-    }
-    filter_status(&mut sql, query.status);
-    if let Some(site) = query.site {
-        sql.push(" AND EXISTS (SELECT 1 FROM json_each(keys.sites) AS entry WHERE entry.value = ")
-            .push_bind(i64::from(site.0))
-            .push(")");
-    }
-    if let Some(use_case) = &query.use_case {
-        sql.push(" AND use_case = ")
-            .push_bind(use_case.as_str().to_owned());
-    }
-    if let Some(text) = &query.text {
-        let text = text.to_ascii_lowercase();
-        sql.push(" AND (instr(lower(name), ").push_bind(text.clone());
-        sql.push(") OR instr(lower(description), ")
-            .push_bind(text.clone());
-        sql.push(") OR instr(lower(hint), ").push_bind(text);
-        sql.push("))");
-    }
-    if let Some(after) = query.after {
-        sql.push(" AND id < ").push_bind(after.as_bytes().to_vec());
-    }
-    sql.push(" ORDER BY id DESC LIMIT ")
-        .push_bind(i64::from(query.most));
-    fetch(connection, &mut sql).await
-}
-
-fn filter_status(sql: &mut QueryBuilder<Sqlite>, status: Option<KeyStatusFilter>) {
-    let mut not_expired = |status: &'static str, now: Timestamp| {
-        sql.push(" AND status = ").push_bind(status);
-        sql.push(" AND (expires_at IS NULL OR expires_at > ")
-            .push_bind(now.millis());
-        sql.push(")");
-    };
-    match status {
-        None => {
-            sql.push(" AND status <> 'deleted'");
-        }
-        Some(KeyStatusFilter::Active { now }) => not_expired("active", now),
-        Some(KeyStatusFilter::Disabled { now }) => not_expired("disabled", now),
-        Some(KeyStatusFilter::Expired { now }) => {
-            sql.push(" AND status <> 'deleted' AND expires_at <= ")
-                .push_bind(now.millis());
-        }
-        Some(KeyStatusFilter::Deleted) => {
-            sql.push(" AND status = 'deleted'");
-        }
-        Some(KeyStatusFilter::Any) => {}
-    }
 }
 
 pub(super) async fn list_purgeable(
@@ -94,7 +36,8 @@ pub(super) async fn list_purgeable(
     fetch(connection, &mut sql).await
 }
 
-async fn fetch(
+/// Reads keys by a query for [`key_columns`].
+pub(super) async fn fetch(
     connection: &mut SqliteConnection,
     sql: &mut QueryBuilder<Sqlite>,
 ) -> Result<Vec<Key>, StoreError> {
@@ -259,6 +202,7 @@ pub(super) async fn purge(
     for sql in [
         "DELETE FROM usage WHERE key_id = ?",
         "DELETE FROM last_used WHERE key_id = ?",
+        "DELETE FROM recent_addresses WHERE key_id = ?",
     ] {
         sqlx::query(sql)
             .bind(id.as_bytes().as_slice())

@@ -27,12 +27,13 @@ macro_rules! migrations {
 }
 
 /// Every step, in order.
-pub(super) static ALL: [Migration; 5] = migrations![
+pub(super) static ALL: [Migration; 6] = migrations![
     1 "0001_initial",
     2 "0002_audit",
     3 "0003_usage",
     4 "0004_once",
     5 "0005_accounts",
+    6 "0006_key_lists",
 ];
 
 /// "KeyW", as the first step writes it into the file's header.

@@ -9,7 +9,7 @@ pub(super) use account::{
     CredentialsRow, LinkRow, PendingRow, SessionRow, credentials_columns, link_columns, pending_columns,
     session_columns,
 };
-pub(super) use log::{AuditRow, GRANTED, LastUsedRow, UsageRow};
+pub(super) use log::{AuditRow, GRANTED, LastUsedRow, RecentAddressRow, UsageRow};
 
 use crate::{KeyState, StoreError};
 use keyward_domain::{

@@ -1,9 +1,9 @@
-//! Usage: a batch is one statement for the counts and one for the last uses, however long it is.
+//! Usage: a batch is one statement for the counts, one for the last uses and two for the addresses, however long it is.
 
 use super::fault::{reading, writing};
-use super::rows::{GRANTED, LastUsedRow, UsageRow};
+use super::rows::{GRANTED, LastUsedRow, RecentAddressRow, UsageRow};
 use super::write::Write;
-use crate::{LastUsed, Period, StoreError, UsageBatch, UsageBucket};
+use crate::{LastUsed, Period, RECENT_ADDRESSES, RecentAddress, StoreError, UsageBatch, UsageBucket};
 use keyward_domain::{KeyId, Reason, Timestamp};
 use serde_json::json;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
@@ -12,6 +12,8 @@ use std::fmt::Write as _;
 
 /// Ids of one IN list.
 const CHUNK: usize = 1000;
+/// [`RECENT_ADDRESSES`], as SQLite counts.
+const KEPT: i64 = RECENT_ADDRESSES.cast_signed() as i64;
 
 pub(super) async fn add(write: &mut Write<'_>, batch: &UsageBatch) -> Result<(), StoreError> {
     if !batch.counts.is_empty() {
@@ -43,6 +45,36 @@ pub(super) async fn add(write: &mut Write<'_>, batch: &UsageBatch) -> Result<(),
         .await
         .map_err(writing)?;
     }
+    add_addresses(write, batch).await
+}
+
+/// Adds addresses, and drops those that are not among the latest of their key any more.
+async fn add_addresses(write: &mut Write<'_>, batch: &UsageBatch) -> Result<(), StoreError> {
+    if batch.addresses.is_empty() {
+        return Ok(());
+    }
+    let addresses = addresses_text(batch);
+    sqlx::query(
+        "INSERT INTO recent_addresses (key_id, address, at) \
+         SELECT unhex(entry.value ->> 0), entry.value ->> 1, entry.value ->> 2 FROM json_each(?) AS entry \
+         WHERE EXISTS (SELECT 1 FROM keys WHERE id = unhex(entry.value ->> 0)) \
+         ON CONFLICT (key_id, address) DO UPDATE SET at = excluded.at WHERE excluded.at > recent_addresses.at",
+    )
+    .bind(addresses.as_str())
+    .execute(write.connection())
+    .await
+    .map_err(writing)?;
+    sqlx::query(
+        "DELETE FROM recent_addresses WHERE (key_id, address) IN (SELECT key_id, address FROM (\
+         SELECT key_id, address, row_number() OVER (PARTITION BY key_id ORDER BY at DESC, address) AS place \
+         FROM recent_addresses WHERE key_id IN (SELECT unhex(entry.value ->> 0) FROM json_each(?) AS entry)) \
+         WHERE place > ?)",
+    )
+    .bind(addresses)
+    .bind(KEPT)
+    .execute(write.connection())
+    .await
+    .map_err(writing)?;
     Ok(())
 }
 
@@ -92,6 +124,32 @@ fn last_used_text(batch: &UsageBatch) -> String {
         })
         .collect();
     rows.to_string()
+}
+
+fn addresses_text(batch: &UsageBatch) -> String {
+    let rows: serde_json::Value = batch
+        .addresses
+        .iter()
+        .map(|used| json!([hex(used.key), used.address.to_string(), used.at.millis()]))
+        .collect();
+    rows.to_string()
+}
+
+pub(super) async fn recent_addresses(
+    connection: &mut SqliteConnection,
+    key: KeyId,
+) -> Result<Vec<RecentAddress>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT key_id, at, address FROM recent_addresses WHERE key_id = ? ORDER BY at DESC, address LIMIT ?",
+    )
+    .bind(key.as_bytes().as_slice())
+    .bind(KEPT)
+    .fetch_all(connection)
+    .await
+    .map_err(reading)?;
+    rows.iter()
+        .map(|row| RecentAddress::try_from(RecentAddressRow(row)))
+        .collect()
 }
 
 pub(super) async fn list(

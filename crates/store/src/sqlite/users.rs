@@ -9,6 +9,9 @@ use crate::{AuditEvent, IdempotencyClaim, Inserted, StoreError, UserQuery};
 use keyward_domain::{Email, Revision, User, UserId, UserStatus};
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
+/// Ids of one IN list.
+const CHUNK: usize = 1000;
+
 pub(super) async fn find(connection: &mut SqliteConnection, id: UserId) -> Result<Option<User>, StoreError> {
     let row = sqlx::query(concat!("SELECT ", user_columns!(), " FROM users WHERE id = ?"))
         .bind(id.as_bytes().as_slice())
@@ -16,6 +19,27 @@ pub(super) async fn find(connection: &mut SqliteConnection, id: UserId) -> Resul
         .await
         .map_err(reading)?;
     row.map(|row| User::try_from(UserRow(&row))).transpose()
+}
+
+pub(super) async fn find_many(
+    connection: &mut SqliteConnection,
+    ids: &[UserId],
+) -> Result<Vec<User>, StoreError> {
+    let mut found = Vec::with_capacity(ids.len());
+    for chunk in ids.chunks(CHUNK) {
+        let mut sql =
+            QueryBuilder::<Sqlite>::new(concat!("SELECT ", user_columns!(), " FROM users WHERE id IN ("));
+        let mut list = sql.separated(", ");
+        for id in chunk {
+            list.push_bind(id.as_bytes().as_slice());
+        }
+        sql.push(")");
+        let rows = sql.build().fetch_all(&mut *connection).await.map_err(reading)?;
+        for row in &rows {
+            found.push(User::try_from(UserRow(row))?);
+        }
+    }
+    Ok(found)
 }
 
 pub(super) async fn find_by_email(

@@ -4,7 +4,8 @@ use super::common::{START, created, event, fill, key, options, user};
 use super::tamper;
 use keyward_domain::{Key, Revision};
 use keyward_store::{
-    AuditQuery, Change, KeyQuery, LastUsed, Period, SqliteStore, Store, StoreError, UsageBatch, UsageCount,
+    AuditQuery, Change, KeyQuery, LastUsed, Period, RecentAddress, SqliteStore, Store, StoreError,
+    UsageBatch, UsageCount,
 };
 
 use std::fs;
@@ -57,6 +58,11 @@ fn used(key: &Key) -> UsageBatch {
             key: key.id,
             at: START,
             address: None,
+        }],
+        addresses: vec![RecentAddress {
+            key: key.id,
+            address: [192, 0, 2, 1].into(),
+            at: START,
         }],
     }
 }

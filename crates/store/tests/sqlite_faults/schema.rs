@@ -8,12 +8,13 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-const STEPS: [&str; 5] = [
+const STEPS: [&str; 6] = [
     "0001_initial",
     "0002_audit",
     "0003_usage",
     "0004_once",
     "0005_accounts",
+    "0006_key_lists",
 ];
 
 fn migrating(path: &Path) -> SqliteOptions {

@@ -56,6 +56,7 @@ impl From<KeyQuery> for KeyFilter {
             text: query.text,
             cursor: query.cursor,
             limit: query.limit,
+            ..Self::default()
         }
     }
 }

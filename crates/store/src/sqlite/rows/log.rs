@@ -1,7 +1,7 @@
 //! Rows of the audit log and of usage.
 
 use super::Cells;
-use crate::{AuditActor, AuditEvent, AuditOutcome, LastUsed, StoreError, UsageBucket};
+use crate::{AuditActor, AuditEvent, AuditOutcome, LastUsed, RecentAddress, StoreError, UsageBucket};
 use keyward_domain::{AuditId, KeyId, Reason, UserId};
 use sqlx::sqlite::SqliteRow;
 
@@ -81,6 +81,27 @@ impl TryFrom<LastUsedRow<'_>> for LastUsed {
             key: KeyId::from_bytes(cells.id(0, "key_id")?),
             at: cells.instant(1, "at")?,
             address: cells.address(2)?,
+        })
+    }
+}
+
+/// A row of `key_id, at, address` of the table `recent_addresses`.
+pub(in crate::sqlite) struct RecentAddressRow<'r>(pub(in crate::sqlite) &'r SqliteRow);
+
+impl TryFrom<RecentAddressRow<'_>> for RecentAddress {
+    type Error = StoreError;
+
+    fn try_from(RecentAddressRow(row): RecentAddressRow<'_>) -> Result<Self, StoreError> {
+        let cells = Cells {
+            table: "recent_addresses",
+            row,
+        };
+        Ok(Self {
+            key: KeyId::from_bytes(cells.id(0, "key_id")?),
+            at: cells.instant(1, "at")?,
+            address: cells
+                .address(2)?
+                .ok_or_else(|| cells.fault("address", "there is none"))?,
         })
     }
 }

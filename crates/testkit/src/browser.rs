@@ -1,0 +1,237 @@
+//! A person's browser: Debian's Chromium, driven through its WebDriver.
+
+use fantoccini::{Client, ClientBuilder, Locator};
+use serde_json::{Value, json};
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+use tempfile::TempDir;
+use tokio::process::{Child, Command};
+
+const GUARD: Duration = Duration::from_secs(30);
+
+/// What a browser is like.
+#[derive(Clone, Copy, Debug)]
+pub struct BrowserKind {
+    /// Width and height of the window, in CSS pixels.
+    pub size: (u32, u32),
+    /// The language that it asks for.
+    pub language: &'static str,
+    /// Whether scripts run.
+    pub scripts: bool,
+}
+
+impl BrowserKind {
+    /// A desktop window.
+    pub const DESKTOP: Self = Self {
+        size: (1280, 900),
+        language: "en",
+        scripts: true,
+    };
+
+    /// A phone in the hand.
+    pub const PHONE: Self = Self {
+        size: (390, 844),
+        ..Self::DESKTOP
+    };
+}
+
+/// A browser with an empty profile; it ends when it is dropped.
+pub struct Browser {
+    client: Client,
+    // In this order: the driver ends before its profile goes.
+    _driver: Child,
+    _profile: TempDir,
+}
+
+impl Browser {
+    /// Starts one.
+    ///
+    /// # Panics
+    /// When Debian's packages `chromium` and `chromium-driver` are not there.
+    pub async fn start(kind: BrowserKind) -> Self {
+        let profile = tempfile::tempdir().expect("a folder for the profile");
+        let port = free_port();
+        let driver = Command::new("chromedriver")
+            .arg(format!("--port={port}"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("chromedriver: install the packages chromium and chromium-driver");
+        let client = connect(port, &capabilities(kind, profile.path())).await;
+        client
+            .set_window_size(kind.size.0, kind.size.1)
+            .await
+            .expect("a window of that size");
+        Self {
+            client,
+            _driver: driver,
+            _profile: profile,
+        }
+    }
+
+    /// The WebDriver's client, for what is not here.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Goes to an address.
+    pub async fn open(&self, url: &str) {
+        self.client
+            .goto(url)
+            .await
+            .unwrap_or_else(|e| panic!("{url}: {e}"));
+    }
+
+    /// The path of the page that is shown.
+    pub async fn path(&self) -> String {
+        self.client
+            .current_url()
+            .await
+            .expect("an address")
+            .path()
+            .to_owned()
+    }
+
+    /// The text of the page.
+    pub async fn text(&self) -> String {
+        self.find("body").await.text().await.expect("the page's text")
+    }
+
+    /// The element of a CSS selector.
+    pub async fn find(&self, css: &str) -> fantoccini::elements::Element {
+        match self.client.find(Locator::Css(css)).await {
+            Ok(element) => element,
+            Err(e) => {
+                let at = self.path().await;
+                panic!(
+                    "{css} on {at}: {e}\n{}",
+                    self.client.source().await.unwrap_or_default()
+                )
+            }
+        }
+    }
+
+    /// How many elements a CSS selector finds.
+    pub async fn count(&self, css: &str) -> usize {
+        self.client
+            .find_all(Locator::Css(css))
+            .await
+            .expect("a list")
+            .len()
+    }
+
+    /// Puts a text into a field, in place of what is there.
+    pub async fn fill(&self, css: &str, text: &str) {
+        let field = self.find(css).await;
+        field.clear().await.unwrap_or_else(|e| panic!("{css}: {e}"));
+        field
+            .send_keys(text)
+            .await
+            .unwrap_or_else(|e| panic!("{css}: {e}"));
+    }
+
+    /// Clicks, and waits for the page that comes of it, if one does.
+    pub async fn click(&self, css: &str) {
+        let element = self.find(css).await;
+        element.click().await.unwrap_or_else(|e| panic!("{css}: {e}"));
+    }
+
+    /// Runs a script in the page and gives what it returns.
+    pub async fn run(&self, script: &str) -> Value {
+        self.client
+            .execute(script, Vec::new())
+            .await
+            .unwrap_or_else(|e| panic!("{script}: {e}"))
+    }
+
+    /// Writes a picture of the window.
+    pub async fn screenshot(&self, to: &Path) {
+        let picture = self.client.screenshot().await.expect("a picture");
+        std::fs::write(to, picture).unwrap_or_else(|e| panic!("{}: {e}", to.display()));
+    }
+
+    /// What axe-core finds wrong with the page: a line for each rule and element.
+    pub async fn violations(&self, axe: &str) -> Vec<String> {
+        self.run(axe).await;
+        let script = "const done = arguments[0]; axe.run(document, {resultTypes: ['violations']}).then(r => done(r.violations), e => done(String(e)));";
+        let found = self
+            .client
+            .execute_async(script, Vec::new())
+            .await
+            .expect("axe-core to run");
+        let list = found.as_array().unwrap_or_else(|| panic!("axe-core: {found}"));
+        list.iter().flat_map(violation_lines).collect()
+    }
+
+    /// Ends it in order.
+    pub async fn close(self) {
+        let _ = self.client.clone().close().await;
+    }
+}
+
+fn violation_lines(rule: &Value) -> Vec<String> {
+    let nodes = rule["nodes"].as_array().map(Vec::as_slice).unwrap_or_default();
+    nodes
+        .iter()
+        .map(|node| format!("{}: {} ({})", rule["id"], node["html"], node["failureSummary"]))
+        .collect()
+}
+
+fn free_port() -> u16 {
+    let held = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    held.local_addr().expect("an address").port()
+}
+
+fn capabilities(kind: BrowserKind, profile: &Path) -> serde_json::Map<String, Value> {
+    let mut arguments: Vec<String> = [
+        "headless",
+        "no-sandbox",
+        "disable-gpu",
+        "disable-quic",
+        "no-first-run",
+        "disable-background-networking",
+        "disable-component-update",
+        "disable-sync",
+        "disable-dev-shm-usage",
+        "hide-scrollbars",
+    ]
+    .map(|argument| format!("--{argument}"))
+    .into();
+    arguments.push(format!("--user-data-dir={}", profile.display()));
+    arguments.push(format!("--accept-lang={}", kind.language));
+    let scripts = if kind.scripts { 1 } else { 2 };
+    let mut options = json!({
+        "args": arguments,
+        "prefs": {
+            "intl.accept_languages": kind.language,
+            "profile.managed_default_content_settings.javascript": scripts,
+        },
+    });
+    if kind.size.0 < 500 {
+        // A window cannot be as narrow as a phone.
+        let (width, height) = kind.size;
+        options["mobileEmulation"] =
+            json!({ "deviceMetrics": { "width": width, "height": height, "pixelRatio": 2.0 } });
+    }
+    let mut capabilities = serde_json::Map::new();
+    capabilities.insert("goog:chromeOptions".into(), options);
+    capabilities.insert("acceptInsecureCerts".into(), true.into());
+    capabilities
+}
+
+/// Waits for the driver.
+async fn connect(port: u16, capabilities: &serde_json::Map<String, Value>) -> Client {
+    let url = format!("http://127.0.0.1:{port}");
+    let try_until = tokio::time::Instant::now() + GUARD;
+    loop {
+        let mut builder = ClientBuilder::new(hyper_util::client::legacy::connect::HttpConnector::new());
+        match builder.capabilities(capabilities.clone()).connect(&url).await {
+            Ok(client) => return client,
+            Err(e) if tokio::time::Instant::now() > try_until => panic!("chromedriver: {e}"),
+            Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+        }
+    }
+}
