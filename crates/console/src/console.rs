@@ -1,6 +1,7 @@
 //! The console's life: start, drain.
 
 use crate::app::App;
+use crate::public_url::PublicUrl;
 use crate::router::router;
 use crate::server::Server;
 use keyward_engine::Engine;
@@ -19,6 +20,8 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// Certificate and key; without them the console speaks plain HTTP.
     pub tls: Option<TlsFiles>,
+    /// The address under which people reach it, when a proxy in front speaks TLS.
+    pub public_url: Option<PublicUrl>,
     /// Whether each request is logged.
     pub access_log: bool,
     /// What administrators are told of the program and what it runs on.
@@ -71,7 +74,9 @@ impl Console {
         let app = router(App {
             engine: Arc::clone(engine),
             access_log: settings.access_log,
-            secure: tls.is_some(),
+            secure: tls.is_some() || settings.public_url.is_some(),
+            public_url: settings.public_url,
+            administrator_seen: Arc::default(),
             about: Arc::new(settings.about),
             started: engine.clock().now(),
         });

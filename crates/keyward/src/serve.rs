@@ -53,7 +53,7 @@ async fn announce(context: Context<'_>, node: &Node, checked: &Checked) -> Resul
             checked.database.display(),
         )
     })?;
-    if !context.output.json && !node.has_administrator().await? {
+    if !context.output.json && !node.engine.has_administrator().await? {
         print(&format!(
             "\nThere is no administrator yet: trade the set-up token that `keyward init` printed, or make a new one in its \
              place with\n  keyward init --new-token --config {}",

@@ -4,6 +4,7 @@ menu = Menu
 nav-integrations = Integrations
 nav-keys = API keys
 nav-health = Health
+nav-api = Management API
 nav-administration = Administration
 nav-users = Users
 nav-sites = Sites

@@ -4,6 +4,7 @@ menu = Menu
 nav-integrations = Intégrations
 nav-keys = Clés d’API
 nav-health = Santé
+nav-api = API de gestion
 nav-administration = Administration
 nav-users = Utilisateurs
 nav-sites = Sites

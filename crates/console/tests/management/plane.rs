@@ -31,15 +31,13 @@ async fn swagger_ui_is_served_without_a_key_and_loads_nothing_from_elsewhere() {
         plane.send(None, "GET", "/swagger/none.js", &[], b"").await.status,
         404
     );
-    let start = plane.send(None, "GET", "/", &[], b"").await;
-    assert!(String::from_utf8_lossy(&start.body).contains("/swagger"));
 }
 
 #[tokio::test]
 async fn c5_every_answer_is_dressed() {
     let plane = Plane::start().await;
     for (method, path, status) in [
-        ("GET", "/", 200),
+        ("GET", "/", 303),
         ("GET", "/swagger", 308),
         ("GET", "/nothing", 404),
         ("GET", "/v1/nothing", 404),

@@ -150,6 +150,7 @@ impl Plane {
         let settings = Settings {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             tls: None,
+            public_url: None,
             access_log: true,
             about: keyward_console::About::default(),
         };

@@ -68,6 +68,7 @@ async fn o8_http_2_is_spoken_over_tls() {
     let settings = Settings {
         listen: SocketAddr::from(([127, 0, 0, 1], 0)),
         tls: Some(files),
+        public_url: None,
         access_log: false,
         about: keyward_console::About::default(),
     };
@@ -107,6 +108,7 @@ async fn a_missing_certificate_and_a_taken_port_are_named() {
         let settings = Settings {
             listen,
             tls,
+            public_url: None,
             access_log: false,
             about: keyward_console::About::default(),
         };

@@ -5,8 +5,7 @@ use crate::exit::Failure;
 use crate::open::{self, Access};
 use crate::ops::Ops;
 use keyward_console::{About, Console};
-use keyward_domain::Role;
-use keyward_engine::{Actor, Background, Engine, UserFilter};
+use keyward_engine::{Background, Engine};
 use keyward_gateway::Gateway;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
@@ -48,28 +47,6 @@ impl Node {
             ops,
             background,
         })
-    }
-
-    /// Whether anybody can manage this installation over HTTP.
-    pub(crate) async fn has_administrator(&self) -> Result<bool, Failure> {
-        let mut filter = UserFilter {
-            limit: Some(200),
-            ..UserFilter::default()
-        };
-        loop {
-            let page = self.engine.list_users(&Actor::OPERATOR, &filter).await?;
-            if page
-                .items
-                .iter()
-                .any(|view| view.user.role == Role::Admin && view.user.is_valid())
-            {
-                return Ok(true);
-            }
-            match page.next {
-                Some(next) => filter.cursor = Some(next),
-                None => return Ok(false),
-            }
-        }
     }
 
     /// Says that it is going, lets requests that are under way end, stores what is left to store.
