@@ -152,6 +152,24 @@ async fn a7_names_are_escaped_wherever_they_stand() {
 }
 
 #[tokio::test]
+async fn k7_a_name_cannot_turn_the_sentence_round_that_it_stands_in() {
+    let house = House::start().await;
+    let (id, _) = house.join("rtl@example.com", "\u{202e}evil").await;
+    let admin = house.admin("en").await;
+    for page in ["disable", "delete", "link", "factor"] {
+        let body = admin.get(&format!("/admin/users/{id}/{page}")).await.body;
+        let main = body.split("<main").nth(1).unwrap();
+        let isolated = main.matches("\u{2068}\u{202e}evil\u{2069}").count();
+        assert!(isolated > 0, "{page}");
+        assert_eq!(main.matches('\u{202e}').count(), isolated, "{page}");
+    }
+    for page in ["/admin/users".to_owned(), format!("/admin/users/{id}")] {
+        let body = admin.get(&page).await.body;
+        assert!(body.contains("<bdi>\u{202e}evil</bdi>"), "{page}");
+    }
+}
+
+#[tokio::test]
 async fn a_user_is_edited_from_the_state_that_was_seen() {
     for (language, said, stale) in [
         ("en", "The user is saved", "Somebody else has changed"),
@@ -363,7 +381,10 @@ async fn a_user_is_deleted_once_their_address_is_typed() {
 #[tokio::test]
 async fn a_link_for_a_new_password_is_shown_once() {
     let house = House::start().await;
-    for (language, title) in [("en", "A link for Grace"), ("fr", "Un lien pour Grace")] {
+    for (language, title) in [
+        ("en", "A link for \u{2068}Grace\u{2069}"),
+        ("fr", "Un lien pour \u{2068}Grace\u{2069}"),
+    ] {
         let admin = house.admin(language).await;
         let answer = admin
             .post(&format!("/admin/users/{}/link", house.member_id), &[])

@@ -1,5 +1,6 @@
 //! Asks before something is done that clients notice, and says what it does to them.
 
+use super::words::isolated;
 use crate::web::form::{Errors, Form};
 use crate::web::page::Page;
 use askama::Template;
@@ -24,7 +25,7 @@ pub(super) struct ConfirmPage {
 impl ConfirmPage {
     /// A question; `name` is who or what it is about, `kind` the ids of its texts.
     pub(super) fn new(page: Page, kind: &str, name: &str, points: &[&str], back: String) -> Self {
-        let text = |part: &str| page.t1(&format!("admin-{kind}-{part}"), "name", name.to_owned());
+        let text = |part: &str| page.t1(&format!("admin-{kind}-{part}"), "name", isolated(name));
         Self {
             title: text("title"),
             points: points.iter().map(|point| text(point)).collect(),

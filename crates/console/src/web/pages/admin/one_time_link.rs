@@ -1,6 +1,7 @@
 //! Links that are good once: of an invitation, and for a new password. Each is shown once.
 
 use super::confirm::ConfirmPage;
+use super::words::isolated;
 use super::{Admin, may_change};
 use crate::app::App;
 use crate::body::Named;
@@ -40,7 +41,7 @@ impl LinkPage {
         until: Timestamp,
         address: &str,
     ) -> Self {
-        let title = page.t1("admin-invited-title", "name", view.user.name.to_string());
+        let title = page.t1("admin-invited-title", "name", isolated(view.user.name.as_str()));
         let steps = vec![
             page.t1("admin-invited-step-1", "email", view.user.email.to_string()),
             page.t("admin-invited-step-2"),
@@ -50,9 +51,13 @@ impl LinkPage {
     }
 
     fn of_reset(page: Page, view: &UserView, token: &Secret, until: Timestamp, address: &str) -> Self {
-        let title = page.t1("admin-link-made-title", "name", view.user.name.to_string());
+        let title = page.t1("admin-link-made-title", "name", isolated(view.user.name.as_str()));
         let steps = vec![
-            page.t1("admin-link-made-step-1", "name", view.user.name.to_string()),
+            page.t1(
+                "admin-link-made-step-1",
+                "name",
+                isolated(view.user.name.as_str()),
+            ),
             page.t("admin-link-made-step-2"),
             page.t("admin-link-made-step-3"),
         ];

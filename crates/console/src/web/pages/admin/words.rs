@@ -64,3 +64,8 @@ pub(super) fn text_or(page: &Page, id: &str, word: &str) -> String {
         text.into_owned()
     }
 }
+
+/// A name for the middle of a sentence: signs that turn the direction of text round end with it (UAX #9, isolates).
+pub(super) fn isolated(name: &str) -> String {
+    format!("\u{2068}{name}\u{2069}")
+}
