@@ -122,7 +122,7 @@ fn is_own_origin(headers: &HeaderMap, uri: &Uri, address: &OwnAddress<'_>) -> bo
             Some(value)
         }
     };
-    let fetch_site = headers.get("sec-fetch-site").map(|value| value.as_bytes());
+    let fetch_site = headers.get("sec-fetch-site").map(http::HeaderValue::as_bytes);
     let asked = || {
         let authority = uri.authority().map(http::uri::Authority::as_str);
         authority.or_else(|| single("host"))

@@ -2,7 +2,7 @@
 
 use crate::support::{ADA, House, OTHER, PASSWORD};
 use keyward_domain::Role;
-use keyward_engine::Actor;
+use keyward_engine::{Actor, Created, KeyDraft};
 
 #[tokio::test]
 async fn c12_the_set_up_link_makes_the_first_administrator_once() {
@@ -208,4 +208,46 @@ async fn what_is_no_link_is_told_the_same_as_one_that_is_used() {
             "{no_link}"
         );
     }
+}
+
+/// A management key of somebody.
+async fn management_key(house: &House, owner: &str) -> String {
+    let draft = KeyDraft {
+        owner: Some(owner.into()),
+        name: "Programs".into(),
+        use_case: Some("management".into()),
+        ..KeyDraft::default()
+    };
+    match house
+        .engine
+        .create_key(&Actor::OPERATOR, &draft, None)
+        .await
+        .unwrap()
+    {
+        Created::New(issued) => issued.secret.reveal().to_owned(),
+        Created::Replay(_) => unreachable!("nothing was repeated"),
+    }
+}
+
+#[tokio::test]
+async fn a_program_of_an_administrator_makes_links_and_one_of_a_member_does_not() {
+    let house = House::with_ada().await;
+    house.invite("grace@example.com").await;
+    let ada = management_key(&house, ADA).await;
+    let grace = management_key(&house, "grace@example.com").await;
+    let user = house
+        .engine
+        .get_user(&Actor::OPERATOR, "grace@example.com")
+        .await
+        .unwrap();
+    let path = format!("/v1/users/{}/link", user.user.id);
+    let mut browser = house.browser("en");
+    let refused = browser.send("POST", &path, &[("X-API-KEY", &grace)], &[]).await;
+    assert_eq!(refused.status, 403, "{refused:?}");
+    let made = browser.send("POST", &path, &[("X-API-KEY", &ada)], &[]).await;
+    assert_eq!(made.status, 201, "{made:?}");
+    let link = made.between("\"path\":\"", "\"").unwrap().to_owned();
+    let form = [("password", PASSWORD), ("again", PASSWORD)];
+    assert_eq!(browser.post(&link, &form).await.status, 303);
+    assert!(house.lets_in("grace@example.com", PASSWORD).await);
 }

@@ -72,6 +72,15 @@ fn about(checked: &Checked) -> About {
     }
 }
 
+/// Where people reach the console: the address that a setting names, or the one under which this machine does.
+pub(crate) fn console_url(console: &keyward_console::Settings) -> String {
+    if let Some(url) = &console.public_url {
+        return url.as_str().to_owned();
+    }
+    let scheme = if console.tls.is_some() { "https" } else { "http" };
+    format!("{scheme}://{}", reachable(console.listen))
+}
+
 /// The address under which this machine itself reaches a port: one that listens everywhere is reached on loopback.
 pub(crate) fn reachable(listen: SocketAddr) -> SocketAddr {
     let ip = match listen.ip() {

@@ -161,10 +161,18 @@ fn the_demo_makes_its_keys_once() {
     let mut first = Running::start(&place, &["demo"]);
     let secret = first.told["key"].as_str().unwrap().to_owned();
     assert!(secret.starts_with("kw_") && first.told["management_key"].is_string());
+    let link = first.told["link"].as_str().unwrap().to_owned();
+    let console = first.told["console"].as_str().unwrap();
+    assert!(
+        link.starts_with(&format!("http://{console}/link/reset_")),
+        "{link}"
+    );
     first.signal("INT");
     assert_eq!(first.code(), 0);
     let second = Running::start(&place, &["demo"]);
     assert!(second.told["key"].is_null());
+    // Whoever has not used the first link needs another.
+    assert_ne!(second.told["link"].as_str().unwrap(), link);
     let keys = place
         .run(&["--json", "--config", "keyward-demo/keyward.toml", "keys", "list"])
         .expect(0);
