@@ -1,9 +1,11 @@
 //! What handlers and layers share.
 
 use crate::console::About;
+use crate::public_url::PublicUrl;
 use keyward_domain::Timestamp;
-use keyward_engine::Engine;
+use keyward_engine::{Engine, EngineError};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What handlers and layers share.
 #[derive(Clone)]
@@ -11,7 +13,7 @@ pub(crate) struct App {
     pub(crate) engine: Arc<Engine>,
     /// Whether each request is logged.
     pub(crate) access_log: bool,
-    /// Whether the console speaks TLS itself.
+    /// Whether people reach it over TLS, its own or a proxy's.
     pub(crate) secure: bool,
     /// Where clients find the gateway.
     pub(crate) gateway_url: Arc<str>,
@@ -19,4 +21,36 @@ pub(crate) struct App {
     pub(crate) about: Arc<About>,
     /// When the console started.
     pub(crate) started: Timestamp,
+    /// Under which address people reach it, where a setting says so; else it is the host that they ask for.
+    pub(crate) public_url: Option<PublicUrl>,
+    /// Whether an administrator has been seen: from then on there always is one.
+    pub(crate) administrator_seen: Arc<AtomicBool>,
+}
+
+/// The address of the console, as `Origin` has it.
+pub(crate) enum OwnAddress<'a> {
+    /// A setting says it.
+    Known(&'a PublicUrl),
+    /// The host that is asked for, after this.
+    AsAsked { scheme: &'static str },
+}
+
+impl App {
+    pub(crate) fn address(&self) -> OwnAddress<'_> {
+        match &self.public_url {
+            Some(url) => OwnAddress::Known(url),
+            None if self.secure => OwnAddress::AsAsked { scheme: "https://" },
+            None => OwnAddress::AsAsked { scheme: "http://" },
+        }
+    }
+
+    /// Whether anybody can manage this installation.
+    pub(crate) async fn has_administrator(&self) -> Result<bool, EngineError> {
+        if self.administrator_seen.load(Ordering::Relaxed) {
+            return Ok(true);
+        }
+        let seen = self.engine.has_administrator().await?;
+        self.administrator_seen.fetch_or(seen, Ordering::Relaxed);
+        Ok(seen)
+    }
 }

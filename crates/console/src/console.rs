@@ -2,6 +2,7 @@
 
 use crate::app::App;
 use crate::caller::Peer;
+use crate::public_url::PublicUrl;
 use crate::router::router;
 use axum::Router;
 use axum::body::Body;
@@ -26,6 +27,8 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// Certificate and key; without them the console speaks plain HTTP.
     pub tls: Option<TlsFiles>,
+    /// The address under which people reach it, when a proxy in front speaks TLS.
+    pub public_url: Option<PublicUrl>,
     /// Whether each request is logged.
     pub access_log: bool,
     /// Where clients find the gateway, without a slash at its end: what people are shown to copy.
@@ -92,7 +95,9 @@ impl Console {
         let app = router(App {
             engine: Arc::clone(engine),
             access_log: settings.access_log,
-            secure: tls.is_some(),
+            secure: tls.is_some() || settings.public_url.is_some(),
+            public_url: settings.public_url,
+            administrator_seen: Arc::default(),
             gateway_url: settings.gateway_url.into(),
             about: Arc::new(settings.about),
             started: engine.clock().now(),

@@ -18,12 +18,14 @@ mod fields;
 mod guard;
 mod json;
 mod problem;
+mod public_url;
 mod router;
 mod web;
 mod wire;
 
 pub use console::{About, Console, Settings, StartFault};
 pub use csv::{audit_csv_head, audit_csv_rows};
+pub use public_url::{PublicUrl, PublicUrlFault};
 pub use wire::{
     ActorWire, AuditWire, BucketWire, CreatedKeyWire, KeyWire, LastUsedWire, OwnerWire, PageWire, SiteWire,
     TargetWire, UsageWire, UserWire,

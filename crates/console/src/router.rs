@@ -45,6 +45,7 @@ fn with_key(app: &App) -> OpenApiRouter<App> {
         ))
         .routes(routes!(users::state::enable_user))
         .routes(routes!(users::state::disable_user))
+        .routes(routes!(users::link::create_user_link))
         .routes(routes!(sites::create_site, sites::list_sites))
         .routes(routes!(sites::get_site, sites::update_site))
         .routes(routes!(catalogue::list_use_cases))

@@ -119,6 +119,14 @@ impl Engine {
         }))
     }
 
+    /// Whether anybody can manage this installation. Once somebody can, somebody always can.
+    ///
+    /// # Errors
+    /// `Unavailable` when the store cannot answer.
+    pub async fn has_administrator(&self) -> Result<bool, EngineError> {
+        self.has_another_admin(None).await
+    }
+
     /// Edits name, role and sites. Admins only.
     ///
     /// # Errors
@@ -238,27 +246,28 @@ impl Engine {
 
     /// Somebody must be left who can manage the rest.
     async fn keep_an_admin(&self, before: &User, after: &User) -> Result<(), EngineError> {
-        let manages = |user: &User| user.is_valid() && user.role == Role::Admin;
-        if !manages(before) || manages(after) {
+        if !manages(before) || manages(after) || self.has_another_admin(Some(before.id)).await? {
             return Ok(());
         }
+        Err(EngineError::conflict(
+            "last_admin",
+            "this is the last active administrator",
+        ))
+    }
+
+    async fn has_another_admin(&self, than: Option<UserId>) -> Result<bool, EngineError> {
         let mut query = UserQuery {
             most: 200,
             ..UserQuery::default()
         };
         loop {
             let users = self.store.list_users(&query).await?;
-            if users.iter().any(|user| user.id != before.id && manages(user)) {
-                return Ok(());
+            if users.iter().any(|user| Some(user.id) != than && manages(user)) {
+                return Ok(true);
             }
             match users.last() {
                 Some(last) => query.after = Some(last.id),
-                None => {
-                    return Err(EngineError::conflict(
-                        "last_admin",
-                        "this is the last active administrator",
-                    ));
-                }
+                None => return Ok(false),
             }
         }
     }
@@ -293,6 +302,10 @@ impl Engine {
             _ => Err(EngineError::Invalid(Vec::new())),
         }
     }
+}
+
+fn manages(user: &User) -> bool {
+    user.is_valid() && user.role == Role::Admin
 }
 
 fn user_view(user: User, book: &SiteBook) -> UserView {

@@ -32,7 +32,8 @@ pub(crate) async fn run(context: Context<'_>, args: &Demo) -> Result<Exit, Failu
     let mut signals = Signals::listen()?;
     let node = Node::start(&checked, Access::Create).await?;
     let secrets = first_start::populate(&node.engine).await?;
-    tell(context, &loaded, &node, secrets.as_ref(), upstream)?;
+    let link = first_start::sign_in_link(&node.engine, node.console.address()).await?;
+    tell(context, &loaded, &node, &Ways { secrets, link }, upstream)?;
     signals.stop().await;
     note("stopping");
     signals.stop_at_once_on_next();
@@ -60,7 +61,7 @@ fn tell(
     context: Context<'_>,
     loaded: &Loaded,
     node: &Node,
-    secrets: Option<&Secrets>,
+    ways: &Ways,
     upstream: SocketAddr,
 ) -> Result<(), Failure> {
     let places = Places {
@@ -70,16 +71,26 @@ fn tell(
         upstream,
         config: &loaded.file,
     };
+    let secrets = ways.secrets.as_ref();
     if context.output.json {
         context.output.json_line(&json!({
             "gateway": places.gateway, "console": places.console, "ops": places.ops, "upstream": upstream,
             "config": places.config,
+            "link": ways.link,
             "key": secrets.map(|s| s.key.reveal()), "management_key": secrets.map(|s| s.management.reveal()),
         }))?;
         return Ok(());
     }
-    print(&places.text(secrets))?;
+    print(&places.text(ways))?;
     Ok(())
+}
+
+/// How to get in.
+struct Ways {
+    /// The keys, if they were just made.
+    secrets: Option<Secrets>,
+    /// For the administrator, once.
+    link: String,
 }
 
 /// Where everything is.
@@ -92,7 +103,7 @@ struct Places<'a> {
 }
 
 impl Places<'_> {
-    fn text(&self, secrets: Option<&Secrets>) -> String {
+    fn text(&self, ways: &Ways) -> String {
         let Self {
             gateway,
             console,
@@ -105,11 +116,20 @@ impl Places<'_> {
              console     http://{console}   (management API: /swagger)\n  ops         http://{ops}   (/healthz, /readyz, \
              /metrics)\n  sample API  http://{upstream}\n"
         );
-        let keys = match secrets {
+        let link = format!(
+            "To look at the console, open this link and choose a password. It is good once, for 24 hours, and signs in {}; \
+             the next start prints another.\n\n  {}\n",
+            first_start::ADMIN,
+            ways.link
+        );
+        let keys = match &ways.secrets {
             Some(secrets) => self.new_keys(secrets),
             None => self.known_keys(),
         };
-        format!("{planes}\n{keys}\n{}\nCtrl-C ends the demo.", self.lines())
+        format!(
+            "{planes}\n{link}\n{keys}\n{}\nCtrl-C ends the demo.",
+            self.lines()
+        )
     }
 
     fn new_keys(&self, secrets: &Secrets) -> String {

@@ -4,7 +4,7 @@ mod node;
 mod reload;
 mod signals;
 
-pub(crate) use node::{Node, reachable};
+pub(crate) use node::{Node, console_url, reachable};
 pub(crate) use signals::Signals;
 
 use crate::cli::Serve;
@@ -58,10 +58,10 @@ async fn announce(context: Context<'_>, node: &Node, checked: &Checked) -> Resul
             checked.database.display(),
         )
     })?;
-    if !context.output.json && !node.has_administrator().await? {
+    if !context.output.json && !node.engine.has_administrator().await? {
         print(&format!(
-            "\nThere is no administrator yet: trade the set-up token that `keyward init` printed, or make a new one in its \
-             place with\n  keyward init --new-token --config {}",
+            "\nThere is no administrator yet: open the link that `keyward init` printed, or make a new one in its place \
+             with\n  keyward init --new-token --config {}",
             context.config.display()
         ))?;
     }

@@ -8,14 +8,14 @@ use super::cookies::Cookie;
 use super::form::Form;
 use super::page::{Page, Place, Viewer};
 use super::visit::Visit;
-use crate::app::App;
+use crate::app::{App, OwnAddress};
 use crate::problem::Problem;
 use axum::extract::{FromRequest, FromRequestParts, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use http::request::Parts;
 use http::{HeaderMap, Method, StatusCode, Uri};
-use keyward_engine::{Actor, Session};
+use keyward_engine::{Actor, EngineError, Session};
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
 
@@ -61,27 +61,33 @@ impl<S: Send + Sync> FromRequestParts<S> for Person {
 pub(crate) async fn require_person(State(app): State<App>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
     let visit = Visit::of(&parts, &app);
-    let secret = Cookie::Session.read(&parts.headers, app.secure);
-    let session = match secret {
-        None => None,
-        Some(secret) => match app.engine.find_session(secret, &visit.visitor).await {
-            Ok(session) => session.map(|session| Person {
-                session,
-                token: form_token(secret),
-            }),
-            Err(error) => return Problem::from(error).into_response(),
-        },
+    match find_person(&parts.headers, &visit, &app).await {
+        Ok(Some(person)) => parts.extensions.insert(person),
+        Ok(None) => return to_sign_in(&parts, &visit),
+        Err(error) => return Problem::from(error).into_response(),
     };
-    let Some(person) = session else {
-        return to_sign_in(&parts, &visit, secret.is_some());
-    };
-    parts.extensions.insert(person);
     next.run(Request::from_parts(parts, body)).await
 }
 
-fn to_sign_in(parts: &Parts, visit: &Visit, had_session: bool) -> Response {
+/// Who is signed in, if anybody is.
+pub(crate) async fn find_person(
+    headers: &HeaderMap,
+    visit: &Visit,
+    app: &App,
+) -> Result<Option<Person>, EngineError> {
+    let Some(secret) = Cookie::Session.read(headers, visit.secure) else {
+        return Ok(None);
+    };
+    let session = app.engine.find_session(secret, &visit.visitor).await?;
+    Ok(session.map(|session| Person {
+        session,
+        token: form_token(secret),
+    }))
+}
+
+fn to_sign_in(parts: &Parts, visit: &Visit) -> Response {
     let mut response = Redirect::to("/sign-in").into_response();
-    if had_session {
+    if Cookie::Session.read(&parts.headers, visit.secure).is_some() {
         Cookie::Session.clear(response.headers_mut(), visit.secure);
         Cookie::Flash.set("flash-session-over", response.headers_mut(), visit.secure);
     }
@@ -93,7 +99,7 @@ fn to_sign_in(parts: &Parts, visit: &Visit, had_session: bool) -> Response {
 
 /// Refuses changes that were not asked for from a page of this host.
 pub(crate) async fn require_own_origin(State(app): State<App>, request: Request, next: Next) -> Response {
-    if request.method().is_safe() || is_own_origin(request.headers(), request.uri(), app.secure) {
+    if request.method().is_safe() || is_own_origin(request.headers(), request.uri(), &app.address()) {
         return next.run(request).await;
     }
     Problem::new(
@@ -104,8 +110,9 @@ pub(crate) async fn require_own_origin(State(app): State<App>, request: Request,
     .into_response()
 }
 
-/// Whether a browser says that a page of this host sent the request. Over HTTP/2 the host is the `:authority`.
-fn is_own_origin(headers: &HeaderMap, uri: &Uri, secure: bool) -> bool {
+/// Whether a browser says that a page of the console sent the request. Where no setting says under which address people
+/// reach it, it is the host that they ask for; over HTTP/2 that is the `:authority`.
+fn is_own_origin(headers: &HeaderMap, uri: &Uri, address: &OwnAddress<'_>) -> bool {
     let single = |name: &str| {
         let mut values = headers.get_all(name).iter();
         let value = values.next()?.to_str().ok()?;
@@ -115,18 +122,21 @@ fn is_own_origin(headers: &HeaderMap, uri: &Uri, secure: bool) -> bool {
             Some(value)
         }
     };
-    let fetch_site = headers.get("sec-fetch-site").map(|value| value.as_bytes());
-    let host = uri
-        .authority()
-        .map(http::uri::Authority::as_str)
-        .or_else(|| single("host"));
-    let (Some(origin), Some(host)) = (single("origin"), host) else {
+    let fetch_site = headers.get("sec-fetch-site").map(http::HeaderValue::as_bytes);
+    let asked = || {
+        let authority = uri.authority().map(http::uri::Authority::as_str);
+        authority.or_else(|| single("host"))
+    };
+    let Some(origin) = single("origin") else {
         return false;
     };
-    let scheme = if secure { "https://" } else { "http://" };
-    let same = origin
-        .strip_prefix(scheme)
-        .is_some_and(|authority| authority.eq_ignore_ascii_case(host));
+    let same = match *address {
+        OwnAddress::Known(url) => origin.eq_ignore_ascii_case(url.as_str()),
+        OwnAddress::AsAsked { scheme } => asked().is_some_and(|host| {
+            let authority = origin.strip_prefix(scheme);
+            authority.is_some_and(|authority| authority.eq_ignore_ascii_case(host))
+        }),
+    };
     same && fetch_site.is_none_or(|site| site == b"same-origin")
 }
 
@@ -164,9 +174,12 @@ impl FromRequest<App> for OwnForm {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::public_url::PublicUrl;
     use http::HeaderValue;
 
-    fn own(headers: &[(&'static str, &'static str)], uri: &'static str, secure: bool) -> bool {
+    const TLS: OwnAddress<'_> = OwnAddress::AsAsked { scheme: "https://" };
+
+    fn own(headers: &[(&'static str, &'static str)], uri: &'static str, address: &OwnAddress<'_>) -> bool {
         let headers = headers
             .iter()
             .map(|(name, value)| {
@@ -179,7 +192,7 @@ mod tests {
                 map.append(name, value);
                 map
             });
-        is_own_origin(&headers, &Uri::from_static(uri), secure)
+        is_own_origin(&headers, &Uri::from_static(uri), address)
     }
 
     #[test]
@@ -219,14 +232,41 @@ mod tests {
         ];
         for (headers, passes) in table {
             let headers: Vec<_> = headers.to_vec();
-            assert_eq!(own(Box::leak(headers.into_boxed_slice()), "/x", true), passes);
+            assert_eq!(own(Box::leak(headers.into_boxed_slice()), "/x", &TLS), passes);
         }
         // HTTP/2 has the host in the target.
         assert!(own(
             &[("origin", "https://my.example.com")],
             "https://my.example.com/x",
-            true
+            &TLS
         ));
+    }
+
+    #[test]
+    fn c4_behind_a_proxy_only_a_page_of_the_public_address_may_ask_for_changes() {
+        let url = PublicUrl::new("https://keys.example.com").unwrap();
+        let address = OwnAddress::Known(&url);
+        // The proxy asks for the console by another name.
+        let host = ("host", "10.0.0.7:8081");
+        let table: [(&[(&str, &str)], bool); 6] = [
+            (&[host, ("origin", "https://keys.example.com")], true),
+            (&[host, ("origin", "http://keys.example.com")], false),
+            (&[host, ("origin", "https://10.0.0.7:8081")], false),
+            (&[host, ("origin", "http://10.0.0.7:8081")], false),
+            (&[host, ("origin", "null")], false),
+            (
+                &[
+                    host,
+                    ("origin", "https://keys.example.com"),
+                    ("sec-fetch-site", "cross-site"),
+                ],
+                false,
+            ),
+        ];
+        for (headers, passes) in table {
+            let headers: Vec<_> = headers.to_vec();
+            assert_eq!(own(Box::leak(headers.into_boxed_slice()), "/x", &address), passes);
+        }
     }
 
     #[test]

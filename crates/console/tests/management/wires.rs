@@ -68,6 +68,7 @@ async fn o8_http_2_is_spoken_over_tls() {
     let settings = Settings {
         listen: SocketAddr::from(([127, 0, 0, 1], 0)),
         tls: Some(files),
+        public_url: None,
         access_log: false,
         gateway_url: "http://127.0.0.1:8080".into(),
         about: keyward_console::About::default(),
@@ -108,6 +109,7 @@ async fn a_missing_certificate_and_a_taken_port_are_named() {
         let settings = Settings {
             listen,
             tls,
+            public_url: None,
             access_log: false,
             gateway_url: "http://127.0.0.1:8080".into(),
             about: keyward_console::About::default(),

@@ -122,6 +122,7 @@ impl House {
         let settings = Settings {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             tls: None,
+            public_url: None,
             access_log: true,
             gateway_url: "https://api.example.com".into(),
             about: About {

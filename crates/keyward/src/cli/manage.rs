@@ -26,6 +26,18 @@ pub(crate) enum UsersCommand {
         /// E-mail address or id.
         user: String,
     },
+    /// Print a link by which a user chooses a password for the console: good once, for 24 hours.
+    ///
+    /// Earlier links of the user are worth nothing from then on. The password is changed when the link is used, not before.
+    Link {
+        /// E-mail address or id.
+        user: String,
+    },
+    /// Take a user's second factor away, when phone and recovery codes are lost, and end their sessions.
+    ResetSecondFactor {
+        /// E-mail address or id.
+        user: String,
+    },
     /// Delete a user for good; all their keys are refused.
     Delete {
         /// E-mail address or id.

@@ -5,7 +5,7 @@ use crate::cli::Init;
 use crate::config::{self, Checked, template};
 use crate::exit::{Exit, Failure};
 use crate::open::{self, Access};
-use crate::serve::reachable;
+use crate::serve::console_url;
 use keyward_engine::Engine;
 use std::io::Write;
 use std::path::Path;
@@ -97,22 +97,21 @@ async fn print_token(
     before: &[String],
 ) -> Result<Exit, Failure> {
     let token = engine.issue_setup_token().await?;
-    let scheme = if checked.console.tls.is_some() {
-        "https"
-    } else {
-        "http"
-    };
-    let url = format!("{scheme}://{}/v1/setup", reachable(checked.console.listen));
+    let console = console_url(&checked.console);
+    let link = format!("{console}/setup/{}", token.reveal());
+    let url = format!("{console}/v1/setup");
     let body = serde_json::json!({ "token": token.reveal(), "email": "you@example.com" });
     let answer = serde_json::json!({
-        "config": context.config, "database": checked.database, "token": token.reveal(), "url": url,
+        "config": context.config, "database": checked.database, "token": token.reveal(), "link": link,
+        "url": url,
     });
     context.output.value(&answer, |_| {
         let curl = format!("curl -X POST {url} -H 'content-type: application/json' -d '{body}'");
         let mut lines = before.to_vec();
         lines.push(format!(
-            "\nset-up token (good once, for one hour):\n  {}\n\nStart Keyward, then trade the token for the first \
-             administrator and a management key:\n  keyward serve --config {}\n  {curl}",
+            "\nset-up token (good once, for one hour):\n  {}\n\nStart Keyward, then open the link to make the first \
+             administrator, with a password for the console:\n  keyward serve --config {}\n  {link}\n\nOr trade the token \
+             for an administrator with a management key, for programs:\n  {curl}",
             token.reveal(),
             context.config.display()
         ));

@@ -3,9 +3,11 @@
 use super::Context;
 use super::keys::{changed, listed, or_all};
 use crate::cli::{UserCreate, UserEditArgs, UserList, UsersCommand};
+use crate::config;
 use crate::exit::{Exit, Failure};
 use crate::open::Access;
 use crate::output::{sheet, table};
+use crate::serve::console_url;
 use keyward_console::{PageWire, UserWire};
 use keyward_engine::{Actor, Created, Engine, UserDraft, UserEdit, UserFilter, UserView};
 
@@ -25,6 +27,11 @@ pub(super) async fn run(
 ) -> Result<Exit, Failure> {
     let view = match command {
         UsersCommand::List(args) => return list(context, engine, args).await,
+        UsersCommand::Link { user } => return link(context, engine, user).await,
+        UsersCommand::ResetSecondFactor { user } => {
+            engine.reset_second_factor(ME, user).await?;
+            engine.get_user(ME, user).await?
+        }
         UsersCommand::Create(args) => create(engine, args).await?,
         UsersCommand::Show { user } => engine.get_user(ME, user).await?,
         UsersCommand::Edit(args) => engine.edit_user(ME, &args.user, &edit(args)?, None).await?,
@@ -33,6 +40,19 @@ pub(super) async fn run(
         UsersCommand::Delete { user } => engine.delete_user(ME, user, None).await?,
     };
     context.output.value(&UserWire::from(&view), describe)
+}
+
+/// A link by which somebody chooses a password; an operator who has lost theirs is never locked out.
+async fn link(context: Context<'_>, engine: &Engine, user: &str) -> Result<Exit, Failure> {
+    let checked = config::load(context.config)?.check()?;
+    let (token, until) = engine.issue_reset_link(ME, user).await?;
+    let link = format!("{}/link/{}", console_url(&checked.console), token.reveal());
+    let answer = serde_json::json!({ "link": link, "expires_at": until.to_string() });
+    context.output.value(&answer, |_| {
+        format!(
+            "link (good once, until {until}):\n  {link}\n\nWhoever opens it chooses the password of {user}."
+        )
+    })
 }
 
 async fn create(engine: &Engine, args: &UserCreate) -> Result<UserView, Failure> {

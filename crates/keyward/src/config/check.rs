@@ -4,6 +4,7 @@ use super::schema::UseCase;
 use super::values::Checker;
 use super::{ConfigFaults, Loaded, gateway, public_url};
 use crate::logs;
+use keyward_console::PublicUrl;
 use keyward_domain::{Prefix, RoutePattern, SecretFormat, Template, UseCaseCatalogue, UseCaseName};
 use keyward_engine::OnStale;
 use std::net::SocketAddr;
@@ -61,27 +62,47 @@ fn read(checker: &mut Checker<'_>) -> Option<Checked> {
     let access_log = config.log.access;
     let gateway = gateway::settings(checker, access_log);
     let rules = gateway::rules(checker);
-    let console_listen = checker.address("console.listen", &config.console.listen);
-    let console_tls = checker.tls("console.tls", config.console.tls.as_ref());
+    let gateway_url = public_url::read(checker, gateway.as_ref().map(|g| g.listen));
+    let console = console(checker, access_log, gateway_url);
     let ops = checker.address("ops.listen", &config.ops.listen);
     let drain = checker.duration("gateway.timeouts.drain", &config.gateway.timeouts.drain);
-    let gateway_url = public_url::read(checker, gateway.as_ref().map(|g| g.listen));
-    one_port_each(checker, gateway.as_ref().map(|g| g.listen), console_listen, ops);
+    one_port_each(
+        checker,
+        gateway.as_ref().map(|g| g.listen),
+        console.as_ref().map(|c| c.listen),
+        ops,
+    );
     Some(Checked {
         database: database?,
         engine: engine?,
         gateway: gateway?,
         rules: rules?,
-        console: keyward_console::Settings {
-            listen: console_listen?,
-            tls: console_tls,
-            access_log,
-            gateway_url: gateway_url?,
-            about: keyward_console::About::default(),
-        },
+        console: console?,
         ops: ops?,
         log: log?,
         drain,
+    })
+}
+
+fn console(
+    checker: &mut Checker<'_>,
+    access_log: bool,
+    gateway_url: Option<String>,
+) -> Option<keyward_console::Settings> {
+    let console = &checker.loaded.config.console;
+    let listen = checker.address("console.listen", &console.listen);
+    let tls = checker.tls("console.tls", console.tls.as_ref());
+    let public_url = match &console.public_url {
+        None => None,
+        Some(text) => Some(checker.take("console.public_url", PublicUrl::new(text))?),
+    };
+    Some(keyward_console::Settings {
+        listen: listen?,
+        tls,
+        public_url,
+        access_log,
+        gateway_url: gateway_url?,
+        about: keyward_console::About::default(),
     })
 }
 

@@ -156,6 +156,8 @@ pub(crate) struct Site {
 pub(crate) struct Console {
     pub(crate) listen: String,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) public_url: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) tls: Option<Tls>,
 }
 
@@ -299,6 +301,7 @@ impl Default for Console {
     fn default() -> Self {
         Self {
             listen: "127.0.0.1:8081".into(),
+            public_url: None,
             tls: None,
         }
     }

@@ -3,6 +3,7 @@
 use crate::exit::Failure;
 use keyward_domain::Secret;
 use keyward_engine::{Actor, Created, Engine, EngineError, KeyDraft, UserDraft};
+use std::net::SocketAddr;
 
 /// Owns the key that calls the sample API.
 pub(super) const USER: &str = "demo@example.com";
@@ -53,6 +54,12 @@ pub(super) async fn populate(engine: &Engine) -> Result<Option<Secrets>, Failure
         key: create_key(engine, &key).await?,
         management,
     }))
+}
+
+/// A link by which the administrator chooses a password; a fixed one would be known to everybody.
+pub(super) async fn sign_in_link(engine: &Engine, console: SocketAddr) -> Result<String, Failure> {
+    let (token, _) = engine.issue_reset_link(ME, ADMIN).await?;
+    Ok(format!("http://{console}/link/{}", token.reveal()))
 }
 
 async fn create_user(engine: &Engine, email: &str, role: &str) -> Result<(), Failure> {

@@ -5,8 +5,7 @@ use crate::exit::Failure;
 use crate::open::{self, Access};
 use crate::ops::Ops;
 use keyward_console::{About, Console};
-use keyward_domain::Role;
-use keyward_engine::{Actor, Background, Engine, UserFilter};
+use keyward_engine::{Background, Engine};
 use keyward_gateway::Gateway;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
@@ -50,28 +49,6 @@ impl Node {
         })
     }
 
-    /// Whether anybody can manage this installation over HTTP.
-    pub(crate) async fn has_administrator(&self) -> Result<bool, Failure> {
-        let mut filter = UserFilter {
-            limit: Some(200),
-            ..UserFilter::default()
-        };
-        loop {
-            let page = self.engine.list_users(&Actor::OPERATOR, &filter).await?;
-            if page
-                .items
-                .iter()
-                .any(|view| view.user.role == Role::Admin && view.user.is_valid())
-            {
-                return Ok(true);
-            }
-            match page.next {
-                Some(next) => filter.cursor = Some(next),
-                None => return Ok(false),
-            }
-        }
-    }
-
     /// Says that it is going, lets requests that are under way end, stores what is left to store.
     pub(crate) async fn stop(self, within: Duration) {
         self.ops.drain();
@@ -92,6 +69,15 @@ fn about(checked: &Checked) -> About {
         node: node.trim().into(),
         store: format!("SQLite, {}", checked.database.display()),
     }
+}
+
+/// Where people reach the console: the address that a setting names, or the one under which this machine does.
+pub(crate) fn console_url(console: &keyward_console::Settings) -> String {
+    if let Some(url) = &console.public_url {
+        return url.as_str().to_owned();
+    }
+    let scheme = if console.tls.is_some() { "https" } else { "http" };
+    format!("{scheme}://{}", reachable(console.listen))
 }
 
 /// The address under which this machine itself reaches a port: one that listens everywhere is reached on loopback.

@@ -39,6 +39,8 @@ fn every_command_has_help_and_the_first_page_tells_the_exit_codes() {
         "users list",
         "users show",
         "users edit",
+        "users link",
+        "users reset-second-factor",
         "users enable",
         "users disable",
         "users delete",
@@ -63,6 +65,33 @@ fn every_command_has_help_and_the_first_page_tells_the_exit_codes() {
         let help = place.run(&args).expect(0).out;
         assert!(help.contains("Usage: keyward"), "{command}: {help}");
     }
+}
+
+#[test]
+fn c12_an_operator_gives_anybody_a_link_in_place_of_a_lost_password() {
+    let place = Place::populated();
+    let told = place
+        .run(&["--json", "users", "link", "ada@example.com"])
+        .expect(0)
+        .json();
+    let link = told["link"].as_str().unwrap();
+    assert!(link.starts_with("http://127.0.0.1:8081/link/reset_"), "{told}");
+    assert!(told["expires_at"].is_string());
+    let again = place.run(&["users", "link", "ada@example.com"]).expect(0);
+    assert!(
+        again.out.contains("/link/reset_") && !again.out.contains(link),
+        "{again:?}"
+    );
+    place.run(&["users", "link", "nobody@example.com"]).expect(3);
+    // There is none to be taken away.
+    place
+        .run(&["users", "reset-second-factor", "ada@example.com"])
+        .expect(4);
+    place
+        .run(&["users", "reset-second-factor", "nobody@example.com"])
+        .expect(3);
+    place.run(&["users", "disable", "ada@example.com"]).expect(0);
+    place.run(&["users", "link", "ada@example.com"]).expect(4);
 }
 
 #[test]
@@ -110,6 +139,10 @@ fn c12_init_makes_no_password_but_a_token_and_never_overwrites() {
     );
     assert!(
         ran.out.contains("curl -X POST http://127.0.0.1:8081/v1/setup"),
+        "{ran:?}"
+    );
+    assert!(
+        ran.out.contains("  http://127.0.0.1:8081/setup/setup_"),
         "{ran:?}"
     );
     let mode = std::fs::metadata(place.path("keyward.db"))

@@ -105,6 +105,10 @@ fn every_fault_names_the_file_and_its_key() {
             "gateway.routes[0].sites",
         ),
         ("[console]\nlisten = \"localhost\"", "console.listen"),
+        (
+            "[console]\npublic_url = \"http://keys.example.com\"",
+            "console.public_url",
+        ),
         ("[ops]\nlisten = \"127.0.0.1:8081\"", "ops.listen"),
         ("[log]\nlevel = \"loud\"", "log.level"),
         ("[log]\nformat = \"xml\"", "log.format"),

@@ -186,6 +186,12 @@ fn the_demo_makes_its_keys_once() {
             .contains("allow: get, head, post, options"),
         "{preflight}"
     );
+    let link = first.told["link"].as_str().unwrap().to_owned();
+    let console = first.told["console"].as_str().unwrap();
+    assert!(
+        link.starts_with(&format!("http://{console}/link/reset_")),
+        "{link}"
+    );
     first.signal("INT");
     assert_eq!(first.code(), 0);
     let (again, words) = Running::in_words(&place, &["demo"], "Ctrl-C");
@@ -195,6 +201,8 @@ fn the_demo_makes_its_keys_once() {
     drop(again);
     let second = Running::start(&place, &["demo"]);
     assert!(second.told["key"].is_null());
+    // Whoever has not used the first link needs another.
+    assert_ne!(second.told["link"].as_str().unwrap(), link);
     let keys = place
         .run(&["--json", "--config", "keyward-demo/keyward.toml", "keys", "list"])
         .expect(0);

@@ -1,23 +1,31 @@
-//! `POST /preferences`: language and theme, kept in cookies, for whoever is there.
+//! `POST /preferences`: language and theme, kept in cookies, for whoever is there; of people who are signed in, the
+//! language is kept with their account too.
 
 use crate::app::App;
 use crate::web::cookies::Cookie;
 use crate::web::form::Form;
 use crate::web::language::Language;
 use crate::web::page::Theme;
+use crate::web::pages::PageAnswer;
+use crate::web::person::find_person;
+use crate::web::visit::Visit;
 use axum::extract::State;
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{IntoResponse, Redirect};
+use http::HeaderMap;
 
-pub(super) async fn save(State(app): State<App>, form: Form) -> Response {
+pub(super) async fn save(State(app): State<App>, visit: Visit, asked: HeaderMap, form: Form) -> PageAnswer {
     let mut response = Redirect::to(own_path(form.text("back"))).into_response();
     let headers = response.headers_mut();
     if let Some(language) = Language::of_tag(form.text("language")) {
+        if let Some(person) = find_person(&asked, &visit, &app).await? {
+            app.engine.set_language(&person.session, language.tag()).await?;
+        }
         Cookie::Language.set(language.tag(), headers, app.secure);
     }
     if let Some(theme) = Theme::of_word(form.text("theme")) {
         Cookie::Theme.set(theme.word(), headers, app.secure);
     }
-    response
+    Ok(response)
 }
 
 /// A path of this host, or the start page: nobody is sent elsewhere.

@@ -1,0 +1,74 @@
+//! Nothing that opens a door stands in the log.
+
+use crate::support::{ADA, House, OTHER, PASSWORD};
+use std::io::Write;
+use std::sync::{Arc, Mutex, PoisonError};
+
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn k6_links_passwords_and_sessions_do_not_reach_the_log() {
+    let lines = Lines::default();
+    let writer = lines.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .json()
+        .with_max_level(tracing_subscriber::filter::LevelFilter::TRACE)
+        .with_writer(move || writer.clone())
+        .finish();
+    // Other tests of this process log here too; that makes the search below the wider.
+    tracing::subscriber::set_global_default(subscriber).unwrap();
+    let house = House::empty().await;
+    let token = house.engine.issue_setup_token().await.unwrap();
+    let setup = format!("/setup/{}", token.reveal());
+    let mut browser = house.browser("en");
+    browser.get(&setup).await;
+    let form = [("email", ADA), ("password", PASSWORD), ("again", PASSWORD)];
+    browser.post(&setup, &form).await;
+    let first = browser.session();
+    let link = house.reset(ADA).await;
+    browser.get(&link).await;
+    let switched = browser
+        .post("/preferences", &[("theme", "dark"), ("back", &link)])
+        .await;
+    assert_eq!(switched.location(), Some(link.as_str()));
+    browser
+        .post(&link, &[("password", "short"), ("again", "short")])
+        .await;
+    browser
+        .post(&link, &[("password", OTHER), ("again", OTHER)])
+        .await;
+    browser.get(&link).await;
+    let second = browser.session();
+    browser.sign_in(ADA, "a wrong password, again").await;
+    house.console.drain(std::time::Duration::from_secs(5)).await;
+    let log = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    assert!(
+        log.contains("/setup/{token}") && log.contains("/link/{token}"),
+        "{log}"
+    );
+    let tail = |path: &str| path.rsplit('/').next().unwrap().to_owned();
+    for secret in [
+        tail(&setup),
+        tail(&link),
+        first,
+        second,
+        PASSWORD.into(),
+        OTHER.into(),
+        "a wrong password".into(),
+    ] {
+        assert!(!log.contains(&secret), "{secret}");
+    }
+}

@@ -1,0 +1,15 @@
+//! Signing in and one's own account, over raw HTTP. Tests name the rows of the security contract that they cover.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "everything here is a test, helpers included"
+)]
+
+mod account;
+mod cookies;
+mod factor;
+mod links;
+mod logs;
+mod origins;
+mod sign_in;
+mod support;
