@@ -22,7 +22,7 @@ pub enum PathFault {
     /// A fragment, or a `?` where only a path stands.
     #[error("the path contains # or ?")]
     Delimiter,
-    /// Two slashes in a row.
+    /// Two slashes in a row, or with nothing between them but blanks and parameters.
     #[error("the path contains an empty segment (//)")]
     EmptySegment,
     /// `.` or `..`, in any spelling.
@@ -117,7 +117,7 @@ impl<'a> StrictPath<'a> {
 fn check_segments(raw: &[u8]) -> Result<(), PathFault> {
     let mut segments = raw[1..].split(|byte| *byte == b'/').peekable();
     while let Some(segment) = segments.next() {
-        if segment.is_empty() && segments.peek().is_some() {
+        if segments.peek().is_some() && vanishes(segment) {
             return Err(PathFault::EmptySegment);
         }
         if is_dots(segment) {
@@ -129,6 +129,24 @@ fn check_segments(raw: &[u8]) -> Result<(), PathFault> {
     } else {
         Ok(())
     }
+}
+
+/// Whether nothing is left of a segment for a reader that cuts off parameters and blanks.
+fn vanishes(segment: &[u8]) -> bool {
+    match next_char(without_blanks(segment)) {
+        None => true,
+        Some((sign, _)) => matches!(sign, ';' | '\u{37e}' | '\u{ff1b}' | '\u{fe54}'),
+    }
+}
+
+/// What stands after the blanks at the beginning of a segment.
+pub(crate) fn without_blanks(mut segment: &[u8]) -> &[u8] {
+    while let Some((sign, rest)) = next_char(segment)
+        && is_blank(sign)
+    {
+        segment = rest;
+    }
+    segment
 }
 
 /// Dots alone, or dots with what lenient readers cut off: parameters, blanks, and what a URL ends its path with once it is

@@ -1,6 +1,6 @@
 //! Route templates: `/api/{site}/**`, `/wh/*/{site}`. One language for the gateway's routes and for use cases.
 
-use crate::path::is_cut_off;
+use crate::path::{is_cut_off, without_blanks};
 use crate::{PathFault, SiteName, StrictPath};
 use std::fmt;
 
@@ -123,11 +123,12 @@ impl Template {
     }
 }
 
-/// Whether a segment is a literal to readers that cut off parameters and trailing blanks: no other route may take it.
+/// Whether a segment is a literal to readers that cut off parameters and blanks: no other route may take it.
 fn is_dressed(found: &str, literal: &str) -> bool {
-    found
-        .strip_prefix(literal)
-        .is_some_and(|rest| is_cut_off(rest.as_bytes()))
+    let undressed = without_blanks(found.as_bytes());
+    undressed
+        .strip_prefix(literal.as_bytes())
+        .is_some_and(|rest| rest.is_empty() || is_cut_off(rest))
 }
 
 fn segment(part: &str) -> Result<Segment, TemplateFault> {
@@ -190,6 +191,12 @@ mod tests {
             (
                 "/api/{site}/**",
                 "/api%C2%A0/2/y",
+                Err(PathFault::DecidingSegment),
+            ),
+            ("/api/{site}/**", "/%20api/2/y", Err(PathFault::DecidingSegment)),
+            (
+                "/api/{site}/**",
+                "/%E2%80%8Bapi%20/2/y",
                 Err(PathFault::DecidingSegment),
             ),
             ("/api/{site}/**", "/api%C3%A9/2/y", Ok(None)),

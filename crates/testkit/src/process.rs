@@ -199,6 +199,7 @@ impl Keyward {
         command
             .stdout(open(STDOUT).expect("a log file"))
             .stderr(open(STDERR).expect("a log file"));
+        let told_before = self.stdout().len();
         let spawned = command.spawn();
         let child = spawned.unwrap_or_else(|e| panic!("run {}: {e}", self.binary.display()));
         *self.child() = Some(child);
@@ -208,7 +209,9 @@ impl Keyward {
                 return Err(format!("it ended with {status}"));
             }
             let answer = self.ready().await;
-            if matches!(&answer, Ok(answer) if answer.status == 200) {
+            // Another test's server may have been quicker to take the port, and be ready in place of this one.
+            let is_ours = self.stdout()[told_before..].contains("Keyward is ready");
+            if is_ours && matches!(&answer, Ok(answer) if answer.status == 200) {
                 return Ok(());
             }
             if Instant::now() >= deadline {

@@ -36,6 +36,7 @@ fn serve(config: &str) {
             }
         })
     });
+    println!("Keyward is ready");
     planes.into_iter().for_each(|plane| plane.join().unwrap());
 }
 

@@ -28,7 +28,7 @@ async fn server_starts_restarts_and_ends() {
     assert_eq!(keyward.ops(), ops);
     assert_eq!(
         keyward.log(),
-        "stub serves\nstub serves\nstub complains\nstub complains\n"
+        "stub serves\nKeyward is ready\nstub serves\nKeyward is ready\nstub complains\nstub complains\n"
     );
     keyward.sigkill();
     assert!(!keyward.is_running());

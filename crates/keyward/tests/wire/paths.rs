@@ -21,6 +21,9 @@ fn with_key(world: &World, table: &[(&[u8], Wanted)]) -> Vec<(Ask, Wanted)> {
 
 /// Spellings that must be refused whatever the key is: they could be read in two ways.
 const AMBIGUOUS: &[&[u8]] = &[
+    b"/api/1/;x/y",
+    b"/api/1/%20/y",
+    b"/;/api/1/x",
     b"/api/1/..%3f/2",
     b"/api/1/..%23/2",
     b"/api/1/.%3fx=y/2",
