@@ -12,8 +12,10 @@
 //!
 //! [`store_conformance`]: crate::store_conformance
 
+pub mod accounts;
 pub mod audit;
 pub mod changes;
+pub mod credentials;
 pub mod feed;
 pub mod imports;
 pub mod keys;
@@ -22,6 +24,7 @@ pub mod once;
 pub mod orders;
 pub mod recent;
 mod samples;
+pub mod sessions;
 pub mod sites;
 pub mod upkeep;
 pub mod usage;
@@ -33,7 +36,7 @@ use std::any::Any;
 use std::sync::Arc;
 
 /// How many cases there are, so that a run of none is seen.
-pub const CASES: usize = 100;
+pub const CASES: usize = 125;
 
 /// A fresh, empty store, and what has to live as long as it.
 pub struct Fresh {
@@ -48,6 +51,15 @@ pub struct Fresh {
 macro_rules! store_conformance {
     ($fresh:ident) => {
         $crate::store_conformance! { @each $fresh
+            accounts {
+                credentials_of_a_user_who_has_none_are_empty
+                what_concerns_signing_in_raises_no_revision
+                a11_each_change_writes_its_event_and_none_that_fails
+                an_identity_stands_for_one_user
+                r7_a_deleted_user_leaves_nothing_to_sign_in_with
+                prune_drops_what_signing_in_has_left_behind
+                c12_a_set_up_with_a_password_is_done_once_of_100_parallel_tries
+            }
             audit {
                 a11_an_event_is_read_as_it_was_written
                 a11_an_event_of_no_change_raises_no_revision
@@ -64,6 +76,17 @@ macro_rules! store_conformance {
                 what_is_no_change_raises_no_revision
                 revisions_of_50_concurrent_writers_are_totally_ordered
                 a_change_whose_caller_goes_away_holds_up_nobody
+            }
+            credentials {
+                c3_a_new_password_ends_sessions_links_and_waiting_sign_ins
+                a_second_factor_is_confirmed_as_it_was_remembered
+                a_second_factor_is_removed_or_renewed_against_a_proof
+                a_reset_second_factor_ends_the_sessions
+                a_user_and_their_link_are_added_together_or_not_at_all
+                a_new_link_takes_the_place_of_the_users_others
+                a_link_is_redeemed_once_of_100_parallel_tries
+                a_link_is_worth_nothing_from_its_expiry_on_or_without_a_valid_user
+                a_link_of_a_user_with_a_second_factor_leads_to_a_waiting_sign_in
             }
             feed {
                 an_empty_store_loads_as_nothing
@@ -136,6 +159,17 @@ macro_rules! store_conformance {
                 the_ten_latest_addresses_of_each_key_are_kept
                 a10_addresses_go_with_their_key
             }
+            sessions {
+                a_session_is_found_by_its_token_with_its_user
+                c3_a_session_begins_for_the_credentials_that_were_proved_and_a_valid_user
+                c11_sessions_are_listed_touched_and_ended
+                c11_all_sessions_but_one_end_in_one_change
+                r7_c3_a_change_of_role_or_status_ends_what_was_begun
+                a_waiting_sign_in_has_so_many_tries_of_100_parallel_ones
+                a_proof_lets_one_of_100_parallel_sign_ins_in
+                a_waiting_sign_in_is_completed_once_and_by_its_own_user
+                the_20_latest_devices_of_a_user_are_known
+            }
             sites {
                 a_site_gets_a_number_of_its_own_and_is_listed_by_name
                 a_site_is_renamed_and_closed_under_its_number
@@ -203,8 +237,10 @@ mod tests {
     #[test]
     fn every_case_that_is_written_is_counted() {
         let sources = [
+            include_str!("conformance/accounts.rs"),
             include_str!("conformance/audit.rs"),
             include_str!("conformance/changes.rs"),
+            include_str!("conformance/credentials.rs"),
             include_str!("conformance/feed.rs"),
             include_str!("conformance/imports.rs"),
             include_str!("conformance/keys.rs"),
@@ -212,6 +248,7 @@ mod tests {
             include_str!("conformance/once.rs"),
             include_str!("conformance/orders.rs"),
             include_str!("conformance/recent.rs"),
+            include_str!("conformance/sessions.rs"),
             include_str!("conformance/sites.rs"),
             include_str!("conformance/upkeep.rs"),
             include_str!("conformance/usage.rs"),

@@ -2,7 +2,6 @@
 
 use super::counters::rank;
 use super::session::begun;
-use super::throttle::Counter;
 use super::{Session, SignInFault, Token, Visitor, totp};
 use crate::{Actor, Engine, EngineError, Who};
 use keyward_domain::{Email, Fingerprint, Secret, User, UserId};
@@ -150,16 +149,12 @@ impl Engine {
         let counters = self.counters(user.email.as_str(), visitor, waiting.device.as_ref());
         self.begin_try(&counters)?;
         let outcome = self.try_code(&hash, waiting, user, code, visitor).await;
-        self.settle_try(&counters, &outcome);
-        outcome
-    }
-
-    fn settle_try(&self, counters: &[Counter], outcome: &Result<SignedIn, SignInFault>) {
-        match outcome {
+        match &outcome {
             Err(SignInFault::Refused) => {}
-            Ok(_) => self.gate.throttle.succeed(counters),
-            Err(_) => self.gate.throttle.take_back(counters),
+            Ok(_) => self.gate.throttle.succeed(&counters),
+            Err(_) => self.gate.throttle.take_back(&counters),
         }
+        outcome
     }
 
     async fn try_code(

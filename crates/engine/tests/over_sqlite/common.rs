@@ -41,6 +41,11 @@ impl Home {
         }
     }
 
+    /// What the clock shows.
+    pub(crate) fn clock_now(&self) -> Timestamp {
+        keyward_engine::Clock::now(&*self.clock)
+    }
+
     /// A node that is not loaded yet.
     pub(crate) fn node_over(&self, store: Arc<dyn Store>) -> Arc<Engine> {
         Arc::new(Engine::new(store, self.clock.clone(), settings()))

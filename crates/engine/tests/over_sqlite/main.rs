@@ -1,6 +1,7 @@
 //! The engine over a real SQLite file, with a clock that tests set.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "test code")]
 
+mod accounts;
 mod audit;
 mod clock;
 mod common;
