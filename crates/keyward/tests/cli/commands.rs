@@ -75,7 +75,10 @@ fn c12_an_operator_gives_anybody_a_link_in_place_of_a_lost_password() {
         .expect(0)
         .json();
     let link = told["link"].as_str().unwrap();
-    assert!(link.starts_with("http://127.0.0.1:8081/link/reset_"), "{told}");
+    assert!(
+        link.starts_with("http://127.0.0.1:") && link.contains("/link/reset_"),
+        "{told}"
+    );
     assert!(told["expires_at"].is_string());
     let again = place.run(&["users", "link", "ada@example.com"]).expect(0);
     assert!(
