@@ -36,7 +36,7 @@ impl HtmlAnswer {
     }
 
     /// A page that says what went wrong, in the person's language.
-    pub(crate) fn of_fault(visit: &Visit, problem: Problem) -> Self {
+    pub(crate) fn of_fault(visit: &Visit, problem: &Problem) -> Self {
         if let Some(cause) = &problem.0.cause {
             tracing::error!(code = problem.0.code, cause = %cause.escape_debug(), "a page failed");
         }

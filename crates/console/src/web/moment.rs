@@ -18,8 +18,6 @@ pub(crate) struct Moment {
     pub(crate) near: String,
     /// Date, time and zone, in the person's zone.
     pub(crate) exact: String,
-    /// The date alone.
-    pub(crate) date: String,
 }
 
 /// Shows instants to one person.
@@ -34,15 +32,14 @@ impl Moments {
     pub(crate) fn show(&self, at: Timestamp) -> Moment {
         let instant = jiff::Timestamp::from_millisecond(at.millis()).unwrap_or_default();
         let zoned = instant.to_zoned_datetime(self.zone.clone());
-        let (date, time) = match self.language {
-            Language::English => ("%-d %b %Y", "%-d %b %Y, %H:%M:%S %Z"),
-            Language::French => ("%d/%m/%Y", "%d/%m/%Y %H:%M:%S %Z"),
+        let form = match self.language {
+            Language::English => "%-d %b %Y, %H:%M:%S %Z",
+            Language::French => "%d/%m/%Y %H:%M:%S %Z",
         };
         Moment {
             iso: at.to_string(),
             near: self.near(at),
-            exact: zoned.strftime(time).to_string(),
-            date: zoned.strftime(date).to_string(),
+            exact: zoned.strftime(form).to_string(),
         }
     }
 

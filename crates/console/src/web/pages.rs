@@ -59,7 +59,7 @@ async fn render_faults(State(app): State<App>, request: Request, next: Next) -> 
     let mut response = next.run(Request::from_parts(parts, body)).await;
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         let headers = problem.0.headers.clone();
-        response = HtmlAnswer::of_fault(&visit, problem).into_response();
+        response = HtmlAnswer::of_fault(&visit, &problem).into_response();
         response.headers_mut().extend(headers);
     }
     let is_page = response.extensions().get::<IsPage>().is_some();

@@ -1,5 +1,5 @@
 //! The console as people meet it: in Debian's Chromium, in both languages, themes and sizes, with and without scripts.
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "test code")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "test code")]
 
 mod admin;
 mod design;
