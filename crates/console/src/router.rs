@@ -19,6 +19,7 @@ pub(crate) fn router(app: App) -> Router {
     router
         .merge(docs::router(&document))
         .merge(web::router(&app))
+        .fallback(web::show_nothing)
         .layer(from_fn_with_state(app.clone(), guard))
         .with_state(app)
 }

@@ -21,4 +21,4 @@ mod visit;
 
 pub(crate) use answer::IsPage;
 pub(crate) use assets::KeepForEver;
-pub(crate) use pages::router;
+pub(crate) use pages::{router, show_nothing};

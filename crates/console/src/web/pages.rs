@@ -20,6 +20,8 @@ use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
+use http::header::ACCEPT;
+use http::{HeaderMap, StatusCode, Uri};
 
 /// What a page's handler gives: an answer, or a problem that becomes a page of its own.
 pub(crate) type PageAnswer = Result<Response, Problem>;
@@ -69,6 +71,18 @@ async fn render_faults(State(app): State<App>, request: Request, next: Next) -> 
     response
 }
 
+/// Where there is nothing: a page for a browser, a problem document for a program.
+pub(crate) async fn show_nothing(visit: Visit, uri: Uri, headers: HeaderMap) -> Response {
+    let problem = Problem::of_status(StatusCode::NOT_FOUND);
+    let accepted = headers.get(ACCEPT).and_then(|accepted| accepted.to_str().ok());
+    let is_browser = accepted.is_some_and(|accepted| accepted.contains("text/html"));
+    if is_browser && !uri.path().starts_with("/v1") {
+        HtmlAnswer::of_fault(&visit, &problem).into_response()
+    } else {
+        problem.into_response()
+    }
+}
+
 /// Sends a browser on after a change, and says there what was done.
 pub(crate) fn done(visit: &Visit, to: &str, flash: &str) -> Response {
     let mut response = Redirect::to(to).into_response();
@@ -81,6 +95,6 @@ pub(crate) fn only_admins(person: &Person) -> Result<(), Problem> {
     if person.actor().is_admin() {
         Ok(())
     } else {
-        Err(Problem::of_status(http::StatusCode::NOT_FOUND))
+        Err(Problem::of_status(StatusCode::NOT_FOUND))
     }
 }

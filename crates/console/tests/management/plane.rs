@@ -74,6 +74,12 @@ async fn c5_every_answer_is_dressed() {
             }
         }
     }
+    let browser = [("Accept", "text/html,*/*;q=0.8"), ("Accept-Language", "fr")];
+    let nothing = plane.send(None, "GET", "/nothing", &browser, b"").await;
+    assert_eq!(nothing.status, 404);
+    assert!(String::from_utf8_lossy(&nothing.body).contains("Il n’y a rien ici"));
+    let program = plane.send(None, "GET", "/v1/nothing", &browser, b"").await;
+    assert_eq!((program.status, program.code().as_str()), (404, "not_found"));
     let put = plane.send(Some(&plane.admin), "PUT", "/v1/keys", &[], b"").await;
     assert_eq!((put.status, put.code().as_str()), (405, "method_not_allowed"));
     assert!(put.header("allow").unwrap().contains("POST"));
