@@ -17,6 +17,7 @@ pub(crate) struct LinkWire {
     /// Its path on this host; displayed ONLY ONCE.
     path: String,
     /// First instant at which it is worth nothing.
+    #[schema(format = DateTime)]
     expires_at: String,
 }
 
@@ -24,7 +25,7 @@ pub(crate) struct LinkWire {
 ///
 /// Whoever opens it chooses the user's password for the console: once, within 24 hours. Earlier links of the user are worth
 /// nothing from then on. Admins only.
-#[utoipa::path(post, path = "/v1/users/{id}/link", tag = "users", params(("id" = String, Path)),
+#[utoipa::path(post, path = "/v1/users/{id}/link", tag = "users", params(("id" = String, Path, description = "The user's id or e-mail address")),
     responses((status = 201, body = LinkWire)))]
 pub(crate) async fn create_user_link(
     State(app): State<App>,
