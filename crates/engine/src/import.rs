@@ -151,8 +151,11 @@ impl Engine {
             return Ok(Err(faults.into_faults()));
         };
         let key = self.read_key_draft(&Actor::OPERATOR, &draft, owner, book, &mut faults)?;
-        let (Some(mut key), Some((fingerprint, hint)), Some(status)) = (key, secret, status) else {
-            return Ok(Err(faults.into_faults()));
+        let faults = faults.into_faults();
+        let (true, Some(mut key), Some((fingerprint, hint)), Some(status)) =
+            (faults.is_empty(), key, secret, status)
+        else {
+            return Ok(Err(faults));
         };
         key.fingerprint = fingerprint;
         key.hint = hint;

@@ -174,6 +174,68 @@ async fn a7_names_have_1_to_64_code_points_and_stay_as_sent() {
 }
 
 #[tokio::test]
+async fn r9_every_field_of_an_import_is_checked_as_in_a_create() {
+    let plane = Plane::start().await;
+    let (csv, jsonl) = (
+        [("Content-Type", "text/csv")],
+        [("Content-Type", "application/jsonl")],
+    );
+    for (field, value) in [
+        ("name", ""),
+        ("name", "abcdef123456"),
+        ("description", "it was abcdef123456"),
+        ("use_case", "none"),
+        ("expires_at", "2999-02-30T00:00:00Z"),
+        ("expires_at", "2999-01-01"),
+        ("expires_at", "never"),
+        ("sites", "none"),
+        ("addresses", "127.1"),
+        ("addresses", "192.0.2.9/24"),
+        ("limit", "0"),
+        ("status", "deleted"),
+    ] {
+        let mut row = json!({ "owner": "admin@example.com", "name": "one", "secret": "abcdef123456" });
+        row[field] = match field {
+            "sites" | "addresses" => json!([value]),
+            "limit" => json!(0),
+            _ => json!(value),
+        };
+        let cell = |name: &str| match (name == field, name) {
+            (true, _) => value,
+            (_, "name") => "one",
+            _ => "",
+        };
+        let columns = [
+            "name",
+            "description",
+            "use_case",
+            "expires_at",
+            "sites",
+            "addresses",
+            "limit",
+            "status",
+        ];
+        let cells = columns.map(cell).join(",");
+        let lines = format!(
+            "owner,secret,{}\nadmin@example.com,abcdef123456,{cells}\n",
+            columns.join(",")
+        );
+        for (kind, file) in [(&csv, lines), (&jsonl, row.to_string())] {
+            let path = "/v1/keys/import";
+            let answer = plane
+                .send(Some(&plane.admin), "POST", path, kind, file.as_bytes())
+                .await;
+            assert_eq!(
+                (answer.status, answer.fields()),
+                (422, vec![field.to_owned()]),
+                "{file}: {:?}",
+                answer.json()
+            );
+        }
+    }
+}
+
+#[tokio::test]
 async fn an_import_is_all_or_nothing_and_names_its_lines() {
     let plane = Plane::start().await;
     let csv = [("Content-Type", "text/csv")];

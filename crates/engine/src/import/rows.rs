@@ -265,7 +265,8 @@ fn value_of(column: &str, cell: &str) -> Value {
     match column {
         _ if cell.is_empty() => Value::Null,
         "sites" | "addresses" => cell.split(';').map(str::trim).collect(),
-        "limit" if cell.bytes().all(|b| b.is_ascii_digit()) => {
+        // As JSON has it: no sign, no zero in front.
+        "limit" if cell.bytes().all(|b| b.is_ascii_digit()) && (cell == "0" || !cell.starts_with('0')) => {
             let number = cell.parse::<u64>();
             number.map_or_else(|_| Value::from(cell), Value::from)
         }

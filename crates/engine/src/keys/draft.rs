@@ -24,19 +24,19 @@ impl Engine {
             Description::new(draft.description.as_deref().unwrap_or_default()),
         );
         let use_case = faults.take("use_case", self.use_case_for(draft.use_case.as_deref()));
-        let expires_at = draft
-            .expires_at
-            .as_deref()
-            .and_then(|text| faults.take("expires_at", text.parse::<Timestamp>()));
+        let expires_at = draft.expires_at.as_deref().map(str::parse::<Timestamp>);
+        let expires_at = faults.take("expires_at", expires_at.transpose());
         let sites = faults.take("sites", sites_within(actor, owner, book, draft.sites.as_deref()));
         let addresses = faults.take("addresses", parse_addresses(draft.addresses.as_deref()));
         let limit = faults.take("limit", parse_limit(draft.limit));
         let (millis, random) = self.id_parts()?;
         let now = self.clock.now();
-        let parts = (name, description, use_case, sites, addresses, limit);
-        let (Some(name), Some(description), Some(use_case), Some(sites), Some(addresses), Some(limit)) =
-            parts
-        else {
+        let texts = (name, description, use_case, expires_at);
+        let rules = (sites, addresses, limit);
+        let (Some(name), Some(description), Some(use_case), Some(expires_at)) = texts else {
+            return Ok(None);
+        };
+        let (Some(sites), Some(addresses), Some(limit)) = rules else {
             return Ok(None);
         };
         Ok(Some(Key {

@@ -8,7 +8,10 @@ use tokio::task::JoinSet;
 
 /// The console and the operator's port, each with a path that anybody may ask for.
 fn ports(world: &World) -> [(SocketAddr, &'static str); 2] {
-    [(world.keyward.console(), "/openapi.json"), (world.keyward.ops(), "/healthz")]
+    [
+        (world.keyward.console(), "/openapi.json"),
+        (world.keyward.ops(), "/healthz"),
+    ]
 }
 
 async fn answers(address: SocketAddr, path: &str) -> bool {

@@ -104,9 +104,10 @@ fn a_fault_of_a_csv_file_names_its_column() {
         (2, Some("limit"), number),
         (3, Some("limit"), number),
         (4, Some("limit"), number),
-        (5, None, "the header has 3 columns, this line 2"),
+        (5, Some("limit"), number),
+        (6, None, "the header has 3 columns, this line 2"),
     ];
-    let file = "owner,name,limit\na,n,sixty\na,n,+5\na,n,18446744073709551616\na,n\na,n,60\n";
+    let file = "owner,name,limit\na,n,sixty\na,n,+5\na,n,18446744073709551616\na,n,007\na,n\na,n,60\n";
     faults(ImportFormat::Csv, file, &cells);
     assert_eq!(read(ImportFormat::Csv, file).0.len(), 1);
     assert!(read(ImportFormat::Csv, "").1.is_empty());
