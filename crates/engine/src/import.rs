@@ -5,7 +5,8 @@ use crate::draft::Faults;
 use crate::{Actor, Engine, EngineError, FieldFault, KeyDraft, LineFault};
 use keyward_domain::{Fingerprint, Hint, Key, KeyStatus, Presented, Secret, User};
 use keyward_store::StoreError;
-use serde::Deserialize;
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
 use std::collections::HashMap;
 use std::str::FromStr;
 use zeroize::Zeroizing;
@@ -106,8 +107,20 @@ struct CsvRow {
     expires_at: Option<String>,
     sites: Option<String>,
     addresses: Option<String>,
+    #[serde(default, deserialize_with = "plain_number")]
     limit: Option<u64>,
     status: Option<String>,
+}
+
+/// A number as JSON has it: readers of CSV take `+5` and `0x5` too.
+fn plain_number<'de, D: Deserializer<'de>>(cell: D) -> Result<Option<u64>, D::Error> {
+    let Some(text) = Option::<String>::deserialize(cell)? else {
+        return Ok(None);
+    };
+    let plain = text.bytes().all(|byte| byte.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
+    let number = text.parse().ok().filter(|_| plain);
+    let fault = || D::Error::custom("the limit is no whole number such as 60");
+    number.map(Some).ok_or_else(fault)
 }
 
 impl From<CsvRow> for Row {
@@ -410,6 +423,31 @@ mod tests {
             [1, 2, 2, 3]
         );
         assert!(!format!("{:?}", faults.0).contains("abcdef"));
+    }
+
+    #[test]
+    fn l6_a_limit_in_a_cell_is_a_plain_number() {
+        for (cell, limit) in [
+            ("60", Some(Some(60))),
+            ("0", Some(Some(0))),
+            ("", Some(None)),
+            ("+60", None),
+            ("-1", None),
+            ("060", None),
+            ("0x3c", None),
+            ("6e1", None),
+            ("60.0", None),
+            ("18446744073709551616", None),
+        ] {
+            let mut faults = LineFaults::default();
+            let file = format!("owner,name,secret,limit\na,n,abcdef123456,{cell}\n");
+            let rows = read_rows(ImportFormat::Csv, &file, &mut faults);
+            assert_eq!(rows.first().map(|(_, row)| row.limit), limit, "{cell}");
+            assert_eq!(faults.0.is_empty(), limit.is_some(), "{cell}");
+        }
+        let without = "owner,name,secret\na,n,abcdef123456\n";
+        let rows = read_rows(ImportFormat::Csv, without, &mut LineFaults::default());
+        assert_eq!(rows.first().map(|(_, row)| row.limit), Some(None));
     }
 
     #[test]
