@@ -1,44 +1,17 @@
 //! The pages of administrators.
 
-use crate::support::{assert_accessible, choose_theme, url};
+use crate::support::{administrator, assert_accessible, assert_fits, choose_theme, follow, make_site, url};
 use keyward_testkit::{Browser, BrowserKind, Keyward};
-
-const PASSWORD: &str = "a long and rare password 7";
-
-/// Somebody who has just set this Keyward up, at their browser.
-async fn administrator(keyward: &Keyward, kind: BrowserKind) -> Browser {
-    let made = keyward.cli_ok(&["init", "--new-token"]).await;
-    let token = made
-        .stdout
-        .split_whitespace()
-        .find(|word| word.starts_with("setup_"));
-    let browser = Browser::start(kind).await;
-    browser
-        .open(&url(keyward, &format!("/setup/{}", token.unwrap())))
-        .await;
-    browser.fill("#email", "ada@example.com").await;
-    browser.fill("#name", "Ada").await;
-    browser.fill("#password", PASSWORD).await;
-    browser.fill("#again", PASSWORD).await;
-    browser.click("form[method=post] button.button-main").await;
-    browser
-}
 
 /// Makes what the pages show, with the forms that make it.
 async fn furnish(keyward: &Keyward, browser: &Browser) -> String {
-    browser.open(&url(keyward, "/admin/sites")).await;
-    browser.fill("#name", "123").await;
-    browser
-        .click("form[action='/admin/sites'][method=post] button")
-        .await;
+    make_site(keyward, browser, "123").await;
     browser.open(&url(keyward, "/admin/users/new")).await;
     browser.fill("#email", "grace@example.com").await;
     browser.fill("#name", "<b>Grace</b>").await;
-    browser
-        .click("form[action='/admin/users/new'] button.button-main")
-        .await;
+    follow(browser, "form[action='/admin/users/new'] button.button-main").await;
     assert_accessible(browser, "the link of an invitation").await;
-    browser.click("a[href^='/admin/users/']").await;
+    follow(browser, "main a[href^='/admin/users/']").await;
     browser.path().await
 }
 
@@ -74,10 +47,7 @@ async fn the_pages_of_administrators_are_accessible_in_both_themes_on_desktop_an
                     .run("for (const one of document.querySelectorAll('main details')) one.open = true")
                     .await;
                 assert_accessible(&browser, &format!("{page} {kind:?} {theme}")).await;
-                let wider = browser
-                    .run("return document.documentElement.scrollWidth > window.innerWidth")
-                    .await;
-                assert_eq!(wider, false, "{page} {kind:?}: the page is wider than the window");
+                assert_fits(&browser, &format!("{page} {kind:?}")).await;
             }
         }
         browser.close().await;

@@ -1,6 +1,8 @@
 //! The console as people meet it: in Debian's Chromium, in both languages, themes and sizes, with and without scripts.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "test code")]
 
+mod account;
 mod admin;
 mod design;
+mod keys;
 mod support;
