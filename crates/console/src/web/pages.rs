@@ -20,6 +20,7 @@ use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
+use http::StatusCode;
 
 /// What a page's handler gives: an answer, or a problem that becomes a page of its own.
 pub(crate) type PageAnswer = Result<Response, Problem>;
@@ -31,6 +32,19 @@ pub(crate) fn router(app: &App) -> Router<App> {
         .layer(from_fn_with_state(app.clone(), require_own_origin))
         .layer(from_fn_with_state(app.clone(), render_faults))
         .merge(assets::router())
+        .fallback(nowhere)
+}
+
+/// An address that is none: a browser gets a page, a program the problem that it can read.
+async fn nowhere(visit: Visit, request: Request) -> Response {
+    let accepts = request.headers().get(http::header::ACCEPT);
+    let is_browser = accepts
+        .and_then(|accepts| accepts.to_str().ok())
+        .is_some_and(|accepts| accepts.contains("text/html"));
+    if is_browser && !request.uri().path().starts_with("/v1") {
+        return HtmlAnswer::of_fault(&visit, &Problem::of_status(StatusCode::NOT_FOUND)).into_response();
+    }
+    StatusCode::NOT_FOUND.into_response()
 }
 
 /// Pages for whoever comes.
@@ -81,6 +95,6 @@ pub(crate) fn only_admins(person: &Person) -> Result<(), Problem> {
     if person.actor().is_admin() {
         Ok(())
     } else {
-        Err(Problem::of_status(http::StatusCode::NOT_FOUND))
+        Err(Problem::of_status(StatusCode::NOT_FOUND))
     }
 }
