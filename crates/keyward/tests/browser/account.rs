@@ -26,45 +26,31 @@ struct House {
 }
 
 #[tokio::test]
-async fn c9_c12_an_account_is_set_up_and_kept_in_english() {
-    an_account_is_kept(&ENGLISH).await;
+async fn c3_c9_c12_people_get_in_and_keep_their_accounts_in_english() {
+    people_get_in_and_keep_their_accounts(&ENGLISH).await;
 }
 
 #[tokio::test]
-async fn c9_c12_an_account_is_set_up_and_kept_in_french() {
-    an_account_is_kept(&FRENCH).await;
+async fn c3_c9_c12_people_get_in_and_keep_their_accounts_in_french() {
+    people_get_in_and_keep_their_accounts(&FRENCH).await;
 }
 
-async fn an_account_is_kept(words: &'static Words) {
+async fn people_get_in_and_keep_their_accounts(words: &'static Words) {
     let house = House::start(words).await;
     house.the_link_works_once().await;
     house.wrong_passwords_are_refused().await;
     house.sessions_are_listed_and_ended().await;
+    let (key, codes) = house.switch_on().await;
+    house.sign_in_with_codes(&key, &codes).await;
+    house.remove_the_factor(&codes).await;
+    house.somebody_is_invited_and_reset().await;
     house.the_password_is_changed().await;
     house.language_and_theme_are_kept().await;
     house.close().await;
 }
 
-#[tokio::test]
-async fn c3_a_second_factor_is_used_in_english() {
-    a_second_factor_is_used(&ENGLISH).await;
-}
-
-#[tokio::test]
-async fn c3_a_second_factor_is_used_in_french() {
-    a_second_factor_is_used(&FRENCH).await;
-}
-
-async fn a_second_factor_is_used(words: &'static Words) {
-    let house = House::start(words).await;
-    let (key, codes) = house.switch_on().await;
-    house.sign_in_with_codes(&key, &codes).await;
-    house.remove_the_factor(&codes).await;
-    house.close().await;
-}
-
 /// What an authenticator app shows, so many seconds from now.
-fn app(key: &str, later: u64) -> String {
+pub(crate) fn app(key: &str, later: u64) -> String {
     let totp = Builder::new()
         .with_secret(Secret::try_from_base32(key).unwrap())
         .build()
@@ -259,5 +245,6 @@ impl House {
         assert_text(browser, ".toast", self.words.factor_removed).await;
         self.sign_in(&self.other, PASSWORD).await;
         assert_eq!(self.other.path().await, LIST);
+        sign_out(&self.other).await;
     }
 }

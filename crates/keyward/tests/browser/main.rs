@@ -2,7 +2,10 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "test code")]
 
 mod account;
-mod admin;
 mod design;
+mod every_page;
+mod furnish;
 mod keys;
+mod screenshots;
 mod support;
+mod walk;

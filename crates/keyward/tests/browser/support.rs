@@ -10,8 +10,8 @@ use tokio::time::{Instant, sleep};
 pub(crate) const ADA: &str = "ada@example.com";
 pub(crate) const PASSWORD: &str = "a long and rare password 7";
 /// Whoever has not come by then does not come.
-const GUARD: Duration = Duration::from_secs(30);
-const POLL: Duration = Duration::from_millis(20);
+pub(crate) const GUARD: Duration = Duration::from_secs(30);
+pub(crate) const POLL: Duration = Duration::from_millis(20);
 const USE_CASES: &str = r#"
 [[use_cases]]
 name = "rest-api"

@@ -1,33 +1,21 @@
 //! Somebody is invited, and later forgets their password.
 
-use super::words::{ENGLISH, FRENCH, Words};
 use super::{House, LIST, OTHER};
 use crate::support::{PASSWORD, assert_says, assert_text, follow, open, sign_in, sign_out};
 
 const GRACE: &str = "grace@example.com";
 
-#[tokio::test]
-async fn a_user_is_invited_and_reset_by_links_in_english() {
-    a_user_is_invited_and_reset(&ENGLISH).await;
-}
-
-#[tokio::test]
-async fn a_user_is_invited_and_reset_by_links_in_french() {
-    a_user_is_invited_and_reset(&FRENCH).await;
-}
-
-async fn a_user_is_invited_and_reset(words: &'static Words) {
-    let house = House::start(words).await;
-    let invitation = house.invite().await;
-    let user = house.browser.find("main a[href^='/admin/users/']").await;
-    let user = user.attr("href").await.unwrap().unwrap();
-    house.join(&invitation).await;
-    house.a_member_administers_nothing(&user).await;
-    house.reset(&user).await;
-    house.close().await;
-}
-
 impl House {
+    pub(super) async fn somebody_is_invited_and_reset(&self) {
+        let invitation = self.invite().await;
+        let user = self.browser.find("main a[href^='/admin/users/']").await;
+        let user = user.attr("href").await.unwrap().unwrap();
+        self.join(&invitation).await;
+        self.a_member_administers_nothing(&user).await;
+        self.reset(&user).await;
+        sign_out(&self.other).await;
+    }
+
     /// Gives the path of the link.
     async fn invite(&self) -> String {
         let browser = &self.browser;
