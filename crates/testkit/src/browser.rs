@@ -1,5 +1,6 @@
 //! A person's browser: Debian's Chromium, driven through its WebDriver.
 
+use fantoccini::wd::WebDriverCompatibleCommand;
 use fantoccini::{Client, ClientBuilder, Locator};
 use serde_json::{Value, json};
 use std::net::TcpListener;
@@ -8,6 +9,7 @@ use std::process::Stdio;
 use std::time::Duration;
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
+use url::{ParseError, Url};
 
 const GUARD: Duration = Duration::from_secs(30);
 
@@ -35,11 +37,17 @@ impl BrowserKind {
         size: (390, 844),
         ..Self::DESKTOP
     };
+
+    fn is_phone(self) -> bool {
+        self.size.0 < 500
+    }
 }
 
 /// A browser with an empty profile; it ends when it is dropped.
 pub struct Browser {
     client: Client,
+    size: (u32, u32),
+    is_phone: bool,
     // In this order: the driver ends before its profile goes.
     _driver: Child,
     _profile: TempDir,
@@ -67,6 +75,8 @@ impl Browser {
             .expect("a window of that size");
         Self {
             client,
+            size: kind.size,
+            is_phone: kind.is_phone(),
             _driver: driver,
             _profile: profile,
         }
@@ -147,10 +157,30 @@ impl Browser {
             .unwrap_or_else(|e| panic!("{script}: {e}"))
     }
 
-    /// Writes a picture of the window.
+    /// Writes a picture of the whole page, as wide as the window.
     pub async fn screenshot(&self, to: &Path) {
+        let size = self
+            .run("return [innerWidth, Math.max(innerHeight, document.documentElement.scrollHeight)]")
+            .await;
+        let whole =
+            json!({ "width": size[0], "height": size[1], "deviceScaleFactor": 1, "mobile": self.is_phone });
+        self.devtools("Emulation.setDeviceMetricsOverride", whole).await;
         let picture = self.client.screenshot().await.expect("a picture");
         std::fs::write(to, picture).unwrap_or_else(|e| panic!("{}: {e}", to.display()));
+        let window = if self.is_phone {
+            ("Emulation.setDeviceMetricsOverride", phone_metrics(self.size))
+        } else {
+            ("Emulation.clearDeviceMetricsOverride", json!({}))
+        };
+        self.devtools(window.0, window.1).await;
+    }
+
+    /// Gives a command to Chromium itself.
+    async fn devtools(&self, command: &'static str, parameters: Value) {
+        let given = self
+            .client
+            .issue_cmd(DevTools(json!({ "cmd": command, "params": parameters })));
+        given.await.unwrap_or_else(|e| panic!("{command}: {e}"));
     }
 
     /// What axe-core finds wrong with the page: a line for each rule and element.
@@ -170,6 +200,27 @@ impl Browser {
     pub async fn close(self) {
         let _ = self.client.clone().close().await;
     }
+}
+
+/// A command of Chromium's own protocol.
+#[derive(Debug)]
+struct DevTools(Value);
+
+impl WebDriverCompatibleCommand for DevTools {
+    fn endpoint(&self, base: &Url, session: Option<&str>) -> Result<Url, ParseError> {
+        base.join(&format!(
+            "session/{}/goog/cdp/execute",
+            session.unwrap_or_default()
+        ))
+    }
+
+    fn method_and_body(&self, _: &Url) -> (http::Method, Option<String>) {
+        (http::Method::POST, Some(self.0.to_string()))
+    }
+}
+
+fn phone_metrics((width, height): (u32, u32)) -> Value {
+    json!({ "width": width, "height": height, "deviceScaleFactor": 2, "mobile": true })
 }
 
 fn violation_lines(rule: &Value) -> Vec<String> {
@@ -197,6 +248,7 @@ fn capabilities(kind: BrowserKind, profile: &Path) -> serde_json::Map<String, Va
         "disable-sync",
         "disable-dev-shm-usage",
         "hide-scrollbars",
+        "force-prefers-reduced-motion",
     ]
     .map(|argument| format!("--{argument}"))
     .into();
@@ -210,7 +262,7 @@ fn capabilities(kind: BrowserKind, profile: &Path) -> serde_json::Map<String, Va
             "profile.managed_default_content_settings.javascript": scripts,
         },
     });
-    if kind.size.0 < 500 {
+    if kind.is_phone() {
         // A window cannot be as narrow as a phone.
         let (width, height) = kind.size;
         options["mobileEmulation"] =

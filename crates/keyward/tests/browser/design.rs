@@ -1,6 +1,6 @@
 //! The page of all components.
 
-use crate::support::{assert_accessible, choose_theme, url};
+use crate::support::{assert_accessible, assert_fits, choose_theme, follow, url};
 use keyward_testkit::{Browser, BrowserKind, Keyward};
 
 #[tokio::test]
@@ -12,10 +12,7 @@ async fn every_component_is_accessible_in_both_themes_on_desktop_and_phone() {
         for theme in ["light", "dark"] {
             choose_theme(&browser, theme).await;
             assert_accessible(&browser, &format!("{kind:?} {theme}")).await;
-            let wider = browser
-                .run("return document.documentElement.scrollWidth > window.innerWidth")
-                .await;
-            assert_eq!(wider, false, "{kind:?}: the page is wider than the window");
+            assert_fits(&browser, &format!("{kind:?}")).await;
         }
         browser.close().await;
     }
@@ -31,8 +28,7 @@ async fn the_language_is_the_browsers_until_another_is_chosen() {
     let browser = Browser::start(french).await;
     browser.open(&url(&keyward, "/design")).await;
     assert!(browser.text().await.contains("Clés d’API"));
-    browser.click(".side button[name=language][value=en]").await;
-    browser.open(&url(&keyward, "/design")).await;
+    follow(&browser, ".side button[name=language][value=en]").await;
     assert!(browser.text().await.contains("API keys"));
     browser.close().await;
 }

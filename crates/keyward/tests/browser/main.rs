@@ -1,6 +1,11 @@
 //! The console as people meet it: in Debian's Chromium, in both languages, themes and sizes, with and without scripts.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "test code")]
 
-mod admin;
+mod account;
 mod design;
+mod every_page;
+mod furnish;
+mod keys;
+mod screenshots;
 mod support;
+mod walk;

@@ -1,0 +1,38 @@
+//! Every page can be used by everybody: axe-core finds nothing, in both themes, on desktop and phone.
+
+use crate::support::{assert_accessible, assert_fits};
+use crate::walk::walk;
+use keyward_testkit::{Browser, BrowserKind};
+
+pub(crate) const THEMES: [&str; 2] = ["light", "dark"];
+
+/// Puts the page that is shown into a theme: what a page is that comes of a form cannot be loaded again.
+pub(crate) async fn show_in(browser: &Browser, theme: &str) {
+    browser
+        .run(&format!("document.documentElement.dataset.theme = '{theme}'"))
+        .await;
+}
+
+async fn assert_good(browser: &Browser, name: &str) {
+    // What is folded up belongs to the page; of those with a name only one stays open.
+    let unfold = "for (const one of document.querySelectorAll('main details')) {
+        one.removeAttribute('name');
+        one.open = true;
+    }";
+    browser.run(unfold).await;
+    for theme in THEMES {
+        show_in(browser, theme).await;
+        assert_accessible(browser, &format!("{name} {theme}")).await;
+        assert_fits(browser, name).await;
+    }
+}
+
+#[tokio::test]
+async fn every_page_is_accessible_in_both_themes_on_desktop() {
+    walk(BrowserKind::DESKTOP, assert_good).await;
+}
+
+#[tokio::test]
+async fn every_page_is_accessible_in_both_themes_on_a_phone() {
+    walk(BrowserKind::PHONE, assert_good).await;
+}

@@ -1,0 +1,194 @@
+//! A house that people live in: users, sites, keys of every state, and requests.
+
+use crate::support::{ADA, GUARD, POLL, status_at_gateway};
+use keyward_testkit::Keyward;
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
+
+const SITES: [&str; 5] = ["123", "456", "lyon", "berlin", "porto"];
+const PEOPLE: [(&str, &str); 3] = [
+    ("grace@example.com", "Grace Hopper"),
+    ("alan@example.com", "Alan Turing"),
+    ("katherine@example.com", "Katherine Johnson"),
+];
+
+/// What the walk goes to.
+pub(crate) struct Furnished {
+    pub(crate) busy: String,
+    pub(crate) disabled: String,
+    pub(crate) deleted: String,
+    pub(crate) expired: String,
+    /// Somebody who has not followed their invitation.
+    pub(crate) invited: String,
+    /// The path of that invitation.
+    pub(crate) invitation: String,
+}
+
+struct Keys<'a> {
+    keyward: &'a Keyward,
+    secret: String,
+}
+
+/// Furnishes, as the administrator does with a management key.
+pub(crate) async fn furnish(keyward: &Keyward) -> Furnished {
+    let arguments = ["keys", "create", "--owner", ADA, "--name", "Deployment", "--json"];
+    let arguments = [
+        &arguments[..],
+        &["--use-case", "management", "--expires-at", "2031-01-01T00:00:00Z"],
+    ]
+    .concat();
+    let made = keyward.cli_ok(&arguments).await.json();
+    let keys = Keys {
+        keyward,
+        secret: text(&made, "secret"),
+    };
+    keys.are_known().await;
+    for site in SITES {
+        keys.post("/v1/sites", json!({ "name": site })).await;
+    }
+    let mut invited = Value::Null;
+    for (email, name) in PEOPLE {
+        invited = keys
+            .post(
+                "/v1/users",
+                json!({ "email": email, "name": name, "role": "member" }),
+            )
+            .await;
+    }
+    let invited = text(&invited, "id");
+    let link = keyward.cli_ok(&["users", "link", PEOPLE[2].0]).await.stdout;
+    let link = link.split_whitespace().find(|word| word.contains("/link/"));
+    let invitation = link
+        .unwrap()
+        .find("/link/")
+        .map(|at| link.unwrap()[at..].to_owned());
+    let busy = keys.of_every_state().await;
+    Furnished {
+        invited,
+        invitation: invitation.unwrap(),
+        ..busy
+    }
+}
+
+impl Keys<'_> {
+    /// What the command line has made is in force about a second later.
+    async fn are_known(&self) {
+        let end = Instant::now() + GUARD;
+        while self
+            .keyward
+            .api_as(&self.secret, "GET", "/v1/me", &Value::Null)
+            .await
+            .status
+            != 200
+        {
+            assert!(Instant::now() < end, "the management key never works");
+            sleep(POLL).await;
+        }
+    }
+
+    async fn post(&self, path: &str, body: Value) -> Value {
+        let answer = self.keyward.api_as(&self.secret, "POST", path, &body).await;
+        assert!(
+            (200..300).contains(&answer.status),
+            "POST {path} {body}: {answer:#?}"
+        );
+        answer.json
+    }
+
+    async fn key(&self, owner: &str, name: &str, more: Value) -> Value {
+        let mut body = json!({ "owner": owner, "name": name, "use_case": "rest-api" });
+        let (fields, more) = (body.as_object_mut().unwrap(), more.as_object().unwrap().clone());
+        fields.extend(more);
+        self.post("/v1/keys", body).await
+    }
+
+    async fn of_every_state(&self) -> Furnished {
+        let [grace, alan, katherine] = PEOPLE.map(|(email, _)| email);
+        let shop = json!({ "sites": ["lyon", "porto"], "addresses": ["127.0.0.0/8", "2001:db8::/48"], "limit": 40,
+            "expires_at": "2031-06-30T00:00:00Z", "description": "Orders and stock of the web shop.\nRun by the shop team." });
+        let busy = self.key(ADA, "Web shop", shop).await;
+        let (soon, at_once) = (later(11 * 24 * 3600), later(2));
+        let expired = self
+            .key(alan, "Trade fair 2026", json!({ "expires_at": at_once }))
+            .await;
+        self.key(
+            grace,
+            "Billing export",
+            json!({ "use_case": "reports", "sites": ["123"], "limit": 60 }),
+        )
+        .await;
+        self.key(
+            grace,
+            "Warehouse scanner",
+            json!({ "addresses": ["198.51.100.7"], "limit": 1200 }),
+        )
+        .await;
+        self.key(
+            alan,
+            "Nightly backup",
+            json!({ "expires_at": soon, "addresses": ["203.0.113.0/24"] }),
+        )
+        .await;
+        self.key(alan, "Partner portal", json!({ "sites": ["berlin", "456"] }))
+            .await;
+        self.key(
+            katherine,
+            "Monthly report of all the sites for the board and the auditors",
+            json!({ "use_case": "reports" }),
+        )
+        .await;
+        self.key(
+            ADA,
+            "Caisse n° 4, Besançon",
+            json!({ "expires_at": "2030-01-31T00:00:00Z" }),
+        )
+        .await;
+        self.key(ADA, "<script>alert(1)</script>", json!({})).await;
+        let disabled = self
+            .key(grace, "Mobile app, version 1", json!({ "limit": 6000 }))
+            .await;
+        let deleted = self.key(katherine, "Old importer", json!({})).await;
+        self.use_it(&busy).await;
+        let (disabled, deleted) = (text(&disabled, "id"), text(&deleted, "id"));
+        self.post(&format!("/v1/keys/{disabled}/disable"), Value::Null)
+            .await;
+        let path = format!("/v1/keys/{deleted}");
+        assert_eq!(
+            self.keyward
+                .api_as(&self.secret, "DELETE", &path, &Value::Null)
+                .await
+                .status
+                / 100,
+            2
+        );
+        Furnished {
+            busy: text(&busy, "id"),
+            disabled,
+            deleted,
+            expired: text(&expired, "id"),
+            invited: String::new(),
+            invitation: String::new(),
+        }
+    }
+
+    /// Some requests are granted, some go to another site, some are over the limit.
+    async fn use_it(&self, key: &Value) {
+        let secret = text(key, "secret");
+        for place in 0..60 {
+            let site = if place % 6 == 5 { "123" } else { "lyon" };
+            status_at_gateway(self.keyward, &format!("/api/{site}/orders/{place}"), &secret).await;
+        }
+    }
+}
+
+fn text(json: &Value, field: &str) -> String {
+    json[field]
+        .as_str()
+        .unwrap_or_else(|| panic!("no {field} in {json}"))
+        .to_owned()
+}
+
+/// An instant so many seconds from now.
+fn later(seconds: i64) -> String {
+    (jiff::Timestamp::now() + jiff::SignedDuration::from_secs(seconds)).to_string()
+}
