@@ -41,6 +41,8 @@ moment-in-days = in { $count ->
     [one] 1 day
    *[other] { $count } days
 }
+moment-in-months = in { $count } months
+moment-in-years = in { $count } years
 moment-ago-minutes = { $count ->
     [one] 1 minute
    *[other] { $count } minutes
@@ -53,6 +55,8 @@ moment-ago-days = { $count ->
     [one] 1 day
    *[other] { $count } days
 } ago
+moment-ago-months = { $count } months ago
+moment-ago-years = { $count } years ago
 
 fault-not-found = There is nothing here
 fault-not-found-detail = The page does not exist, or it is not yours to see.

@@ -41,6 +41,8 @@ moment-in-days = dans { $count ->
     [one] 1 jour
    *[other] { $count } jours
 }
+moment-in-months = dans { $count } mois
+moment-in-years = dans { $count } ans
 moment-ago-minutes = il y a { $count ->
     [one] 1 minute
    *[other] { $count } minutes
@@ -53,6 +55,8 @@ moment-ago-days = il y a { $count ->
     [one] 1 jour
    *[other] { $count } jours
 }
+moment-ago-months = il y a { $count } mois
+moment-ago-years = il y a { $count } ans
 
 fault-not-found = Il n’y a rien ici
 fault-not-found-detail = La page n’existe pas, ou vous n’y avez pas accès.

@@ -8,6 +8,10 @@ use keyward_domain::Timestamp;
 const MINUTE: i64 = 60;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
+const MONTH: i64 = 30 * DAY;
+const YEAR: i64 = 365 * DAY;
+const TWO_MONTHS: i64 = 2 * MONTH;
+const TWO_YEARS: i64 = 2 * YEAR;
 
 /// An instant, ready to be shown.
 #[derive(Clone, Debug)]
@@ -46,17 +50,20 @@ impl Moments {
     fn near(&self, at: Timestamp) -> String {
         let seconds = (at.millis() - self.now.millis()) / 1000;
         let (unit, size) = match seconds.abs() {
-            0..MINUTE => return self.language.text("moment-now").into_owned(),
-            MINUTE..HOUR => ("minutes", MINUTE),
-            HOUR..DAY => ("hours", HOUR),
-            _ => ("days", DAY),
+            ..MINUTE => return self.language.text("moment-now").into_owned(),
+            ..HOUR => ("minutes", MINUTE),
+            ..DAY => ("hours", HOUR),
+            ..TWO_MONTHS => ("days", DAY),
+            ..TWO_YEARS => ("months", MONTH),
+            _ => ("years", YEAR),
         };
         let id = if seconds > 0 {
             format!("moment-in-{unit}")
         } else {
             format!("moment-ago-{unit}")
         };
-        let count = FluentValue::from(seconds.abs() / size);
+        // Rounded: what was said to last 30 days begins with 30.
+        let count = FluentValue::from((seconds.abs() + size / 2) / size);
         self.language.text_with(&id, &[("count", count)]).into_owned()
     }
 }
@@ -103,6 +110,9 @@ mod tests {
         assert_eq!(at(-61), "1 minute ago");
         assert_eq!(at(-7200), "2 hours ago");
         assert_eq!(at(DAY), "in 1 day");
+        assert_eq!(at(30 * DAY - 2), "in 30 days");
+        assert_eq!(at(365 * DAY - 2), "in 12 months");
+        assert_eq!(at(-1678 * DAY), "5 years ago");
     }
 
     #[test]
