@@ -50,11 +50,11 @@ impl Moments {
     fn near(&self, at: Timestamp) -> String {
         let seconds = (at.millis() - self.now.millis()) / 1000;
         let (unit, size) = match seconds.abs() {
-            ..MINUTE => return self.language.text("moment-now").into_owned(),
-            ..HOUR => ("minutes", MINUTE),
-            ..DAY => ("hours", HOUR),
-            ..TWO_MONTHS => ("days", DAY),
-            ..TWO_YEARS => ("months", MONTH),
+            0..MINUTE => return self.language.text("moment-now").into_owned(),
+            MINUTE..HOUR => ("minutes", MINUTE),
+            HOUR..DAY => ("hours", HOUR),
+            DAY..TWO_MONTHS => ("days", DAY),
+            TWO_MONTHS..TWO_YEARS => ("months", MONTH),
             _ => ("years", YEAR),
         };
         let id = if seconds > 0 {
