@@ -27,14 +27,14 @@ const AUDIT_COLUMNS: [&str; 13] = [
 ];
 
 /// The first line of an export of the audit log.
-pub fn audit_csv_head() -> Vec<u8> {
+pub(crate) fn audit_csv_head() -> Vec<u8> {
     let mut out = Vec::new();
     write_row(&mut out, AUDIT_COLUMNS);
     out
 }
 
 /// Lines of an export of the audit log. The outcome is `done`, or the reason of the denial.
-pub fn audit_csv_rows(events: &[AuditView]) -> Vec<u8> {
+pub(crate) fn audit_csv_rows(events: &[AuditView]) -> Vec<u8> {
     let mut out = Vec::new();
     for event in events {
         let AuditWire {

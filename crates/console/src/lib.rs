@@ -24,7 +24,6 @@ mod web;
 mod wire;
 
 pub use console::{About, Console, Settings, StartFault};
-pub use csv::{audit_csv_head, audit_csv_rows};
 pub use public_url::{PublicUrl, PublicUrlFault};
 pub use wire::{
     ActorWire, AuditWire, BucketWire, CreatedKeyWire, KeyWire, LastUsedWire, OwnerWire, PageWire, SiteWire,

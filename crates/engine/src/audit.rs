@@ -42,9 +42,6 @@ const ACTIONS: [&str; 28] = [
     "second_factor.reset",
 ];
 
-/// Events that an export reads at once.
-const EXPORT_PAGE: u32 = 1000;
-
 /// Which audit events to show. Texts as they were sent; each fault is named.
 #[derive(Clone, Debug, Default)]
 pub struct AuditFilter {
@@ -95,39 +92,6 @@ impl Engine {
         let query = self.audit_query(actor, filter).await?;
         let views = self.audit_views(&query).await?;
         Ok(Page::cut(views, query.most - 1, |view| view.event.id.to_string()))
-    }
-
-    /// Hands every event that passes a filter to `each`, newest first and a page at a time, so that whoever takes them
-    /// sets the pace. The filter's cursor and limit are not read. Admins only.
-    ///
-    /// # Errors
-    /// `Forbidden` to members; `Invalid` and `NotFound` as for a list; whatever `each` says ends the export.
-    pub async fn export_audit<E, Done>(
-        &self,
-        actor: &Actor,
-        filter: &AuditFilter,
-        mut each: impl FnMut(Vec<AuditView>) -> Done,
-    ) -> Result<(), E>
-    where
-        E: From<EngineError>,
-        Done: Future<Output = Result<(), E>>,
-    {
-        if !actor.is_admin() {
-            return Err(EngineError::Forbidden("only an administrator may export").into());
-        }
-        let all = AuditFilter {
-            cursor: None,
-            limit: None,
-            ..filter.clone()
-        };
-        let mut query = self.audit_query(actor, &all).await?;
-        query.most = EXPORT_PAGE;
-        loop {
-            let page = self.audit_views(&query).await?;
-            let Some(last) = page.last() else { return Ok(()) };
-            query.after = Some(last.event.id);
-            each(page).await?;
-        }
     }
 
     /// Reads a filter; asks for one event more than its page holds.
