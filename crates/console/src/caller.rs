@@ -11,15 +11,19 @@ use http::request::Parts;
 use keyward_domain::{ClientAddress, KeyId, Quota};
 use keyward_engine::{Actor, Decision, Engine, Granted, Who};
 use keyward_tower::{credential, rate_limit_headers};
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
-/// The other end of the connection.
+/// Where a request comes from: the other end of the connection, or what a trusted proxy says.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Peer(pub(crate) SocketAddr);
+pub(crate) struct Client(pub(crate) ClientAddress);
 
-impl Peer {
-    pub(crate) fn address(self) -> IpAddr {
-        self.0.ip().to_canonical()
+impl Client {
+    /// The address, if it is known.
+    pub(crate) fn address(self) -> Option<IpAddr> {
+        match self.0 {
+            ClientAddress::Known(address) => Some(address),
+            ClientAddress::Unknown => None,
+        }
     }
 }
 
@@ -48,17 +52,12 @@ pub(crate) async fn require_caller(
     mut request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
-    let peer = request
-        .extensions()
-        .get::<Peer>()
-        .map(|peer| peer.address())
-        .ok_or_else(|| {
-            Problem::of_status(StatusCode::INTERNAL_SERVER_ERROR).with_cause("a request without a peer")
-        })?;
-    let client = ClientAddress::from(peer);
+    let client = *request.extensions().get::<Client>().ok_or_else(|| {
+        Problem::of_status(StatusCode::INTERNAL_SERVER_ERROR).with_cause("a request from nowhere")
+    })?;
     let decision = app
         .engine
-        .authenticate_management(credential(request.headers()), client);
+        .authenticate_management(credential(request.headers()), client.0);
     let now = app.engine.clock().now();
     match decision {
         Decision::Unavailable => Err(cannot_tell()),
@@ -69,7 +68,7 @@ pub(crate) async fn require_caller(
         )),
         Decision::Granted(granted) => {
             let (key, quota) = (granted.key, granted.quota);
-            let response = match find_caller(&app.engine, &granted, peer).await {
+            let response = match find_caller(&app.engine, &granted, client).await {
                 Ok(caller) => {
                     request.extensions_mut().insert(caller);
                     next.run(request).await
@@ -81,7 +80,7 @@ pub(crate) async fn require_caller(
     }
 }
 
-async fn find_caller(engine: &Engine, granted: &Granted<'_>, peer: IpAddr) -> Result<Caller, Problem> {
+async fn find_caller(engine: &Engine, granted: &Granted<'_>, client: Client) -> Result<Caller, Problem> {
     let owner = engine
         .get_user(&Actor::OPERATOR, &granted.owner.to_string())
         .await?;
@@ -94,7 +93,7 @@ async fn find_caller(engine: &Engine, granted: &Granted<'_>, peer: IpAddr) -> Re
             role: owner.user.role,
             key: Some(granted.key),
         },
-        address: Some(peer),
+        address: client.address(),
     }))
 }
 

@@ -1,7 +1,7 @@
 //! The console's life: start, drain.
 
 use crate::app::App;
-use crate::caller::Peer;
+use crate::caller::Client;
 use crate::public_url::PublicUrl;
 use crate::router::router;
 use axum::Router;
@@ -10,10 +10,11 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::service::{Service, service_fn};
 use hyper_util::service::TowerToHyperService;
+use ipnet::IpNet;
 use keyward_engine::Engine;
-use keyward_listener::{Server, Tls, TlsFiles, bind};
+use keyward_listener::{Server, Tls, TlsFiles, bind, client_address};
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -29,6 +30,8 @@ pub struct Settings {
     pub tls: Option<TlsFiles>,
     /// The address under which people reach it, when a proxy in front speaks TLS.
     pub public_url: Option<PublicUrl>,
+    /// Proxies whose `X-Forwarded-For` says where a request comes from.
+    pub trusted_proxies: Vec<IpNet>,
     /// Whether each request is logged.
     pub access_log: bool,
     /// Where clients find the gateway, without a slash at its end: what people are shown to copy.
@@ -51,11 +54,13 @@ pub struct About {
 /// What answers the requests of one connection.
 fn answerer(
     app: Router,
-    peer: Peer,
+    peer: IpAddr,
+    trusted_proxies: Arc<[IpNet]>,
 ) -> impl Service<Request<Incoming>, Response = Response<Body>, Error = Infallible, Future: Send + 'static> {
     let app = TowerToHyperService::new(app);
     service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(peer);
+        let client = client_address(request.headers(), peer, &trusted_proxies);
+        request.extensions_mut().insert(Client(client));
         app.call(request)
     })
 }
@@ -107,7 +112,8 @@ impl Console {
             plane: "console",
             tls: tls.map(Arc::new),
         };
-        let service = move |peer| answerer(app.clone(), Peer(peer));
+        let trusted: Arc<[IpNet]> = settings.trusted_proxies.into();
+        let service = move |peer: SocketAddr| answerer(app.clone(), peer.ip(), Arc::clone(&trusted));
         let server = tokio::spawn(server.run(listener, stopped, service));
         Ok(Self {
             address,

@@ -2,11 +2,11 @@
 
 use crate::access_log::{Access, Place, method_word};
 use crate::answer::{self, Answer, UnderWay};
-use crate::client_address::Peer;
 use crate::cors;
 use crate::guard::{Guard, Limits, Link, MOST_HEADERS};
 use crate::judge::{Judge, Verdict};
 use crate::outcome::Outcome;
+use crate::peer::Peer;
 use crate::proxy::Proxy;
 use crate::request_id::RequestId;
 use crate::settings::Timeouts;

@@ -2,12 +2,12 @@
 
 use crate::access_log::Place;
 use crate::answer::{self, Answer};
-use crate::client_address::{Peer, client_address};
 use crate::framing::has_plain_length;
 use crate::judged::{Identity, Judged, Pass, is_protected};
 use crate::metrics::{Metrics, SAMPLE};
 use crate::outcome::Outcome;
 use crate::own_key;
+use crate::peer::Peer;
 use crate::request_id::RequestId;
 use crate::rules::{Compiled, Found};
 use crate::settings::SiteSource;
@@ -21,6 +21,7 @@ use hyper::body::{Body, Incoming};
 use hyper::upgrade::OnUpgrade;
 use keyward_domain::{ClientAddress, PathFault, SiteName, StrictPath};
 use keyward_engine::{Asked, Counting, Decision, Engine};
+use keyward_listener::client_address;
 use keyward_tower::{Refusal, credential};
 use std::cell::{Cell, RefCell};
 use std::net::Ipv6Addr;

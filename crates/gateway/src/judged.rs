@@ -1,6 +1,6 @@
 //! A request that was judged: the only kind that can be forwarded.
 
-use crate::client_address::{Peer, X_FORWARDED_FOR, is_trusted};
+use crate::peer::Peer;
 use crate::pool::Pool;
 use crate::request_id::RequestId;
 use crate::rules::Compiled;
@@ -12,6 +12,7 @@ use http::{HeaderName, HeaderValue};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use keyward_domain::{ClientAddress, KeyId, Quota, UserId};
+use keyward_listener::{X_FORWARDED_FOR, is_trusted};
 use std::net::IpAddr;
 use std::sync::Arc;
 

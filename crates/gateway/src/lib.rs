@@ -6,7 +6,6 @@
 
 mod access_log;
 mod answer;
-mod client_address;
 mod client_body;
 mod connection;
 mod cors;
@@ -21,6 +20,7 @@ mod judged;
 mod metrics;
 mod outcome;
 mod own_key;
+mod peer;
 mod pool;
 mod proxy;
 mod request_id;

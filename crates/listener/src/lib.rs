@@ -3,11 +3,13 @@
 //! gateway, which has to know each byte, speaks for itself.
 
 mod accept;
+mod client_address;
 mod closing;
 mod server;
 mod tls;
 
 pub use accept::{Slot, Slots, accept, bind};
+pub use client_address::{X_FORWARDED_FOR, client_address, is_trusted};
 pub use closing::close;
 pub use server::Server;
 pub use tls::{Tls, TlsFault, TlsFiles, follow_certificate};

@@ -4,7 +4,7 @@ use crate::answer::{answer, created};
 use crate::api::Answer;
 use crate::app::App;
 use crate::body::Body;
-use crate::caller::Peer;
+use crate::caller::Client;
 use crate::fields::{Decode, Fields};
 use crate::wire::{CreatedKeyWire, KeyWire, UserWire};
 use axum::Extension;
@@ -52,14 +52,13 @@ pub(crate) struct AdministratorWire<'a> {
     responses((status = 201, body = AdministratorWire)))]
 pub(crate) async fn create_setup(
     State(app): State<App>,
-    Extension(peer): Extension<Peer>,
+    Extension(client): Extension<Client>,
     Body(asked): Body<NewAdministrator>,
 ) -> Answer {
     let name = asked.name.as_deref();
-    let address = Some(peer.address());
     let made = app
         .engine
-        .redeem_setup_token(&asked.token, &asked.email, name, address)
+        .redeem_setup_token(&asked.token, &asked.email, name, client.address())
         .await?;
     let location = format!("/v1/users/{}", made.user.user.id);
     let body = AdministratorWire {

@@ -5,7 +5,7 @@ use super::language::Language;
 use super::moment::zone_of;
 use super::page::Theme;
 use crate::app::App;
-use crate::caller::Peer;
+use crate::caller::Client;
 use axum::extract::FromRequestParts;
 use http::request::Parts;
 use http::{HeaderMap, header};
@@ -44,7 +44,10 @@ impl Visit {
             path: parts.uri.path().to_owned(),
             now: app.engine.clock().now(),
             visitor: Visitor {
-                address: parts.extensions.get::<Peer>().map(|peer| peer.address()),
+                address: parts
+                    .extensions
+                    .get::<Client>()
+                    .and_then(|client| client.address()),
                 agent: text(&parts.headers, &header::USER_AGENT)
                     .chars()
                     .filter(|c| !c.is_control())

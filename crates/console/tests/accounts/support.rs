@@ -31,6 +31,7 @@ pub(crate) struct House {
 pub(crate) struct Reached {
     pub(crate) public_url: Option<&'static str>,
     pub(crate) tls: Option<TlsFiles>,
+    pub(crate) trusted_proxies: &'static [&'static str],
 }
 
 async fn engine(folder: &Path, clock: Arc<ManualClock>) -> Arc<Engine> {
@@ -71,6 +72,11 @@ impl House {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             tls: reached.tls,
             public_url: reached.public_url.map(|url| PublicUrl::new(url).unwrap()),
+            trusted_proxies: reached
+                .trusted_proxies
+                .iter()
+                .map(|net| net.parse().unwrap())
+                .collect(),
             access_log: true,
             gateway_url: "https://api.example.com".into(),
             about: keyward_console::About::default(),

@@ -143,6 +143,7 @@ async fn c12_the_setup_token_works_once_under_100_parallel_tries() {
         listen: std::net::SocketAddr::from(([127, 0, 0, 1], 0)),
         tls: None,
         public_url: None,
+        trusted_proxies: Vec::new(),
         access_log: false,
         gateway_url: "http://127.0.0.1:8080".into(),
         about: keyward_console::About::default(),

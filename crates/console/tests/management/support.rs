@@ -151,6 +151,7 @@ impl Plane {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             tls: None,
             public_url: None,
+            trusted_proxies: Vec::new(),
             access_log: true,
             gateway_url: "http://127.0.0.1:8080".into(),
             about: keyward_console::About::default(),

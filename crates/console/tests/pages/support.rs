@@ -123,6 +123,7 @@ impl House {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             tls: None,
             public_url: None,
+            trusted_proxies: Vec::new(),
             access_log: true,
             gateway_url: "https://api.example.com".into(),
             about: About {

@@ -92,6 +92,7 @@ fn console(
     let console = &checker.loaded.config.console;
     let listen = checker.address("console.listen", &console.listen);
     let tls = checker.tls("console.tls", console.tls.as_ref());
+    let trusted_proxies = checker.networks("console.trusted_proxies", &console.trusted_proxies);
     let public_url = match &console.public_url {
         None => None,
         Some(text) => Some(checker.take("console.public_url", PublicUrl::new(text))?),
@@ -100,6 +101,7 @@ fn console(
         listen: listen?,
         tls,
         public_url,
+        trusted_proxies: trusted_proxies?,
         access_log,
         gateway_url: gateway_url?,
         about: keyward_console::About::default(),

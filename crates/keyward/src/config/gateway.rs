@@ -3,9 +3,7 @@
 use super::values::{Checker, header_name};
 use super::{routes, schema};
 use http::{HeaderValue, Uri};
-use ipnet::IpNet;
 use keyward_gateway::{Cors, Rules, Settings, Swagger, Timeouts};
-use std::net::IpAddr;
 
 /// What stays as it is while the gateway runs.
 pub(super) fn settings(checker: &mut Checker<'_>, access_log: bool) -> Option<Settings> {
@@ -51,7 +49,7 @@ fn timeouts(checker: &mut Checker<'_>) -> Timeouts {
 pub(super) fn rules(checker: &mut Checker<'_>) -> Option<Rules> {
     let gateway = &checker.loaded.config.gateway;
     realm(checker, &gateway.realm);
-    let trusted_proxies = trusted_proxies(checker, &gateway.trusted_proxies);
+    let trusted_proxies = checker.networks("gateway.trusted_proxies", &gateway.trusted_proxies);
     public_paths(checker, &gateway.public_paths);
     let cors = gateway.cors.as_ref().map(|cors| read_cors(checker, cors));
     let swagger = gateway
@@ -86,30 +84,6 @@ fn realm(checker: &mut Checker<'_>, realm: &str) {
             "gateway.realm",
             "must be 1 to 64 printable ASCII characters without \" and \\",
         );
-    }
-}
-
-fn trusted_proxies(checker: &mut Checker<'_>, list: &[String]) -> Option<Vec<IpNet>> {
-    let read: Vec<Option<IpNet>> = (0..)
-        .zip(list)
-        .map(|(n, text): (usize, _)| checker.take(&format!("gateway.trusted_proxies[{n}]"), network(text)))
-        .collect();
-    read.into_iter().collect()
-}
-
-fn network(text: &str) -> Result<IpNet, String> {
-    let net = text
-        .parse::<IpNet>()
-        .or_else(|_| text.parse::<IpAddr>().map(IpNet::from))
-        .map_err(|_| format!("`{text}` is no IP address or network: write it as 10.0.0.0/8"))?;
-    // Who wrote one address may not mean to trust its whole network.
-    if net.trunc() == net {
-        Ok(net)
-    } else {
-        let (whole, one) = (net.trunc(), net.addr());
-        Err(format!(
-            "`{text}` has host bits set: write `{whole}` for the network or `{one}` for the one address"
-        ))
     }
 }
 

@@ -157,6 +157,7 @@ pub(crate) struct Console {
     pub(crate) listen: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) public_url: Option<String>,
+    pub(crate) trusted_proxies: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) tls: Option<Tls>,
 }
@@ -302,6 +303,7 @@ impl Default for Console {
         Self {
             listen: "127.0.0.1:8081".into(),
             public_url: None,
+            trusted_proxies: Vec::new(),
             tls: None,
         }
     }

@@ -3,9 +3,10 @@
 use super::schema::Tls;
 use super::{ConfigFault, ConfigFaults, Loaded};
 use http::HeaderName;
+use ipnet::IpNet;
 use jiff::SignedDuration;
 use keyward_listener::TlsFiles;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -110,12 +111,37 @@ impl<'a> Checker<'a> {
         }
     }
 
+    /// A list of networks and single addresses.
+    pub(crate) fn networks(&mut self, key: &str, list: &[String]) -> Option<Vec<IpNet>> {
+        let read: Vec<Option<IpNet>> = (0..)
+            .zip(list)
+            .map(|(n, text): (usize, _)| self.take(&format!("{key}[{n}]"), network(text)))
+            .collect();
+        read.into_iter().collect()
+    }
+
     /// Where certificate and key stand, if a plane speaks TLS.
     pub(crate) fn tls(&mut self, key: &str, tls: Option<&Tls>) -> Option<TlsFiles> {
         tls.map(|tls| TlsFiles {
             certificate: self.path(&format!("{key}.certificate"), &tls.certificate),
             key: self.path(&format!("{key}.key"), &tls.key),
         })
+    }
+}
+
+fn network(text: &str) -> Result<IpNet, String> {
+    let net = text
+        .parse::<IpNet>()
+        .or_else(|_| text.parse::<IpAddr>().map(IpNet::from))
+        .map_err(|_| format!("`{text}` is no IP address or network: write it as 10.0.0.0/8"))?;
+    // Who wrote one address may not mean to trust its whole network.
+    if net.trunc() == net {
+        Ok(net)
+    } else {
+        let (whole, one) = (net.trunc(), net.addr());
+        Err(format!(
+            "`{text}` has host bits set: write `{whole}` for the network or `{one}` for the one address"
+        ))
     }
 }
 

@@ -1,34 +1,16 @@
 //! Where a request comes from: the socket's peer, or what listed proxies say.
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName};
 use ipnet::IpNet;
 use keyward_domain::ClientAddress;
 use std::net::{IpAddr, SocketAddr};
 
 /// Where a request came from, hop by hop.
-pub(crate) const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-
-/// The other end of a connection.
-#[derive(Clone, Debug)]
-pub(crate) struct Peer {
-    pub(crate) address: IpAddr,
-    /// The address as upstreams are told it; written once for all requests of a connection.
-    pub(crate) text: HeaderValue,
-    pub(crate) tls: bool,
-}
-
-impl Peer {
-    pub(crate) fn new(address: IpAddr, tls: bool) -> Self {
-        // A socket for both families shows IPv4 clients in IPv6 dress.
-        let address = address.to_canonical();
-        let text = HeaderValue::try_from(address.to_string()).unwrap_or(HeaderValue::from_static("unknown"));
-        Self { address, text, tls }
-    }
-}
+pub const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// The client's address. Only behind a trusted peer is `X-Forwarded-For` read: from the right, past trusted proxies, to
 /// the first address that is not one. An entry that cannot be read makes the client unknown.
-pub(crate) fn client_address(headers: &HeaderMap, peer: IpAddr, trusted: &[IpNet]) -> ClientAddress {
+pub fn client_address(headers: &HeaderMap, peer: IpAddr, trusted: &[IpNet]) -> ClientAddress {
     let peer = peer.to_canonical();
     if !is_trusted(peer, trusted) {
         return ClientAddress::from(peer);
@@ -53,7 +35,7 @@ pub(crate) fn client_address(headers: &HeaderMap, peer: IpAddr, trusted: &[IpNet
 }
 
 /// Whether an address is one of the listed proxies'.
-pub(crate) fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {
+pub fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {
     trusted.iter().any(|net| net.contains(&address))
 }
 
@@ -83,6 +65,7 @@ fn parse_entry(entry: &str) -> Option<IpAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use http::HeaderValue;
 
     fn client(peer: &str, fields: &[&'static str]) -> ClientAddress {
         let mut headers = HeaderMap::new();
