@@ -12,6 +12,11 @@ function request()
   at = at % count + 1
   return requests[at]
 end
+-- With PAUSE_MS a connection waits before each request: a load below what the server can do.
+local pause = tonumber(os.getenv("PAUSE_MS") or "0")
+if pause > 0 then
+  function delay() return pause end
+end
 function done(summary, latency, _)
   local errors = summary.errors
   io.write(string.format('JSON {"requests":%d,"micros":%d,"refused":%d,"broken":%d,"p50":%d,"p99":%d}\n',

@@ -8,24 +8,14 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::request::Parts;
-use keyward_domain::{ClientAddress, KeyId, Quota};
+use keyward_domain::{KeyId, Quota};
 use keyward_engine::{Actor, Decision, Engine, Granted, Who};
 use keyward_tower::{credential, rate_limit_headers};
 use std::net::IpAddr;
 
 /// Where a request comes from: the other end of the connection, or what a trusted proxy says.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Client(pub(crate) ClientAddress);
-
-impl Client {
-    /// The address, if it is known.
-    pub(crate) fn address(self) -> Option<IpAddr> {
-        match self.0 {
-            ClientAddress::Known(address) => Some(address),
-            ClientAddress::Unknown => None,
-        }
-    }
-}
+pub(crate) struct Client(pub(crate) Option<IpAddr>);
 
 /// The key that spoke, for the access log.
 #[derive(Clone, Copy, Debug)]
@@ -57,7 +47,7 @@ pub(crate) async fn require_caller(
     })?;
     let decision = app
         .engine
-        .authenticate_management(credential(request.headers()), client.0);
+        .authenticate_management(credential(request.headers()), client.0.into());
     let now = app.engine.clock().now();
     match decision {
         Decision::Unavailable => Err(cannot_tell()),
@@ -93,7 +83,7 @@ async fn find_caller(engine: &Engine, granted: &Granted<'_>, client: Client) -> 
             role: owner.user.role,
             key: Some(granted.key),
         },
-        address: client.address(),
+        address: client.0,
     }))
 }
 

@@ -21,6 +21,12 @@ impl From<IpAddr> for ClientAddress {
     }
 }
 
+impl From<Option<IpAddr>> for ClientAddress {
+    fn from(address: Option<IpAddr>) -> Self {
+        address.map_or(Self::Unknown, Self::from)
+    }
+}
+
 /// Which client addresses are allowed. *Absent* is every client; an *empty* list is none.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct AddressRule(Nets);

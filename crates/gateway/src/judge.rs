@@ -121,6 +121,7 @@ impl Judge<'_> {
         let path =
             StrictPath::parse_with_encoded_slashes(uri.path().as_bytes()).or_else(|f| self.bad_path(f))?;
         let client = client_address(&parts.headers, self.peer.address, &self.rules.trusted_proxies);
+        let client = ClientAddress::from(client);
         let reads = matches!(parts.method, Method::GET | Method::HEAD);
         if reads && path.as_str() == own_key::PATH {
             return Ok(Verdict::Answer(own_key::answer(

@@ -1,5 +1,6 @@
 //! `keyward serve`: starts every plane, and ends them in order.
 
+mod console_threads;
 mod node;
 mod reload;
 mod signals;

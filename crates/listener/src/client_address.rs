@@ -2,36 +2,30 @@
 
 use http::{HeaderMap, HeaderName};
 use ipnet::IpNet;
-use keyward_domain::ClientAddress;
 use std::net::{IpAddr, SocketAddr};
 
 /// Where a request came from, hop by hop.
 pub const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// The client's address. Only behind a trusted peer is `X-Forwarded-For` read: from the right, past trusted proxies, to
-/// the first address that is not one. An entry that cannot be read makes the client unknown.
-pub fn client_address(headers: &HeaderMap, peer: IpAddr, trusted: &[IpNet]) -> ClientAddress {
+/// the first address that is not one. None where an entry cannot be read: the client is not known.
+pub fn client_address(headers: &HeaderMap, peer: IpAddr, trusted: &[IpNet]) -> Option<IpAddr> {
     let peer = peer.to_canonical();
     if !is_trusted(peer, trusted) {
-        return ClientAddress::from(peer);
+        return Some(peer);
     }
-    let mut client = ClientAddress::from(peer);
+    let mut client = peer;
     let lines: Vec<_> = headers.get_all(X_FORWARDED_FOR).iter().collect();
     for line in lines.into_iter().rev() {
-        let Ok(line) = line.to_str() else {
-            return ClientAddress::Unknown;
-        };
+        let line = line.to_str().ok()?;
         for entry in line.rsplit(',').map(str::trim).filter(|entry| !entry.is_empty()) {
-            let Some(address) = parse_entry(entry) else {
-                return ClientAddress::Unknown;
-            };
-            client = ClientAddress::from(address);
-            if !is_trusted(address, trusted) {
-                return client;
+            client = parse_entry(entry)?;
+            if !is_trusted(client, trusted) {
+                return Some(client);
             }
         }
     }
-    client
+    Some(client)
 }
 
 /// Whether an address is one of the listed proxies'.
@@ -67,7 +61,7 @@ mod tests {
     use super::*;
     use http::HeaderValue;
 
-    fn client(peer: &str, fields: &[&'static str]) -> ClientAddress {
+    fn client(peer: &str, fields: &[&'static str]) -> Option<IpAddr> {
         let mut headers = HeaderMap::new();
         for field in fields {
             headers.append("x-forwarded-for", HeaderValue::from_static(field));
@@ -76,8 +70,8 @@ mod tests {
         client_address(&headers, peer.parse().unwrap(), &trusted)
     }
 
-    fn known(address: &str) -> ClientAddress {
-        ClientAddress::Known(address.parse().unwrap())
+    fn known(address: &str) -> Option<IpAddr> {
+        Some(address.parse().unwrap())
     }
 
     #[test]
@@ -121,7 +115,7 @@ mod tests {
             "[::1",
             "_x",
         ] {
-            assert_eq!(client("10.0.0.1", &[entry]), ClientAddress::Unknown, "{entry}");
+            assert_eq!(client("10.0.0.1", &[entry]), None, "{entry}");
         }
     }
 }

@@ -58,7 +58,7 @@ pub(crate) async fn create_setup(
     let name = asked.name.as_deref();
     let made = app
         .engine
-        .redeem_setup_token(&asked.token, &asked.email, name, client.address())
+        .redeem_setup_token(&asked.token, &asked.email, name, client.0)
         .await?;
     let location = format!("/v1/users/{}", made.user.user.id);
     let body = AdministratorWire {

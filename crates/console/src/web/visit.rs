@@ -44,10 +44,7 @@ impl Visit {
             path: parts.uri.path().to_owned(),
             now: app.engine.clock().now(),
             visitor: Visitor {
-                address: parts
-                    .extensions
-                    .get::<Client>()
-                    .and_then(|client| client.address()),
+                address: parts.extensions.get::<Client>().and_then(|client| client.0),
                 agent: text(&parts.headers, &header::USER_AGENT)
                     .chars()
                     .filter(|c| !c.is_control())

@@ -1,5 +1,6 @@
 //! A running Keyward: its parts, in the order in which they start and end.
 
+use super::console_threads::ConsoleThreads;
 use crate::config::Checked;
 use crate::exit::Failure;
 use crate::open::{self, Access};
@@ -18,6 +19,7 @@ pub(crate) struct Node {
     pub(crate) console: Console,
     pub(crate) ops: Ops,
     background: Background,
+    _console_threads: ConsoleThreads,
 }
 
 impl Node {
@@ -29,8 +31,11 @@ impl Node {
         engine.load().await?;
         let mut console = checked.console.clone();
         console.about = about(checked);
-        let console = Console::start(&engine, console)
-            .await
+        let console_threads = ConsoleThreads::start()?;
+        let its_engine = Arc::clone(&engine);
+        let console = console_threads
+            .run(async move { Console::start(&its_engine, console).await })
+            .await?
             .map_err(|fault| Failure::failed(fault.to_string()))?;
         let gateway = Gateway::start(&engine, checked.gateway.clone(), checked.rules.clone(), &registry)
             .map_err(|fault| Failure::failed(fault.to_string()))?;
@@ -46,6 +51,7 @@ impl Node {
             console,
             ops,
             background,
+            _console_threads: console_threads,
         })
     }
 
