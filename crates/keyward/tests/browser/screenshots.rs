@@ -1,6 +1,7 @@
-//! Pictures of every page, in both themes, on desktop and phone: `scripts/screenshots` makes them.
+//! Pictures of every page, in both themes, on desktop and phone, and in French: `scripts/screenshots` makes them.
 
 use crate::every_page::{THEMES, show_in};
+use crate::support::speaking;
 use crate::walk::walk;
 use keyward_testkit::{Browser, BrowserKind};
 use std::path::{Path, PathBuf};
@@ -29,6 +30,12 @@ async fn take_all(kind: BrowserKind, name: &str) {
 #[ignore = "makes pictures to look at: scripts/screenshots"]
 async fn screenshots_on_desktop() {
     take_all(BrowserKind::DESKTOP, "desktop").await;
+}
+
+#[tokio::test]
+#[ignore = "makes pictures to look at: scripts/screenshots"]
+async fn screenshots_in_french() {
+    take_all(speaking("fr"), "french").await;
 }
 
 #[tokio::test]
