@@ -6,7 +6,7 @@ use driver::Driver;
 use fantoccini::wd::WebDriverCompatibleCommand;
 use fantoccini::{Client, ClientBuilder, Locator};
 use serde_json::{Value, json};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use url::{ParseError, Url};
 
@@ -21,6 +21,8 @@ pub struct BrowserKind {
     pub language: &'static str,
     /// Whether scripts run.
     pub scripts: bool,
+    /// Whether a page may ask before it is left, as an alert; else every page is left at once.
+    pub asks: bool,
 }
 
 impl BrowserKind {
@@ -29,6 +31,7 @@ impl BrowserKind {
         size: (1280, 900),
         language: "en",
         scripts: true,
+        asks: false,
     };
 
     /// A phone in the hand.
@@ -75,9 +78,9 @@ impl Browser {
         &self.client
     }
 
-    /// The folder with all that it keeps.
-    pub fn profile(&self) -> &Path {
-        self.driver.profile()
+    /// The folder that it downloads files to.
+    pub fn downloads(&self) -> PathBuf {
+        downloads_of(self.driver.profile())
     }
 
     /// Goes to an address.
@@ -169,7 +172,7 @@ impl Browser {
     }
 
     /// Gives a command to Chromium itself.
-    async fn devtools(&self, command: &'static str, parameters: Value) {
+    pub async fn devtools(&self, command: &'static str, parameters: Value) {
         let given = self
             .client
             .issue_cmd(DevTools(json!({ "cmd": command, "params": parameters })));
@@ -224,6 +227,10 @@ fn violation_lines(rule: &Value) -> Vec<String> {
         .collect()
 }
 
+fn downloads_of(profile: &Path) -> PathBuf {
+    profile.join("downloads")
+}
+
 fn capabilities(kind: BrowserKind, profile: &Path) -> serde_json::Map<String, Value> {
     let mut arguments: Vec<String> = [
         "headless",
@@ -249,6 +256,7 @@ fn capabilities(kind: BrowserKind, profile: &Path) -> serde_json::Map<String, Va
         "prefs": {
             "intl.accept_languages": kind.language,
             "profile.managed_default_content_settings.javascript": scripts,
+            "download.default_directory": downloads_of(profile),
         },
     });
     if kind.is_phone() {
@@ -260,6 +268,12 @@ fn capabilities(kind: BrowserKind, profile: &Path) -> serde_json::Map<String, Va
     let mut capabilities = serde_json::Map::new();
     capabilities.insert("goog:chromeOptions".into(), options);
     capabilities.insert("acceptInsecureCerts".into(), true.into());
+    if kind.asks {
+        // The driver hides these questions unless it speaks its newer protocol.
+        capabilities.insert("webSocketUrl".into(), true.into());
+        let left_open = json!({ "beforeUnload": "ignore" });
+        capabilities.insert("unhandledPromptBehavior".into(), left_open);
+    }
     capabilities
 }
 

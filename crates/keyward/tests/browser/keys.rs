@@ -1,5 +1,6 @@
 //! The life of a key, as the person lives it who has it.
 
+mod created;
 mod words;
 
 use crate::support::{
