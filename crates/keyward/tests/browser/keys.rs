@@ -1,6 +1,7 @@
 //! The life of a key, as the person lives it who has it.
 
 mod created;
+mod snippets;
 mod words;
 
 use crate::support::{
@@ -31,7 +32,7 @@ struct Made {
 struct House {
     keyward: Keyward,
     browser: Browser,
-    _upstream: EchoUpstream,
+    upstream: EchoUpstream,
 }
 
 #[tokio::test]
@@ -69,7 +70,7 @@ impl House {
         Self {
             keyward,
             browser,
-            _upstream: upstream,
+            upstream,
         }
     }
 

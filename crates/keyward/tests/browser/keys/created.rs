@@ -12,7 +12,7 @@ const TO_LIST: &str = "a.button-quiet[href='/integrations/keys']";
 
 impl House {
     /// At the page of a key that was just made.
-    async fn at_a_new_key(kind: BrowserKind) -> (Self, Made) {
+    pub(super) async fn at_a_new_key(kind: BrowserKind) -> (Self, Made) {
         let house = Self::start(kind).await;
         house.open(NEW).await;
         house.browser.fill("#name", "Shown once").await;
