@@ -3,4 +3,5 @@
 
 mod admin;
 mod keys;
+mod summary;
 mod support;

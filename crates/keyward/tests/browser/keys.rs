@@ -1,6 +1,7 @@
 //! The life of a key, as the person lives it who has it.
 
 mod created;
+mod faults;
 mod snippets;
 mod words;
 

@@ -110,6 +110,7 @@ async fn errors_of_an_invitation_stand_at_their_fields_with_what_was_typed() {
         );
         assert!(answer.fault("name").unwrap().starts_with(name));
         assert!(answer.fault("sites").unwrap().starts_with(sites));
+        assert_eq!(answer.summary(), ["email", "name", "sites"]);
         assert_eq!(answer.value("email"), Some("no address"));
         assert_eq!(answer.value("name"), Some(long.as_str()));
 
@@ -259,6 +260,7 @@ async fn errors_of_an_edit_stand_at_their_fields_and_change_nothing() {
             .unwrap()
             .starts_with("Choisissez tous les sites")
     );
+    assert_eq!(answer.summary(), ["name", "role", "sites"]);
     // A form without a revision has seen nothing.
     let path = format!("/admin/users/{}", house.member_id);
     let fields = [("name", "x"), ("role", "member"), ("reach", "all")];
