@@ -75,7 +75,7 @@ if (once) {
     URL.revokeObjectURL(link.href);
   });
   for (const button of document.querySelectorAll("[data-stores]")) {
-    button.addEventListener("click", () => { if (button.dataset.download || navigator.clipboard) stored.checked = true; });
+    button.addEventListener(button.dataset.download ? "click" : "copied", () => { stored.checked = true; });
   }
   window.addEventListener("beforeunload", (event) => { if (!stored.checked) event.preventDefault(); });
   window.addEventListener("pagehide", () => {

@@ -25,15 +25,25 @@ for (const menu of document.querySelectorAll("[data-menu]")) {
   });
 }
 
-// Copy buttons: <button data-copy="#id">; the button says that it is done for a moment.
+// Copy buttons: <button data-copy="#id">; the button says that it is done for a moment, and tells its page ("copied"). Where
+// there is no clipboard, or the browser keeps it shut, the text is selected, to be copied by hand.
 for (const button of document.querySelectorAll("[data-copy]")) {
+  const label = [...button.childNodes];
+  let done;
   button.hidden = false;
   button.addEventListener("click", async () => {
     const from = document.querySelector(button.dataset.copy);
-    await navigator.clipboard.writeText(from.value ?? from.textContent);
-    const label = button.textContent;
+    try {
+      await navigator.clipboard.writeText(from.value ?? from.textContent);
+    } catch {
+      from.focus();
+      if (from.select) from.select(); else getSelection().selectAllChildren(from);
+      return;
+    }
+    button.dispatchEvent(new Event("copied"));
     button.textContent = button.dataset.done;
-    setTimeout(() => { button.textContent = label; }, 2000);
+    clearTimeout(done);
+    done = setTimeout(() => button.replaceChildren(...label), 2000);
   });
 }
 

@@ -129,7 +129,7 @@ impl Engine {
         })
     }
 
-    async fn audit_views(&self, query: &AuditQuery) -> Result<Vec<AuditView>, EngineError> {
+    pub(crate) async fn audit_views(&self, query: &AuditQuery) -> Result<Vec<AuditView>, EngineError> {
         let events = self.store.list_audit(query).await?;
         let emails = self.emails_of(events.iter().filter_map(acting_user)).await?;
         let view = |event: AuditEvent| {

@@ -12,10 +12,12 @@ use keyward_store::Inserted;
 mod draft;
 mod health;
 mod list;
+mod trail;
 mod view;
 
 pub use health::{HealthCount, HealthMark, KeyHealth};
 pub use list::KeyFilter;
+pub use trail::{ActBy, KeyAct};
 pub use view::KeyView;
 
 /// A key that was just made, with its secret: the one time that it is shown.

@@ -39,7 +39,7 @@ pub use draft::{KeyDraft, KeyEdit, SiteEdit, UserDraft, UserEdit};
 pub use engine::{Engine, EngineStatus, OnStale, Settings};
 pub use error::{EngineError, FieldFault, LineFault};
 pub use import::{ImportFormat, Imported};
-pub use keys::{HealthCount, HealthMark, IssuedKey, KeyFilter, KeyHealth, KeyView};
+pub use keys::{ActBy, HealthCount, HealthMark, IssuedKey, KeyAct, KeyFilter, KeyHealth, KeyView};
 pub use once::{Created, Once};
 pub use own_key::OwnKey;
 pub use page::Page;

@@ -1,14 +1,13 @@
 //! A person's browser: Debian's Chromium, driven through its WebDriver.
 
+mod driver;
+
+use driver::Driver;
 use fantoccini::wd::WebDriverCompatibleCommand;
 use fantoccini::{Client, ClientBuilder, Locator};
 use serde_json::{Value, json};
-use std::net::TcpListener;
-use std::path::Path;
-use std::process::Stdio;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
-use tempfile::TempDir;
-use tokio::process::{Child, Command};
 use url::{ParseError, Url};
 
 const GUARD: Duration = Duration::from_secs(30);
@@ -22,6 +21,8 @@ pub struct BrowserKind {
     pub language: &'static str,
     /// Whether scripts run.
     pub scripts: bool,
+    /// Whether a page may ask before it is left, as an alert; else every page is left at once.
+    pub asks: bool,
 }
 
 impl BrowserKind {
@@ -30,6 +31,7 @@ impl BrowserKind {
         size: (1280, 900),
         language: "en",
         scripts: true,
+        asks: false,
     };
 
     /// A phone in the hand.
@@ -43,14 +45,12 @@ impl BrowserKind {
     }
 }
 
-/// A browser with an empty profile; it ends when it is dropped.
+/// A browser with an empty profile; it ends when it is dropped, also by a panic.
 pub struct Browser {
     client: Client,
     size: (u32, u32),
     is_phone: bool,
-    // In this order: the driver ends before its profile goes.
-    _driver: Child,
-    _profile: TempDir,
+    driver: Driver,
 }
 
 impl Browser {
@@ -59,16 +59,8 @@ impl Browser {
     /// # Panics
     /// When Debian's packages `chromium` and `chromium-driver` are not there.
     pub async fn start(kind: BrowserKind) -> Self {
-        let profile = tempfile::tempdir().expect("a folder for the profile");
-        let port = free_port();
-        let driver = Command::new("chromedriver")
-            .arg(format!("--port={port}"))
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()
-            .expect("chromedriver: install the packages chromium and chromium-driver");
-        let client = connect(port, &capabilities(kind, profile.path())).await;
+        let mut driver = Driver::start();
+        let client = connect(&mut driver, kind).await;
         client
             .set_window_size(kind.size.0, kind.size.1)
             .await
@@ -77,14 +69,18 @@ impl Browser {
             client,
             size: kind.size,
             is_phone: kind.is_phone(),
-            _driver: driver,
-            _profile: profile,
+            driver,
         }
     }
 
     /// The WebDriver's client, for what is not here.
     pub fn client(&self) -> &Client {
         &self.client
+    }
+
+    /// The folder that it downloads files to.
+    pub fn downloads(&self) -> PathBuf {
+        downloads_of(self.driver.profile())
     }
 
     /// Goes to an address.
@@ -176,7 +172,7 @@ impl Browser {
     }
 
     /// Gives a command to Chromium itself.
-    async fn devtools(&self, command: &'static str, parameters: Value) {
+    pub async fn devtools(&self, command: &'static str, parameters: Value) {
         let given = self
             .client
             .issue_cmd(DevTools(json!({ "cmd": command, "params": parameters })));
@@ -231,9 +227,8 @@ fn violation_lines(rule: &Value) -> Vec<String> {
         .collect()
 }
 
-fn free_port() -> u16 {
-    let held = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    held.local_addr().expect("an address").port()
+fn downloads_of(profile: &Path) -> PathBuf {
+    profile.join("downloads")
 }
 
 fn capabilities(kind: BrowserKind, profile: &Path) -> serde_json::Map<String, Value> {
@@ -249,6 +244,7 @@ fn capabilities(kind: BrowserKind, profile: &Path) -> serde_json::Map<String, Va
         "disable-dev-shm-usage",
         "hide-scrollbars",
         "force-prefers-reduced-motion",
+        "remote-debugging-pipe",
     ]
     .map(|argument| format!("--{argument}"))
     .into();
@@ -260,6 +256,7 @@ fn capabilities(kind: BrowserKind, profile: &Path) -> serde_json::Map<String, Va
         "prefs": {
             "intl.accept_languages": kind.language,
             "profile.managed_default_content_settings.javascript": scripts,
+            "download.default_directory": downloads_of(profile),
         },
     });
     if kind.is_phone() {
@@ -271,17 +268,27 @@ fn capabilities(kind: BrowserKind, profile: &Path) -> serde_json::Map<String, Va
     let mut capabilities = serde_json::Map::new();
     capabilities.insert("goog:chromeOptions".into(), options);
     capabilities.insert("acceptInsecureCerts".into(), true.into());
+    if kind.asks {
+        // The driver hides these questions unless it speaks its newer protocol.
+        capabilities.insert("webSocketUrl".into(), true.into());
+        let left_open = json!({ "beforeUnload": "ignore" });
+        capabilities.insert("unhandledPromptBehavior".into(), left_open);
+    }
     capabilities
 }
 
 /// Waits for the driver.
-async fn connect(port: u16, capabilities: &serde_json::Map<String, Value>) -> Client {
-    let url = format!("http://127.0.0.1:{port}");
+async fn connect(driver: &mut Driver, kind: BrowserKind) -> Client {
+    let (url, capabilities) = (driver.url(), capabilities(kind, driver.profile()));
     let try_until = tokio::time::Instant::now() + GUARD;
     loop {
         let mut builder = ClientBuilder::new(hyper_util::client::legacy::connect::HttpConnector::new());
-        match builder.capabilities(capabilities.clone()).connect(&url).await {
+        let connected = builder.capabilities(capabilities.clone()).connect(&url).await;
+        match connected {
             Ok(client) => return client,
+            Err(e) if driver.has_ended() => {
+                panic!("chromedriver: install the packages chromium and chromium-driver: {e}")
+            }
             Err(e) if tokio::time::Instant::now() > try_until => panic!("chromedriver: {e}"),
             Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
         }

@@ -3,7 +3,6 @@
 use crate::body::{check_type, read_bytes};
 use crate::problem::Problem;
 use axum::extract::{FromRequest, Request};
-use std::collections::BTreeMap;
 
 /// The largest form.
 const MOST_BYTES: usize = 256 << 10;
@@ -126,28 +125,38 @@ fn decode(bytes: &[u8]) -> Option<String> {
 
 /// What is wrong with a form: a text for each field, in the person's language, to stand at the field.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Errors(BTreeMap<String, String>);
+pub(crate) struct Errors(Vec<(String, String)>);
 
 impl Errors {
-    /// Notes what is wrong with a field; the first word counts.
+    /// Notes what is wrong with a field; the first word counts. `form` stands for the form as a whole.
     pub(crate) fn add(&mut self, field: impl Into<String>, message: impl Into<String>) {
-        self.0.entry(field.into()).or_insert_with(|| message.into());
+        let field = field.into();
+        if self.of(&field).is_none() {
+            self.0.push((field, message.into()));
+        }
     }
 
     /// What is wrong with a field.
     pub(crate) fn of(&self, field: &str) -> Option<&str> {
-        self.0.get(field).map(String::as_str)
+        let (_, message) = self.0.iter().find(|(name, _)| name == field)?;
+        Some(message)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Every field at fault, with what is wrong, for the summary over the form.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0
-            .iter()
-            .map(|(field, message)| (field.as_str(), message.as_str()))
+    /// Every field at fault, with what is wrong, for the summary over the form: the form as a whole, then the fields in the
+    /// order in which the page names them (`"name limit"`), then those that it does not name, as they were found.
+    pub(crate) fn in_order(&self, fields: &str) -> Vec<(&str, &str)> {
+        let place = |field: &str| {
+            let mut named = std::iter::once("form").chain(fields.split(' '));
+            named.position(|name| name == field).unwrap_or(usize::MAX)
+        };
+        let errors = self.0.iter();
+        let mut ordered: Vec<(&str, &str)> = errors.map(|(f, m)| (f.as_str(), m.as_str())).collect();
+        ordered.sort_by_key(|(field, _)| place(field));
+        ordered
     }
 }
 
@@ -172,5 +181,19 @@ mod tests {
             assert!(Form::parse(bad).is_err(), "{bad:?}");
         }
         assert!(Form::parse("a=1&".repeat(MOST_FIELDS + 1).as_bytes()).is_err());
+    }
+
+    #[test]
+    fn faults_are_told_in_the_order_of_the_page_the_form_as_a_whole_first() {
+        let mut errors = Errors::default();
+        for field in ["limit", "unknown", "name", "form", "another"] {
+            errors.add(field, format!("{field} is wrong"));
+        }
+        errors.add("name", "and wrong again");
+        let told = errors.in_order("name sites limit");
+        let fields: Vec<&str> = told.iter().map(|(field, _)| *field).collect();
+        assert_eq!(fields, ["form", "name", "limit", "unknown", "another"]);
+        assert_eq!(errors.of("name"), Some("name is wrong"));
+        assert_eq!(told[1].1, "name is wrong");
     }
 }

@@ -3,4 +3,6 @@
 
 mod admin;
 mod keys;
+mod policy;
+mod summary;
 mod support;

@@ -11,4 +11,5 @@ mod lists;
 mod oracle;
 mod order;
 mod recent;
+mod trail;
 mod usage;

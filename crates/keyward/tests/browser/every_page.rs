@@ -3,6 +3,18 @@
 use crate::support::{assert_accessible, assert_fits};
 use crate::walk::walk;
 use keyward_testkit::{Browser, BrowserKind};
+use serde_json::json;
+
+/// The links of a summary of errors that lead to nothing that takes the focus, or before where the one before it led.
+const LOST_LINKS: &str = "let before = document.querySelector('[data-errors]');
+    return [...document.querySelectorAll('[data-errors] a')].map(link => link.hash.slice(1)).filter(id => {
+        const field = document.getElementById(id);
+        const follows = field && before.compareDocumentPosition(field) & Node.DOCUMENT_POSITION_FOLLOWING;
+        if (id === 'form') return !field;
+        field?.focus();
+        before = field ?? before;
+        return !follows || document.activeElement !== field;
+    });";
 
 pub(crate) const THEMES: [&str; 2] = ["light", "dark"];
 
@@ -20,6 +32,11 @@ async fn assert_good(browser: &Browser, name: &str) {
         one.open = true;
     }";
     browser.run(unfold).await;
+    assert_eq!(
+        browser.run(LOST_LINKS).await,
+        json!([]),
+        "{name}: links of the summary"
+    );
     for theme in THEMES {
         show_in(browser, theme).await;
         assert_accessible(browser, &format!("{name} {theme}")).await;

@@ -1,5 +1,8 @@
 //! The life of a key, as the person lives it who has it.
 
+mod created;
+mod faults;
+mod snippets;
 mod words;
 
 use crate::support::{
@@ -30,7 +33,7 @@ struct Made {
 struct House {
     keyward: Keyward,
     browser: Browser,
-    _upstream: EchoUpstream,
+    upstream: EchoUpstream,
 }
 
 #[tokio::test]
@@ -68,7 +71,7 @@ impl House {
         Self {
             keyward,
             browser,
-            _upstream: upstream,
+            upstream,
         }
     }
 

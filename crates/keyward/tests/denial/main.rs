@@ -4,6 +4,8 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "test code")]
 
 mod flood;
+mod logs;
+mod metrics;
 mod ports;
 mod secrets;
 mod sizes;

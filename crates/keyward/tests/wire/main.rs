@@ -4,13 +4,23 @@
 #[cfg(test)]
 mod address;
 #[cfg(test)]
+mod authority;
+#[cfg(test)]
+mod cors;
+#[cfg(test)]
 mod header;
+#[cfg(test)]
+mod identity;
 #[cfg(test)]
 mod methods;
 #[cfg(test)]
 mod mission;
 #[cfg(test)]
 mod paths;
+#[cfg(test)]
+mod public_paths;
+#[cfg(test)]
+mod sites;
 #[cfg(test)]
 mod spoken;
 #[cfg(test)]

@@ -34,6 +34,7 @@ use axum::response::Redirect;
 use axum::routing::{get, post};
 use http::request::Parts;
 use keyward_engine::EngineError;
+use user_state::{Delete, Disable, ResetFactor};
 
 /// How many lines a list shows at once.
 const LINES: u32 = 50;
@@ -47,11 +48,11 @@ pub(super) fn router() -> Router<App> {
         .route("/admin/users/{id}/enable", post(user_state::enable))
         .route(
             "/admin/users/{id}/disable",
-            get(user_state::ask_disable).post(user_state::disable),
+            get(user_state::ask::<Disable>).post(user_state::carry_out::<Disable>),
         )
         .route(
             "/admin/users/{id}/delete",
-            get(user_state::ask_delete).post(user_state::delete),
+            get(user_state::ask::<Delete>).post(user_state::carry_out::<Delete>),
         )
         .route(
             "/admin/users/{id}/link",
@@ -59,7 +60,7 @@ pub(super) fn router() -> Router<App> {
         )
         .route(
             "/admin/users/{id}/factor",
-            get(user_state::ask_reset_factor).post(user_state::reset_factor),
+            get(user_state::ask::<ResetFactor>).post(user_state::carry_out::<ResetFactor>),
         )
         .route("/admin/sites", get(sites::show).post(sites::create))
         .route("/admin/sites/{name}", get(site::show).post(site::rename))

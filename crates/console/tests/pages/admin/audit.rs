@@ -117,6 +117,7 @@ async fn filters_that_cannot_be_are_named_at_their_fields() {
         assert_eq!(page.status, 422);
         assert!(page.fault("from").unwrap().starts_with(day) && page.fault("to").unwrap().starts_with(day));
         assert_eq!(page.value("from"), Some("2026-02-30"));
+        assert_eq!(page.summary(), ["from", "to"]);
         let page = admin.get("/admin/audit?user=nobody%40example.com").await;
         assert_eq!(page.status, 422);
         assert!(page.fault("user").unwrap().starts_with(nobody));

@@ -158,3 +158,34 @@ async fn every_fault_stands_at_its_field_in_the_persons_language_with_what_was_t
     }
     assert_eq!(count(&house).await, 0);
 }
+
+#[tokio::test]
+async fn the_summary_leads_to_every_field_at_fault_in_the_order_of_the_page() {
+    let house = House::start().await;
+    let admin = house.admin("en").await;
+    let long = "d".repeat(501);
+    let all = [
+        ("name", ""),
+        ("description", long.as_str()),
+        ("use-case", ""),
+        ("expiry", ""),
+        ("sites-rule", ""),
+        ("addresses-rule", ""),
+        ("limit", "0"),
+    ];
+    let answer = created(&admin, &all).await;
+    assert_eq!(answer.status, 422);
+    let wanted = [
+        "name",
+        "description",
+        "use-case",
+        "expiry",
+        "sites",
+        "addresses",
+        "limit",
+    ];
+    assert_eq!(answer.summary(), wanted);
+    // What only the engine finds, too.
+    let answer = created(&admin, &[("owner", "nobody@example.com")]).await;
+    assert_eq!(answer.summary(), ["owner"]);
+}

@@ -134,6 +134,27 @@ async fn the_history_says_who_changed_what_from_what_to_what() {
 }
 
 #[tokio::test]
+async fn an_owner_reads_what_administrators_did_with_their_key_but_not_who_they_are() {
+    let house = House::start().await;
+    let (id, _) = key(&house, "member@example.com", |_| {}).await;
+    let revision = super::view(&house, &id).await.key.revision.0.to_string();
+    let fields = [("revision", revision.as_str())];
+    let admin = house.admin("en").await;
+    house.clock.advance(1);
+    let answer = admin.post(&format!("{}/disable", path(&id)), &fields).await;
+    assert_eq!(answer.status, 303);
+    for (language, done, who) in [
+        ("en", "Disabled", "An administrator"),
+        ("fr", "Désactivation", "Un administrateur"),
+    ] {
+        let seen = house.member(language).await.get(&path(&id)).await.body;
+        assert!(seen.contains(done) && seen.contains(who), "{seen}");
+        assert!(!seen.contains("admin@example.com") && !seen.contains(&house.admin_id));
+    }
+    assert!(admin.get(&path(&id)).await.body.contains("admin@example.com"));
+}
+
+#[tokio::test]
 async fn a_key_that_manages_keyward_can_be_told_from_others() {
     let house = House::start().await;
     let (id, _) = key(&house, "member@example.com", |draft| {

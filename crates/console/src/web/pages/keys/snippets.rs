@@ -35,12 +35,26 @@ const LANGUAGES: [(&str, &str, &str); 6] = [
 const CURL: &str = r#"curl -i "{url}" \
   -H "X-API-KEY: {secret}""#;
 
-const CSHARP: &str = r#"using var client = new HttpClient();
-client.DefaultRequestHeaders.Add("X-API-KEY", "{secret}");
+// A whole program, so that every compiler takes it, also those before statements at the top and an `async` Main.
+const CSHARP: &str = r#"using System;
+using System.Net.Http;
+using System.Threading.Tasks;
 
-var response = await client.GetAsync("{url}");
-Console.WriteLine((int)response.StatusCode);
-Console.WriteLine(await response.Content.ReadAsStringAsync());"#;
+static class Program
+{
+    static void Main() => CallAsync().GetAwaiter().GetResult();
+
+    static async Task CallAsync()
+    {
+        var client = new HttpClient();
+        client.DefaultRequestHeaders.Add("X-API-KEY", "{secret}");
+
+        var response = await client.GetAsync("{url}");
+
+        Console.WriteLine((int)response.StatusCode);
+        Console.WriteLine(await response.Content.ReadAsStringAsync());
+    }
+}"#;
 
 const PYTHON: &str = r#"import urllib.request
 

@@ -3,7 +3,7 @@
 use super::desk::Desk;
 use crate::web::page::Page;
 use keyward_domain::Timestamp;
-use keyward_engine::{AuditActor, AuditFilter, AuditOutcome, AuditView, EngineError};
+use keyward_engine::{ActBy, AuditOutcome, EngineError, KeyAct};
 use serde_json::{Map, Value};
 
 /// The most lines.
@@ -21,33 +21,27 @@ pub(super) struct Line {
     pub(super) is_denied: bool,
 }
 
-/// The latest lines about a key. Members see what they did themselves.
+/// The latest lines about a key.
 pub(super) async fn of_key(desk: &Desk, page: &Page, id: &str) -> Result<Vec<Line>, EngineError> {
-    let filter = AuditFilter {
-        target_kind: Some("key".into()),
-        target_id: Some(id.to_owned()),
-        limit: Some(MOST),
-        ..AuditFilter::default()
-    };
-    let found = desk.engine().list_audit(desk.actor(), &filter).await?;
-    Ok(found.items.iter().map(|view| line(page, view)).collect())
+    let acts = desk.engine().list_key_acts(desk.actor(), id, MOST).await?;
+    Ok(acts.into_iter().map(|act| line(page, act)).collect())
 }
 
-fn line(page: &Page, view: &AuditView) -> Line {
-    let event = &view.event;
-    let who = match (&event.actor, &view.actor_email) {
-        (_, Some(email)) => email.clone(),
-        (AuditActor::Operator, None) => page.t("key-trail-operator").into_owned(),
-        (AuditActor::System, None) => page.t("key-trail-system").into_owned(),
-        (AuditActor::User { user, .. }, None) => user.to_string(),
+fn line(page: &Page, act: KeyAct) -> Line {
+    let who = match act.by {
+        ActBy::User(name) => name,
+        ActBy::Administrator => page.t("key-trail-administrator").into_owned(),
+        ActBy::Somebody => page.t("key-trail-somebody").into_owned(),
+        ActBy::Operator => page.t("key-trail-operator").into_owned(),
+        ActBy::System => page.t("key-trail-system").into_owned(),
     };
     Line {
-        at: event.at,
+        at: act.at,
         who,
-        what: what(page, &event.action),
-        changes: changes(page, event.before.as_ref(), event.after.as_ref()),
-        address: event.address.map(|address| address.to_string()),
-        is_denied: matches!(event.outcome, AuditOutcome::Denied(_)),
+        what: what(page, &act.action),
+        changes: changes(page, act.before.as_ref(), act.after.as_ref()),
+        address: act.address.map(|address| address.to_string()),
+        is_denied: matches!(act.outcome, AuditOutcome::Denied(_)),
     }
 }
 

@@ -1,0 +1,100 @@
+//! The processes of a browser: chromedriver, the Chromium that it starts, and all that Chromium starts.
+//!
+//! chromedriver leads a process group, so that one signal ends them all; Chromium itself ends with the pipe to its driver.
+//! Should the test be killed before it can drop anything, the kernel ends the driver.
+
+#[cfg(test)]
+mod tests;
+
+use std::net::TcpListener;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+const END_GUARD: Duration = Duration::from_secs(10);
+const POLL: Duration = Duration::from_millis(5);
+
+/// A running chromedriver and the folder for its browser's profile; when it is dropped, nothing of them is left.
+pub(super) struct Driver {
+    process: Child,
+    port: u16,
+    // Goes after the processes that write to it.
+    profile: TempDir,
+}
+
+impl Driver {
+    pub(super) fn start() -> Self {
+        let profile = tempfile::tempdir().expect("a folder for the profile");
+        let port = free_port();
+        let process = Command::new("setpriv")
+            .args(["--pdeathsig", "KILL", "chromedriver"])
+            .arg(format!("--port={port}"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .process_group(0)
+            .spawn()
+            .expect("setpriv, of the package util-linux");
+        Self {
+            process,
+            port,
+            profile,
+        }
+    }
+
+    pub(super) fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    pub(super) fn profile(&self) -> &Path {
+        self.profile.path()
+    }
+
+    /// Whether it has ended by itself: when it is not installed, for one.
+    pub(super) fn has_ended(&mut self) -> bool {
+        !matches!(self.process.try_wait(), Ok(None))
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        let group = self.process.id();
+        // It may have ended by itself, and everything with it.
+        let _ = Command::new("kill")
+            .args(["-KILL", "--", &format!("-{group}")])
+            .stderr(Stdio::null())
+            .status();
+        let _ = self.process.wait();
+        let end = Instant::now() + END_GUARD;
+        while has_living(group) && Instant::now() < end {
+            std::thread::sleep(POLL);
+        }
+    }
+}
+
+/// Whether a process of a group lives: one that is dead and only waits for its parent's notice does not.
+fn has_living(group: u32) -> bool {
+    let processes = std::fs::read_dir("/proc").expect("the processes");
+    let mut stats = processes
+        .flatten()
+        .filter_map(|process| std::fs::read_to_string(process.path().join("stat")).ok());
+    stats.any(|stat| is_living_member(&stat, group))
+}
+
+/// A line of `/proc/PID/stat`: `PID (name) state parent group …`, where a name may hold anything.
+fn is_living_member(stat: &str, group: u32) -> bool {
+    let mut fields = stat
+        .rsplit_once(')')
+        .map_or("", |(_, rest)| rest)
+        .split_whitespace();
+    let state = fields.next().unwrap_or("X");
+    let in_group = fields.nth(1) == Some(&group.to_string());
+    in_group && !matches!(state, "Z" | "X")
+}
+
+fn free_port() -> u16 {
+    let held = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    held.local_addr().expect("an address").port()
+}
