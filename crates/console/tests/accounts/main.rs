@@ -11,5 +11,6 @@ mod factor;
 mod links;
 mod logs;
 mod origins;
+mod provider;
 mod sign_in;
 mod support;

@@ -153,6 +153,7 @@ impl Plane {
             public_url: None,
             access_log: true,
             gateway_url: "http://127.0.0.1:8080".into(),
+            provider: None,
             about: keyward_console::About::default(),
         };
         let console = Console::start(&engine, settings).await.unwrap();

@@ -71,6 +71,7 @@ async fn o8_http_2_is_spoken_over_tls() {
         public_url: None,
         access_log: false,
         gateway_url: "http://127.0.0.1:8080".into(),
+        provider: None,
         about: keyward_console::About::default(),
     };
     let console = Console::start(&engine, settings).await.unwrap();
@@ -112,6 +113,7 @@ async fn a_missing_certificate_and_a_taken_port_are_named() {
             public_url: None,
             access_log: false,
             gateway_url: "http://127.0.0.1:8080".into(),
+            provider: None,
             about: keyward_console::About::default(),
         };
         let fault = Console::start(&plane.engine, settings)

@@ -125,6 +125,7 @@ impl House {
             public_url: None,
             access_log: true,
             gateway_url: "https://api.example.com".into(),
+            provider: None,
             about: About {
                 version: "1.2.3-test".into(),
                 node: "node-of-the-test".into(),
