@@ -4,6 +4,7 @@ use crate::console::About;
 use crate::public_url::PublicUrl;
 use keyward_domain::Timestamp;
 use keyward_engine::{Engine, EngineError};
+use keyward_oidc::Provider;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -23,6 +24,8 @@ pub(crate) struct App {
     pub(crate) started: Timestamp,
     /// Under which address people reach it, where a setting says so; else it is the host that they ask for.
     pub(crate) public_url: Option<PublicUrl>,
+    /// The provider at which people can sign in, where there is one.
+    pub(crate) provider: Option<Arc<Provider>>,
     /// Whether an administrator has been seen: from then on there always is one.
     pub(crate) administrator_seen: Arc<AtomicBool>,
 }

@@ -4,6 +4,7 @@ use crate::app::App;
 use crate::caller::Client;
 use crate::public_url::PublicUrl;
 use crate::router::router;
+use crate::web::CALLBACK;
 use axum::Router;
 use axum::body::Body;
 use http::{Request, Response};
@@ -13,6 +14,7 @@ use hyper_util::service::TowerToHyperService;
 use ipnet::IpNet;
 use keyward_engine::Engine;
 use keyward_listener::{Server, Tls, TlsFiles, bind, client_address};
+use keyward_oidc::Provider;
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -36,6 +38,8 @@ pub struct Settings {
     pub access_log: bool,
     /// Where clients find the gateway, without a slash at its end: what people are shown to copy.
     pub gateway_url: String,
+    /// The provider of OpenID Connect at which people can sign in too.
+    pub provider: Option<keyward_oidc::Settings>,
     /// What administrators are told of the program and what it runs on.
     pub about: About,
 }
@@ -77,6 +81,13 @@ pub struct Console {
 #[error("{0}")]
 pub struct StartFault(pub String);
 
+/// Gets ready to speak to a provider, which sends browsers back to this origin.
+fn open_provider(settings: keyward_oidc::Settings, origin: &str) -> Result<Arc<Provider>, StartFault> {
+    Provider::new(settings, &format!("{origin}{CALLBACK}"))
+        .map(Arc::new)
+        .map_err(|fault| StartFault(format!("console.oidc.{fault}")))
+}
+
 impl Console {
     /// Binds the port and serves on the current runtime.
     ///
@@ -97,11 +108,19 @@ impl Console {
         let listener = bind(settings.listen).map_err(cannot_bind)?;
         let listener = tokio::net::TcpListener::from_std(listener).map_err(cannot_bind)?;
         let address = listener.local_addr().map_err(cannot_bind)?;
+        let secure = tls.is_some() || settings.public_url.is_some();
+        let origin = match &settings.public_url {
+            Some(url) => url.as_str().to_owned(),
+            None if secure => format!("https://{address}"),
+            None => format!("http://{address}"),
+        };
+        let provider = settings.provider.map(|provider| open_provider(provider, &origin));
         let app = router(App {
             engine: Arc::clone(engine),
             access_log: settings.access_log,
-            secure: tls.is_some() || settings.public_url.is_some(),
+            secure,
             public_url: settings.public_url,
+            provider: provider.transpose()?,
             administrator_seen: Arc::default(),
             gateway_url: settings.gateway_url.into(),
             about: Arc::new(settings.about),

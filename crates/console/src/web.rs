@@ -21,4 +21,4 @@ mod visit;
 
 pub(crate) use answer::IsPage;
 pub(crate) use assets::KeepForEver;
-pub(crate) use pages::{router, show_nothing};
+pub(crate) use pages::{CALLBACK, router, show_nothing};

@@ -1,4 +1,4 @@
-//! How people sign in: passwords, second factors, sessions, and the links that let somebody choose a password.
+//! How people sign in: passwords, providers of identities, second factors, sessions, and the links that let somebody choose a password.
 //!
 //! What proves somebody is checked here and never shown: tokens are [`Secret`]s of prefixes of their own, and only their
 //! SHA-256 is stored; passwords are hashed on one thread that yields to all others. A use case that lets somebody in
@@ -8,6 +8,7 @@
 mod counters;
 mod fault;
 mod hasher;
+mod identity;
 mod links;
 mod passwords;
 mod second_factor;
@@ -17,8 +18,10 @@ mod sign_in;
 mod throttle;
 mod totp;
 mod visitor;
+mod way;
 
 pub use fault::{AccountFault, SignInFault};
+pub use identity::ProvenIdentity;
 pub use links::LinkView;
 pub use second_factor::SecondFactorSetup;
 pub use session::{Session, SessionView};
@@ -46,6 +49,7 @@ enum Token {
     Session,
     Device,
     Pending,
+    PendingIdentity,
     Invite,
     Reset,
 }
@@ -56,6 +60,7 @@ impl Token {
             Self::Session => "session",
             Self::Device => "device",
             Self::Pending => "pending",
+            Self::PendingIdentity => "pendingoidc",
             Self::Invite => "invite",
             Self::Reset => "reset",
         };

@@ -28,7 +28,8 @@ mod usage;
 mod users;
 
 pub use accounts::{
-    AccountFault, LinkView, SecondFactorSetup, Session, SessionView, SignIn, SignInFault, SignedIn, Visitor,
+    AccountFault, LinkView, ProvenIdentity, SecondFactorSetup, Session, SessionView, SignIn, SignInFault,
+    SignedIn, Visitor,
 };
 pub use actor::{Actor, Who};
 pub use audit::{AuditFilter, AuditView};

@@ -4,6 +4,7 @@
 //! tells what a reload may change. Who adds a setting adds a field to the schema, its check, and a line to the template.
 
 pub(crate) mod check;
+mod console;
 pub(crate) mod diff;
 mod fault;
 mod gateway;

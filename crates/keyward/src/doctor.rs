@@ -6,6 +6,7 @@ mod files;
 mod finding;
 mod host;
 mod network;
+mod provider;
 mod tls;
 
 use crate::commands::Context;
@@ -36,6 +37,7 @@ async fn look_at_all(loaded: &Loaded, checked: &Checked, findings: &mut Vec<Find
     findings.extend(database::check(checked).await);
     findings.extend(tls::check("gateway.tls", checked.gateway.tls.as_ref()));
     findings.extend(tls::check("console.tls", checked.console.tls.as_ref()));
+    findings.extend(provider::check(checked.console.provider.as_ref()).await);
     findings.extend(files::check_openapi_document(checked));
     findings.extend(host::check_disk(&checked.database));
     findings.extend(host::check_open_files(checked.gateway.max_connections));

@@ -7,29 +7,31 @@ use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
 /// Our crates, and which of our crates each may name.
-const WALLS: [(&str, &[&str]); 10] = [
+const WALLS: [(&str, &[&str]); 11] = [
     ("domain", &[]),
     ("store", &["domain"]),
     ("limit", &["domain"]),
     ("listener", &[]),
+    ("oidc", &["domain"]),
     ("engine", &["domain", "store", "limit"]),
     ("tower", &["domain", "engine"]),
     ("gateway", &["domain", "engine", "tower", "listener"]),
-    ("console", &["domain", "engine", "tower", "listener"]),
+    ("console", &["domain", "engine", "tower", "listener", "oidc"]),
     (
         "keyward",
         &[
-            "domain", "store", "limit", "engine", "tower", "gateway", "console", "listener",
+            "domain", "store", "limit", "engine", "tower", "gateway", "console", "listener", "oidc",
         ],
     ),
     ("testkit", &["domain", "engine"]),
 ];
 
 /// Libraries, by the beginning of their names, and the only crates that may name them.
-const RESERVED: [(&[&str], &[&str]); 4] = [
+const RESERVED: [(&[&str], &[&str]); 5] = [
     (&["sqlx", "rusqlite", "libsqlite3"], &["store"]),
     (&["redis", "fred"], &["limit"]),
     (&["clap", "figment", "config"], &["keyward"]),
+    (&["openidconnect", "oauth2", "chrono"], &["oidc"]),
     // The testkit writes configurations.
     (&["toml"], &["keyward", "testkit"]),
 ];

@@ -14,6 +14,22 @@ sign-in-help-detail = Ask an administrator for a one-time link. Who has a shell 
 flash-session-over = Your session has ended: sign in again.
 flash-signed-out = You are signed out.
 
+sign-in-or = or
+sign-in-with = Sign in with { $name }
+oidc-landing = Signing you in
+oidc-landing-continue = Continue
+oidc-away = { $name } does not answer
+oidc-away-detail = Sign in with your password instead, or try again in a little while.
+oidc-busy = Too many sign-ins at once
+oidc-busy-detail = Try again in a moment, or sign in with your password.
+oidc-declined = { $name } did not let you in
+oidc-declined-detail = The sign-in was cancelled there, or is not permitted to you. Begin again, or sign in with your password.
+oidc-refused = This sign-in did not work
+oidc-refused-detail = It took more than ten minutes, was begun in another browser, or what { $name } answered proves nothing. Nothing was changed: begin again.
+oidc-nobody = There is no account for you here
+oidc-nobody-detail = Ask an administrator.
+oidc-nobody-email = { $name } says that your e-mail address is { $email }.
+
 code-title = Second factor
 code-field = Code
 code-hint = The six digits that your authenticator app shows, or a recovery code.

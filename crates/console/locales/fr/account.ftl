@@ -14,6 +14,22 @@ sign-in-help-detail = Demandez un lien à usage unique à un administrateur. Qui
 flash-session-over = Votre session est terminée : reconnectez-vous.
 flash-signed-out = Vous êtes déconnecté.
 
+sign-in-or = ou
+sign-in-with = Se connecter avec { $name }
+oidc-landing = Connexion en cours
+oidc-landing-continue = Continuer
+oidc-away = { $name } ne répond pas
+oidc-away-detail = Connectez-vous avec votre mot de passe, ou réessayez dans un moment.
+oidc-busy = Trop de connexions à la fois
+oidc-busy-detail = Réessayez dans un instant, ou connectez-vous avec votre mot de passe.
+oidc-declined = { $name } ne vous a pas laissé entrer
+oidc-declined-detail = La connexion y a été annulée, ou ne vous est pas permise. Recommencez, ou connectez-vous avec votre mot de passe.
+oidc-refused = Cette connexion n’a pas abouti
+oidc-refused-detail = Elle a duré plus de dix minutes, a été commencée dans un autre navigateur, ou la réponse de { $name } ne prouve rien. Rien n’a été modifié : recommencez.
+oidc-nobody = Il n’y a pas de compte pour vous ici
+oidc-nobody-detail = Adressez-vous à un administrateur.
+oidc-nobody-email = Selon { $name }, votre adresse e-mail est { $email }.
+
 code-title = Second facteur
 code-field = Code
 code-hint = Les six chiffres affichés par votre application d’authentification, ou un code de secours.

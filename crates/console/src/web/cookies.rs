@@ -10,6 +10,8 @@ pub(crate) enum Cookie {
     Session,
     /// A sign-in that waits for its second factor.
     Pending,
+    /// A sign-in at a provider that has begun.
+    Flow,
     /// A browser from which its user has signed in before.
     Device,
     /// The language that was chosen.
@@ -27,6 +29,7 @@ impl Cookie {
         match self {
             Self::Session => "keyward-session",
             Self::Pending => "keyward-pending",
+            Self::Flow => "keyward-flow",
             Self::Device => "keyward-device",
             Self::Language => "keyward-language",
             Self::Theme => "keyward-theme",
@@ -39,6 +42,7 @@ impl Cookie {
     const fn age(self) -> Option<u32> {
         match self {
             Self::Session | Self::Pending | Self::Flash => None,
+            Self::Flow => Some(600),
             Self::Device | Self::Language | Self::Theme | Self::Zone => Some(365 * 24 * 3600),
         }
     }

@@ -7,6 +7,8 @@ mod keys;
 mod preferences;
 mod sign_in;
 
+pub(crate) use sign_in::CALLBACK;
+
 use super::answer::HtmlAnswer;
 use super::answer::IsPage;
 use super::cookies::Cookie;

@@ -6,7 +6,7 @@ use totp_rs::{Builder, Secret};
 const PAGE: &str = "/account/second-factor";
 
 /// What an app shows now.
-fn app(house: &House, key: &str) -> String {
+pub(crate) fn app(house: &House, key: &str) -> String {
     use keyward_engine::Clock;
     let totp = Builder::new()
         .with_secret(Secret::try_from_base32(key).unwrap())
@@ -22,7 +22,7 @@ fn codes(page: &Answer) -> Vec<String> {
 }
 
 /// Switches it on; gives the key and the recovery codes.
-async fn switch_on(house: &House, browser: &mut Browser) -> (String, Vec<String>) {
+pub(crate) async fn switch_on(house: &House, browser: &mut Browser) -> (String, Vec<String>) {
     let begun = browser.submit(PAGE, PAGE, &[]).await;
     assert_eq!((begun.status, begun.location()), (303, Some(PAGE)));
     let page = browser.get(PAGE).await;

@@ -1,5 +1,6 @@
 //! Nothing that opens a door stands in the log.
 
+use crate::provider::{FLOW, SECRET, Street};
 use crate::support::{ADA, House, OTHER, PASSWORD};
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,6 +18,23 @@ impl Write for Lines {
     fn flush(&mut self) -> std::io::Result<()> {
         Ok(())
     }
+}
+
+/// Signs in at a provider, and tries it once more with the same code: what the browser kept meanwhile, and the session.
+async fn sign_in_at_a_provider() -> (String, String) {
+    let street = Street::new().await;
+    let mut browser = street.house.browser("en");
+    let next = street.come_back(&mut browser).await.unwrap();
+    let (flow, mut copy) = (browser.cookies[FLOW].clone(), browser.clone());
+    browser.get(&next).await;
+    copy.get(&next).await;
+    let session = browser.session();
+    street
+        .house
+        .console
+        .drain(std::time::Duration::from_secs(5))
+        .await;
+    (flow, session)
 }
 
 #[tokio::test]
@@ -53,12 +71,24 @@ async fn k6_links_passwords_and_sessions_do_not_reach_the_log() {
     browser.get(&link).await;
     let second = browser.session();
     browser.sign_in(ADA, "a wrong password, again").await;
+    let (flow, at_provider) = sign_in_at_a_provider().await;
     house.console.drain(std::time::Duration::from_secs(5)).await;
     let log = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
     assert!(
         log.contains("/setup/{token}") && log.contains("/link/{token}"),
         "{log}"
     );
+    assert!(
+        log.contains("/sign-in/oidc/finish") && log.contains("the code is not taken"),
+        "{log}"
+    );
+    for secret in flow
+        .split('.')
+        .skip(1)
+        .chain([at_provider.as_str(), "eyJ", "code-0", "state=", SECRET])
+    {
+        assert!(!log.contains(secret), "{secret}");
+    }
     let tail = |path: &str| path.rsplit('/').next().unwrap().to_owned();
     for secret in [
         tail(&setup),

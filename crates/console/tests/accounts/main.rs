@@ -11,6 +11,7 @@ mod factor;
 mod links;
 mod logs;
 mod origins;
+mod provider;
 mod proxies;
 mod sign_in;
 mod support;

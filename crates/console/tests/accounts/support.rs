@@ -32,6 +32,7 @@ pub(crate) struct Reached {
     pub(crate) public_url: Option<&'static str>,
     pub(crate) tls: Option<TlsFiles>,
     pub(crate) trusted_proxies: &'static [&'static str],
+    pub(crate) provider: Option<keyward_oidc::Settings>,
 }
 
 async fn engine(folder: &Path, clock: Arc<ManualClock>) -> Arc<Engine> {
@@ -65,6 +66,12 @@ impl House {
     }
 
     pub(crate) async fn reached(reached: Reached) -> Self {
+        let house = Self::try_reached(reached).await;
+        house.unwrap_or_else(|fault| panic!("{fault}"))
+    }
+
+    /// Why such a console does not start, if it does not.
+    pub(crate) async fn try_reached(reached: Reached) -> Result<Self, String> {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::at(keyward_engine::SystemClock.now()));
         let engine = engine(folder.path(), Arc::clone(&clock)).await;
@@ -79,14 +86,16 @@ impl House {
                 .collect(),
             access_log: true,
             gateway_url: "https://api.example.com".into(),
+            provider: reached.provider,
             about: keyward_console::About::default(),
         };
-        Self {
-            console: Console::start(&engine, settings).await.unwrap(),
+        let console = Console::start(&engine, settings).await;
+        Ok(Self {
+            console: console.map_err(|fault| fault.to_string())?,
             engine,
             clock,
             _folder: folder,
-        }
+        })
     }
 
     /// With Ada, an administrator with a password.

@@ -146,6 +146,7 @@ async fn c12_the_setup_token_works_once_under_100_parallel_tries() {
         trusted_proxies: Vec::new(),
         access_log: false,
         gateway_url: "http://127.0.0.1:8080".into(),
+        provider: None,
         about: keyward_console::About::default(),
     };
     let mut plane = Plane::start().await;

@@ -154,6 +154,7 @@ impl Plane {
             trusted_proxies: Vec::new(),
             access_log: true,
             gateway_url: "http://127.0.0.1:8080".into(),
+            provider: None,
             about: keyward_console::About::default(),
         };
         let console = Console::start(&engine, settings).await.unwrap();

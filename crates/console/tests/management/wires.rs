@@ -72,6 +72,7 @@ async fn o8_http_2_is_spoken_over_tls() {
         trusted_proxies: Vec::new(),
         access_log: false,
         gateway_url: "http://127.0.0.1:8080".into(),
+        provider: None,
         about: keyward_console::About::default(),
     };
     let console = Console::start(&engine, settings).await.unwrap();
@@ -114,6 +115,7 @@ async fn a_missing_certificate_and_a_taken_port_are_named() {
             trusted_proxies: Vec::new(),
             access_log: false,
             gateway_url: "http://127.0.0.1:8080".into(),
+            provider: None,
             about: keyward_console::About::default(),
         };
         let fault = Console::start(&plane.engine, settings)

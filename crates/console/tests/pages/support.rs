@@ -126,6 +126,7 @@ impl House {
             trusted_proxies: Vec::new(),
             access_log: true,
             gateway_url: "https://api.example.com".into(),
+            provider: None,
             about: About {
                 version: "1.2.3-test".into(),
                 node: "node-of-the-test".into(),

@@ -2,6 +2,7 @@
 
 use super::hasher::Rank;
 use super::session::{actor_of, begun};
+use super::way::Way;
 use super::{AccountFault, SignIn, SignedIn, Token, Visitor};
 use crate::audit::user_snapshot;
 use crate::{Actor, Engine, EngineError, UserDraft, UserView};
@@ -103,7 +104,7 @@ impl Engine {
         let credentials = self.store.find_credentials(user.id).await?;
         let mut audit = vec![self.redeem_event(&user, &link, visitor)?];
         let (entry, sign_in) = if credentials.second_factor_in_force().is_some() {
-            let (token, pending) = self.new_pending(user.id, credentials.stamp, None)?;
+            let (token, pending) = self.new_pending(user.id, credentials.stamp, None, Way::Password)?;
             (Entry::Pending(pending), SignIn::CodeNeeded { pending: token })
         } else {
             let device = self.device(None)?;

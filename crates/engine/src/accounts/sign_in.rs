@@ -1,7 +1,8 @@
-//! Signing in: with a password, and with a code where there is a second factor.
+//! Signing in: with a password, and with a code where there is a second factor; what every way ends in.
 
 use super::counters::rank;
 use super::session::begun;
+use super::way::{Waiting, Way};
 use super::{Session, SignInFault, Token, Visitor, totp};
 use crate::{Actor, Engine, EngineError, Who};
 use keyward_domain::{Email, Fingerprint, Secret, User, UserId};
@@ -92,7 +93,8 @@ impl Engine {
             .await?;
         match user {
             Some(user) if is_right && user.is_valid() => {
-                self.let_in(user, credentials, visitor, device).await
+                self.let_in(user, credentials, visitor, device, Way::Password)
+                    .await
             }
             Some(user) => {
                 self.note_denial(&user, visitor, "wrong_password");
@@ -102,21 +104,23 @@ impl Engine {
         }
     }
 
-    async fn let_in(
+    /// Lets in whoever has proved who they are, or asks for the code that is still missing.
+    pub(super) async fn let_in(
         &self,
         user: User,
         credentials: Credentials,
         visitor: &Visitor,
         device: Option<Fingerprint>,
+        way: Way,
     ) -> Result<SignIn, SignInFault> {
         if credentials.second_factor_in_force().is_some() {
-            let (token, pending) = self.new_pending(user.id, credentials.stamp, device)?;
+            let (token, pending) = self.new_pending(user.id, credentials.stamp, device, way)?;
             self.store.insert_pending(&pending).await.map_err(refused)?;
             return Ok(SignIn::CodeNeeded { pending: token });
         }
         let device = self.device(device)?;
         let (token, session) = self.new_session(&user, credentials.stamp, visitor, Some(device.hash))?;
-        let event = self.session_event(&user, &session, "password")?;
+        let event = self.session_event(&user, &session, way.text())?;
         self.store
             .insert_session(&session, &event)
             .await
@@ -129,7 +133,8 @@ impl Engine {
         }))
     }
 
-    /// Signs in with the code of a second factor, or a recovery code, after the password was right.
+    /// Signs in with the code of a second factor, or a recovery code, after what came before it was
+    /// right.
     ///
     /// # Errors
     /// `Refused` whatever is wrong; `Slowed` after too many failures.
@@ -139,16 +144,16 @@ impl Engine {
         code: &str,
         visitor: &Visitor,
     ) -> Result<SignedIn, SignInFault> {
-        let hash = Token::Pending.read(pending).ok_or(SignInFault::Refused)?;
+        let token = Waiting::read(pending).ok_or(SignInFault::Refused)?;
         let now = self.clock.now();
-        let Some(waiting) = self.store.find_pending(&hash, now).await? else {
+        let Some(waiting) = self.store.find_pending(&token.hash, now).await? else {
             return Err(SignInFault::Refused);
         };
         let user = self.store.find_user(waiting.user).await?;
         let user = user.filter(User::is_valid).ok_or(SignInFault::Refused)?;
         let counters = self.counters(user.email.as_str(), visitor, waiting.device.as_ref());
         self.begin_try(&counters)?;
-        let outcome = self.try_code(&hash, waiting, user, code, visitor).await;
+        let outcome = self.try_code(&token, waiting, user, code, visitor).await;
         match &outcome {
             Err(SignInFault::Refused) => {}
             Ok(_) => self.gate.throttle.succeed(&counters),
@@ -159,21 +164,21 @@ impl Engine {
 
     async fn try_code(
         &self,
-        hash: &Fingerprint,
+        token: &Waiting,
         waiting: PendingSignIn,
         user: User,
         code: &str,
         visitor: &Visitor,
     ) -> Result<SignedIn, SignInFault> {
         let now = self.clock.now();
-        self.store.try_pending(hash, now).await.map_err(refused)?;
+        self.store.try_pending(&token.hash, now).await.map_err(refused)?;
         let credentials = self.store.find_credentials(user.id).await?;
         let proof = credentials
             .second_factor_in_force()
             .and_then(|factor| totp::proof_of(user.id, factor, code, now));
         let done = match proof {
             Some(proof) => {
-                self.complete(hash, &proof, waiting, &user, credentials, visitor)
+                self.complete(token, &proof, waiting, &user, credentials, visitor)
                     .await
             }
             None => Err(SignInFault::Refused),
@@ -186,7 +191,7 @@ impl Engine {
 
     async fn complete(
         &self,
-        hash: &Fingerprint,
+        pending: &Waiting,
         proof: &Proof,
         waiting: PendingSignIn,
         user: &User,
@@ -195,13 +200,9 @@ impl Engine {
     ) -> Result<SignedIn, SignInFault> {
         let device = self.device(waiting.device)?;
         let (token, session) = self.new_session(user, waiting.stamp, visitor, Some(device.hash))?;
-        let proved_by = match proof {
-            Proof::Step(_) => "password and code",
-            Proof::RecoveryCode(_) => "password and recovery code",
-        };
-        let event = self.session_event(user, &session, proved_by)?;
+        let event = self.session_event(user, &session, pending.way.text_with(proof))?;
         self.store
-            .complete_pending(hash, proof, &session, &event)
+            .complete_pending(&pending.hash, proof, &session, &event)
             .await
             .map_err(refused)?;
         Ok(SignedIn {
@@ -217,8 +218,9 @@ impl Engine {
         user: UserId,
         stamp: u64,
         device: Option<Fingerprint>,
+        way: Way,
     ) -> Result<(Secret, NewPending), EngineError> {
-        let (token, hash) = self.new_token(Token::Pending)?;
+        let (token, hash) = self.new_token(way.pending())?;
         let pending = NewPending {
             hash,
             user,
@@ -244,7 +246,7 @@ impl Engine {
 
     /// Writes down that somebody was not let in, beside the answer: the time that it takes would tell who is there.
     /// There are no more lines than the throttle lets tries pass.
-    fn note_denial(&self, user: &User, visitor: &Visitor, code: &str) {
+    pub(super) fn note_denial(&self, user: &User, visitor: &Visitor, code: &str) {
         let actor = Actor {
             who: Who::Operator,
             address: visitor.address,

@@ -26,13 +26,15 @@ pub(crate) enum Counter {
     Device(u64, Fingerprint),
     /// Those of a session that asks for its password or a code again.
     Session(SessionId),
+    /// Those of whom a provider of identities vouches for.
+    Identity(u64),
 }
 
 impl Counter {
     /// The failures that cost nothing.
     const fn free(self) -> u32 {
         match self {
-            Self::Network(..) | Self::Device(..) | Self::Session(_) => 5,
+            Self::Network(..) | Self::Device(..) | Self::Session(_) | Self::Identity(_) => 5,
             Self::Anywhere(_) => 20,
         }
     }

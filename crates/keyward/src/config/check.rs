@@ -2,9 +2,8 @@
 
 use super::schema::UseCase;
 use super::values::Checker;
-use super::{ConfigFaults, Loaded, gateway, public_url};
+use super::{ConfigFaults, Loaded, console, gateway, public_url};
 use crate::logs;
-use keyward_console::PublicUrl;
 use keyward_domain::{Prefix, RoutePattern, SecretFormat, Template, UseCaseCatalogue, UseCaseName};
 use keyward_engine::OnStale;
 use std::net::SocketAddr;
@@ -63,7 +62,7 @@ fn read(checker: &mut Checker<'_>) -> Option<Checked> {
     let gateway = gateway::settings(checker, access_log);
     let rules = gateway::rules(checker);
     let gateway_url = public_url::read(checker, gateway.as_ref().map(|g| g.listen));
-    let console = console(checker, access_log, gateway_url);
+    let console = console::settings(checker, access_log, gateway_url);
     let ops = checker.address("ops.listen", &config.ops.listen);
     let drain = checker.duration("gateway.timeouts.drain", &config.gateway.timeouts.drain);
     one_port_each(
@@ -81,30 +80,6 @@ fn read(checker: &mut Checker<'_>) -> Option<Checked> {
         ops: ops?,
         log: log?,
         drain,
-    })
-}
-
-fn console(
-    checker: &mut Checker<'_>,
-    access_log: bool,
-    gateway_url: Option<String>,
-) -> Option<keyward_console::Settings> {
-    let console = &checker.loaded.config.console;
-    let listen = checker.address("console.listen", &console.listen);
-    let tls = checker.tls("console.tls", console.tls.as_ref());
-    let trusted_proxies = checker.networks("console.trusted_proxies", &console.trusted_proxies);
-    let public_url = match &console.public_url {
-        None => None,
-        Some(text) => Some(checker.take("console.public_url", PublicUrl::new(text))?),
-    };
-    Some(keyward_console::Settings {
-        listen: listen?,
-        tls,
-        public_url,
-        trusted_proxies: trusted_proxies?,
-        access_log,
-        gateway_url: gateway_url?,
-        about: keyward_console::About::default(),
     })
 }
 

@@ -6,6 +6,7 @@ mod design;
 mod every_page;
 mod furnish;
 mod keys;
+mod provider;
 mod screenshots;
 mod support;
 mod walk;

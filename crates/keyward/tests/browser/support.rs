@@ -46,11 +46,17 @@ pub(crate) const fn speaking(language: &'static str) -> BrowserKind {
 
 /// A Keyward in which nobody is, in front of an upstream that answers everything.
 pub(crate) async fn new_keyward() -> (Keyward, EchoUpstream) {
+    new_keyward_with("").await
+}
+
+/// The same, with further settings.
+pub(crate) async fn new_keyward_with(settings: &str) -> (Keyward, EchoUpstream) {
     let upstream = EchoUpstream::start().await;
     let keyward = Keyward::builder()
         .no_admin()
         .upstream(upstream.address())
         .config_toml(USE_CASES)
+        .config_toml(settings)
         .start()
         .await;
     (keyward, upstream)

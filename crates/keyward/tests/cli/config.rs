@@ -109,6 +109,38 @@ fn every_fault_names_the_file_and_its_key() {
             "[console]\npublic_url = \"http://keys.example.com\"",
             "console.public_url",
         ),
+        (
+            "[console.oidc]\nissuer = \"http://sso.example.com\"\nclient_id = \"k\"\nname = \"S\"",
+            "console.oidc.issuer",
+        ),
+        (
+            "[console.oidc]\nissuer = \"https://a\"\nclient_id = \"\"\nname = \"S\"",
+            "console.oidc.client_id",
+        ),
+        (
+            "[console.oidc]\nissuer = \"https://a\"\nclient_id = \"k\"\nname = \" \"",
+            "console.oidc.name",
+        ),
+        (
+            "[console.oidc]\nissuer = \"https://a\"\nclient_id = \"k\"",
+            "console.oidc.name",
+        ),
+        (
+            "[console.oidc]\nissuer = \"https://a\"\nclient_id = \"k\"\nname = \"S\"\nscopes = [\"a\", \"b c\"]",
+            "console.oidc.scopes[1]",
+        ),
+        (
+            "[console.oidc]\nissuer = \"https://a\"\nclient_id = \"k\"\nname = \"S\"\nclient_secret = \"x\"",
+            "console.oidc.client_secret",
+        ),
+        (
+            "[console.oidc]\nissuer = \"https://a\"\nclient_id = \"k\"\nname = \"S\"\nclient_secret_file = \"\"",
+            "console.oidc.client_secret_file",
+        ),
+        (
+            "[console]\nlisten = \"0.0.0.0:8081\"\n[console.oidc]\nissuer = \"https://a\"\nclient_id = \"k\"\nname = \"S\"",
+            "console.public_url",
+        ),
         ("[ops]\nlisten = \"127.0.0.1:8081\"", "ops.listen"),
         ("[log]\nlevel = \"loud\"", "log.level"),
         ("[log]\nformat = \"xml\"", "log.format"),

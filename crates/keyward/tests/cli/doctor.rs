@@ -90,6 +90,40 @@ fn s6_a_missing_damaged_or_foreign_database_is_found() {
 }
 
 #[test]
+fn a_provider_that_cannot_be_asked_is_found_and_a_secret_that_is_not_there_is_named() {
+    let (place, _upstream) = healthy();
+    let text = std::fs::read_to_string(place.path("keyward.toml")).unwrap();
+    // A port that was free a moment ago: nobody answers there.
+    let port = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let provider = format!(
+        "{text}\n[console.oidc]\nissuer = \"http://127.0.0.1:{port}\"\nclient_id = \"keyward\"\nname = \"SSO\"\n\
+         client_secret_file = \"oidc-secret\"\n"
+    );
+    place.write("keyward.toml", &provider);
+    let found = problems(&place, "provider");
+    assert!(
+        found[0]["what"].as_str().unwrap().contains("oidc-secret"),
+        "{found:?}"
+    );
+    let told = place.run(&["serve"]).expect(1).err;
+    assert!(told.contains("console.oidc.client_secret_file: "), "{told}");
+    place.write("oidc-secret", "s3cret\n");
+    let found = problems(&place, "provider");
+    assert!(found[0]["what"].as_str().unwrap().contains("away"), "{found:?}");
+    let ran = place.run(&["doctor"]).expect(6);
+    assert!(
+        ran.out.contains("chmod 600") && !ran.out.contains("s3cret"),
+        "{ran:?}"
+    );
+    // It keeps nothing from starting.
+    drop(Running::start(&place, &["serve"]));
+}
+
+#[test]
 fn certificates_that_cannot_be_used_are_found() {
     let (place, _upstream) = healthy();
     let text = std::fs::read_to_string(place.path("keyward.toml")).unwrap();

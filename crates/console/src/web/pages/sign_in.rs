@@ -1,14 +1,17 @@
-//! Pages before one is signed in: sign-in, second factor, set-up, one-time links.
+//! Pages before one is signed in: sign-in, by password or at a provider, second factor, set-up, one-time links.
 
 mod code;
 mod entry;
 mod faults;
 mod link;
+mod outcome;
 mod password;
+mod provider;
 mod setup;
 
 pub(super) use entry::{enter, keep_session};
 pub(super) use faults::Faults;
+pub(crate) use provider::CALLBACK;
 
 use crate::app::App;
 use axum::Router;
@@ -18,6 +21,9 @@ pub(super) fn router() -> Router<App> {
     Router::new()
         .route("/sign-in", get(password::show).post(password::submit))
         .route("/sign-in/code", get(code::show).post(code::submit))
+        .route("/sign-in/oidc", get(provider::begin))
+        .route(CALLBACK, get(provider::land))
+        .route("/sign-in/oidc/finish", get(provider::finish))
         .route("/setup/{token}", get(setup::show).post(setup::submit))
         .route("/link/{token}", get(link::show).post(link::submit))
 }

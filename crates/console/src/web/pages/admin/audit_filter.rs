@@ -24,6 +24,7 @@ pub(super) const ACTIONS: &[&str] = &[
     "user.delete",
     "link.create",
     "link.redeem",
+    "identity.add",
     "signin.denied",
     "session.create",
     "session.end",

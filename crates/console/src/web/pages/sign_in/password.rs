@@ -23,6 +23,12 @@ struct SignInPage {
     faults: Faults,
     /// Whether nobody can sign in yet.
     is_new: bool,
+    /// What people call the provider at which they can sign in too.
+    provider: Option<String>,
+}
+
+fn provider(app: &App) -> Option<String> {
+    app.provider.as_ref().map(|provider| provider.name().to_owned())
 }
 
 pub(super) async fn show(State(app): State<App>, visit: Visit, headers: HeaderMap) -> PageAnswer {
@@ -34,6 +40,7 @@ pub(super) async fn show(State(app): State<App>, visit: Visit, headers: HeaderMa
         form: Form::default(),
         faults: Faults::default(),
         is_new: !app.has_administrator().await?,
+        provider: provider(&app),
     };
     Ok(HtmlAnswer::ok(&template).into_response())
 }
@@ -57,6 +64,7 @@ pub(super) async fn submit(
         form,
         faults,
         is_new: false,
+        provider: provider(&app),
     };
     Ok(template.faults.answer(&template))
 }

@@ -1,0 +1,137 @@
+//! `GET /sign-in/oidc` and what follows: signing in at a provider of OpenID Connect.
+//!
+//! 1. `/sign-in/oidc` sends the browser to the provider, and lets it keep the flow in a cookie.
+//! 2. `/sign-in/oidc/callback` is where the provider sends it back to. That request comes from another site, so no cookie of
+//!    ours comes with it (all are `SameSite=Strict`): it answers with a page that goes on by itself, as a page of this host.
+//! 3. `/sign-in/oidc/finish` has the cookies again, and lets the person in.
+//!
+//! The way begins with a link and not with a form: `form-action 'self'` of our policy holds for the redirects that follow a
+//! form too (Chromium checks them), so a form could not lead to the provider. That another page cannot begin a sign-in in its
+//! visitor's name is kept by `Sec-Fetch-Site` in place of the `Origin` that forms have.
+
+use super::entry::go_on;
+use super::outcome::Outcome;
+use crate::app::App;
+use crate::problem::Problem;
+use crate::web::answer::HtmlAnswer;
+use crate::web::cookies::Cookie;
+use crate::web::page::{Page, Place};
+use crate::web::pages::PageAnswer;
+use crate::web::visit::Visit;
+use askama::Template;
+use axum::extract::{RawQuery, State};
+use axum::response::{IntoResponse, Redirect, Response};
+use http::{HeaderMap, StatusCode};
+use keyward_engine::{ProvenIdentity, SignInFault};
+use keyward_oidc::{Answer, Fault, Flow, Identity, Provider};
+
+/// Where the provider sends browsers back to.
+pub(crate) const CALLBACK: &str = "/sign-in/oidc/callback";
+
+/// The page that goes on by itself.
+#[derive(Template)]
+#[template(path = "account/landing.html")]
+struct LandingPage {
+    page: Page,
+    next: String,
+}
+
+pub(super) async fn begin(State(app): State<App>, visit: Visit, headers: HeaderMap) -> PageAnswer {
+    let provider = provider_of(&app)?;
+    if !is_asked_for_here(&headers) {
+        return Ok(Redirect::to("/sign-in").into_response());
+    }
+    match provider.begin(visit.now).await {
+        Ok(begun) => {
+            let mut response = Redirect::to(&begun.to).into_response();
+            Cookie::Flow.set(&begun.flow.to_text(), response.headers_mut(), visit.secure);
+            Ok(response)
+        }
+        Err(fault) => Ok(fail(&visit, provider, &fault)),
+    }
+}
+
+pub(super) async fn land(State(app): State<App>, visit: Visit, RawQuery(query): RawQuery) -> PageAnswer {
+    provider_of(&app)?;
+    let template = LandingPage {
+        page: Page::new(&visit, Place::Outside, None),
+        next: format!("/sign-in/oidc/finish?{}", query.unwrap_or_default()),
+    };
+    Ok(HtmlAnswer::ok(&template).into_response())
+}
+
+pub(super) async fn finish(
+    State(app): State<App>,
+    visit: Visit,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> PageAnswer {
+    let provider = provider_of(&app)?;
+    let flow = Cookie::Flow.read(&headers, visit.secure);
+    let proved = prove(provider, &visit, flow, query.as_deref().unwrap_or_default()).await;
+    let answer = match proved {
+        Ok(identity) => let_in(&app, &visit, &headers, identity).await,
+        Err(fault) => Ok(fail(&visit, provider, &fault)),
+    };
+    // A flow is good once, whatever comes of it.
+    match answer {
+        Ok(mut response) => {
+            Cookie::Flow.clear(response.headers_mut(), visit.secure);
+            Ok(response)
+        }
+        Err(mut problem) => {
+            Cookie::Flow.clear(&mut problem.0.headers, visit.secure);
+            Err(problem)
+        }
+    }
+}
+
+async fn prove(
+    provider: &Provider,
+    visit: &Visit,
+    flow: Option<&str>,
+    query: &str,
+) -> Result<Identity, Fault> {
+    let flow = flow.and_then(|text| Flow::read(text, visit.now));
+    let flow = flow.ok_or_else(|| Fault::Refused("no sign-in of this browser waits for one".into()))?;
+    let answer = Answer::read(query).ok_or_else(|| Fault::Refused("it is ambiguous".into()))?;
+    provider.finish(&flow, &answer, visit.now).await
+}
+
+async fn let_in(
+    app: &App,
+    visit: &Visit,
+    headers: &HeaderMap,
+    identity: Identity,
+) -> Result<Response, Problem> {
+    let provider = provider_of(app)?;
+    let proven = ProvenIdentity {
+        issuer: identity.issuer,
+        subject: identity.subject,
+        email: identity.email,
+    };
+    let device = Cookie::Device.read(headers, visit.secure);
+    let entered = app.engine.sign_in_with_identity(&proven, &visit.visitor, device);
+    match entered.await {
+        Ok(sign_in) => Ok(go_on(visit, &sign_in)),
+        Err(SignInFault::Refused) => Ok(Outcome::nobody(visit, provider.name(), proven.email.as_deref())),
+        Err(SignInFault::Slowed { retry_after_secs }) => Ok(Outcome::slowed(visit, retry_after_secs)),
+        Err(SignInFault::Engine(error)) => Err(error.into()),
+    }
+}
+
+fn fail(visit: &Visit, provider: &Provider, fault: &Fault) -> Response {
+    tracing::warn!(%fault, "a sign-in with OpenID Connect failed");
+    Outcome::of_fault(visit, provider.name(), fault)
+}
+
+fn provider_of(app: &App) -> Result<&Provider, Problem> {
+    let nothing = || Problem::of_status(StatusCode::NOT_FOUND);
+    app.provider.as_deref().ok_or_else(nothing)
+}
+
+/// Whether a browser says that one of our pages, or the person, asked; browsers that do not say it are believed.
+fn is_asked_for_here(headers: &HeaderMap) -> bool {
+    let site = headers.get("sec-fetch-site").map(http::HeaderValue::as_bytes);
+    site.is_none_or(|site| site == b"same-origin" || site == b"none")
+}
