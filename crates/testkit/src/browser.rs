@@ -59,8 +59,8 @@ impl Browser {
     /// # Panics
     /// When Debian's packages `chromium` and `chromium-driver` are not there.
     pub async fn start(kind: BrowserKind) -> Self {
-        let mut driver = Driver::start();
-        let client = connect(&mut driver, kind).await;
+        let driver = Driver::start();
+        let client = connect(&driver, kind).await;
         client
             .set_window_size(kind.size.0, kind.size.1)
             .await
@@ -181,7 +181,10 @@ impl Browser {
 
     /// What axe-core finds wrong with the page: a line for each rule and element.
     pub async fn violations(&self, axe: &str) -> Vec<String> {
-        self.run(axe).await;
+        // Half a megabyte, once for each page that is shown.
+        if self.run("return typeof axe").await == "undefined" {
+            self.run(axe).await;
+        }
         let script = "const done = arguments[0]; axe.run(document, {resultTypes: ['violations']}).then(r => done(r.violations), e => done(String(e)));";
         let found = self
             .client
@@ -277,20 +280,12 @@ fn capabilities(kind: BrowserKind, profile: &Path) -> serde_json::Map<String, Va
     capabilities
 }
 
-/// Waits for the driver.
-async fn connect(driver: &mut Driver, kind: BrowserKind) -> Client {
+/// Begins with the driver.
+async fn connect(driver: &Driver, kind: BrowserKind) -> Client {
     let (url, capabilities) = (driver.url(), capabilities(kind, driver.profile()));
-    let try_until = tokio::time::Instant::now() + GUARD;
-    loop {
-        let mut builder = ClientBuilder::new(hyper_util::client::legacy::connect::HttpConnector::new());
-        let connected = builder.capabilities(capabilities.clone()).connect(&url).await;
-        match connected {
-            Ok(client) => return client,
-            Err(e) if driver.has_ended() => {
-                panic!("chromedriver: install the packages chromium and chromium-driver: {e}")
-            }
-            Err(e) if tokio::time::Instant::now() > try_until => panic!("chromedriver: {e}"),
-            Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
-        }
-    }
+    let mut builder = ClientBuilder::new(hyper_util::client::legacy::connect::HttpConnector::new());
+    let connected = builder.capabilities(capabilities).connect(&url);
+    let connected = tokio::time::timeout(GUARD, connected).await;
+    let connected = connected.unwrap_or_else(|_| panic!("chromedriver: no browser after {GUARD:?}"));
+    connected.unwrap_or_else(|e| panic!("chromedriver: {e}"))
 }

@@ -6,10 +6,10 @@
 #[cfg(test)]
 mod tests;
 
-use std::net::TcpListener;
+use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -19,7 +19,10 @@ const POLL: Duration = Duration::from_millis(5);
 /// A running chromedriver and the folder for its browser's profile; when it is dropped, nothing of them is left.
 pub(super) struct Driver {
     process: Child,
-    port: u16,
+    /// Where it listens: it has chosen a free port itself, so that two at once never meet. `None` when it did not start.
+    port: Option<u16>,
+    // Open as long as it runs, should it write more.
+    _said: BufReader<ChildStdout>,
     // Goes after the processes that write to it.
     profile: TempDir,
 }
@@ -27,34 +30,33 @@ pub(super) struct Driver {
 impl Driver {
     pub(super) fn start() -> Self {
         let profile = tempfile::tempdir().expect("a folder for the profile");
-        let port = free_port();
-        let process = Command::new("setpriv")
+        let mut process = Command::new("setpriv")
             .args(["--pdeathsig", "KILL", "chromedriver"])
-            .arg(format!("--port={port}"))
+            .arg("--port=0")
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
+            .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .process_group(0)
             .spawn()
             .expect("setpriv, of the package util-linux");
+        let mut said = BufReader::new(process.stdout.take().expect("its output"));
         Self {
+            port: read_port(&mut said),
             process,
-            port,
+            _said: said,
             profile,
         }
     }
 
     pub(super) fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        let port = self
+            .port
+            .expect("chromedriver: install the packages chromium and chromium-driver");
+        format!("http://127.0.0.1:{port}")
     }
 
     pub(super) fn profile(&self) -> &Path {
         self.profile.path()
-    }
-
-    /// Whether it has ended by itself: when it is not installed, for one.
-    pub(super) fn has_ended(&mut self) -> bool {
-        !matches!(self.process.try_wait(), Ok(None))
     }
 }
 
@@ -94,7 +96,11 @@ fn is_living_member(stat: &str, group: u32) -> bool {
     in_group && !matches!(state, "Z" | "X")
 }
 
-fn free_port() -> u16 {
-    let held = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    held.local_addr().expect("an address").port()
+/// The port that it names when it is ready: `… was started successfully on port 40123.`
+fn read_port(said: &mut impl BufRead) -> Option<u16> {
+    let mut lines = said.lines().map_while(Result::ok);
+    lines.find_map(|line| {
+        let (_, port) = line.split_once("successfully on port ")?;
+        port.trim_end_matches('.').parse().ok()
+    })
 }

@@ -61,3 +61,11 @@ fn members_of_a_group_are_told_by_the_line_of_their_state() {
         assert_eq!(is_living_member(stat, 42), lives, "{stat}");
     }
 }
+
+#[test]
+fn the_port_is_the_one_of_the_line_that_says_that_it_is_ready() {
+    let mut said = &b"Starting ChromeDriver 156.0 (a21ce95) on port 0\nOnly local connections are allowed.\n\
+        ChromeDriver was started successfully on port 40123.\nmore\n"[..];
+    assert_eq!(read_port(&mut said), Some(40123));
+    assert_eq!(read_port(&mut &b"Starting ChromeDriver on port 0\n"[..]), None);
+}
