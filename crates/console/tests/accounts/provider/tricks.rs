@@ -92,6 +92,9 @@ async fn whatever_a_provider_does_people_are_let_in_by_proof_alone_and_told_in_p
             assert_eq!(answer.status, end.status(), "{trick:?} {answer:?}");
             answer.assert_says(words);
             assert!(!answer.body.contains("you may not"), "{trick:?} {answer:?}");
+            if end != End::In {
+                assert_eq!(answer.value("back"), Some("/sign-in"), "{trick:?} {answer:?}");
+            }
             assert!(!browser.cookies.contains_key(FLOW), "{trick:?} {browser:?}");
             let is_in = street.house.is_alive(&browser.session()).await;
             assert_eq!(is_in, end == End::In, "{trick:?}");

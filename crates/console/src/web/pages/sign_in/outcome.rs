@@ -53,7 +53,9 @@ impl Outcome {
     }
 
     fn new(visit: &Visit, name: &str, text: &str) -> Self {
-        let page = Page::new(visit, Place::Outside, None);
+        let mut page = Page::new(visit, Place::Outside, None);
+        // Whoever switches the language here must not begin or finish anything by it.
+        page.path = "/sign-in".into();
         Self {
             title: page.t1(text, "name", name).into_owned(),
             detail: page.t1(&format!("{text}-detail"), "name", name).into_owned(),
