@@ -5,8 +5,12 @@ mod admin;
 mod keys;
 
 use crate::furnish::furnish;
-use crate::support::{ADA, follow, new_keyward, open, set_up, setup_path, sign_in};
+use crate::support::{ADA, follow, new_keyward_with, open, set_up, setup_path, sign_in};
 use keyward_testkit::{Browser, BrowserKind, EchoUpstream, Keyward};
+
+/// A provider of identities that is not there.
+const PROVIDER: &str =
+    "[console.oidc]\nissuer = 'http://127.0.0.1:9'\nclient_id = 'keyward'\nname = 'Example SSO'\n";
 
 /// Somebody who goes from page to page, and looks at each.
 struct Walk<L> {
@@ -18,7 +22,7 @@ struct Walk<L> {
 
 /// Goes to every page with a new browser of a kind; `look` is told each page's name.
 pub(crate) async fn walk(kind: BrowserKind, look: impl AsyncFn(&Browser, &str)) {
-    let (keyward, upstream) = new_keyward().await;
+    let (keyward, upstream) = new_keyward_with(PROVIDER).await;
     let walk = Walk {
         browser: Browser::start(kind).await,
         keyward,
@@ -88,6 +92,9 @@ impl<L: AsyncFn(&Browser, &str)> Walk<L> {
         self.visit("sign-in", "/sign-in").await;
         sign_in(&self.keyward, &self.browser, ADA, "a wrong password, again").await;
         self.look("sign-in-refused").await;
+        self.visit("provider-away", "/sign-in/oidc").await;
+        self.visit("provider-refused", "/sign-in/oidc/callback?code=a&state=b")
+            .await;
         self.visit("invitation", invitation).await;
         self.visit("link-gone", "/link/gone").await;
         self.visit("not-found", "/nowhere").await;
