@@ -5,6 +5,7 @@ mod account;
 mod design;
 mod every_page;
 mod furnish;
+mod keyboard;
 mod keys;
 mod provider;
 mod screenshots;
