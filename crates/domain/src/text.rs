@@ -114,7 +114,7 @@ impl Email {
                     && !host.contains("..")
                     && !text
                         .chars()
-                        .any(|c| c.is_whitespace() || "<>()[],;:\\\"".contains(c))
+                        .any(|c| c.is_whitespace() || "<>()[],;:\\\"".contains(c) || folds_to_ascii(c))
             }
             None => false,
         };
@@ -124,6 +124,12 @@ impl Email {
             Err(TextFault::NotEmail)
         }
     }
+}
+
+/// Whether a letter of another script turns into one of ASCII in lower case, as the sign of the kelvin does: with it one address
+/// could be written as another.
+fn folds_to_ascii(c: char) -> bool {
+    !c.is_ascii() && c.to_lowercase().any(|lower| lower.is_ascii())
 }
 
 #[cfg(test)]
@@ -155,8 +161,22 @@ mod tests {
             Email::new("Ada@Example.com").map(|e| e.to_string()),
             Ok("ada@example.com".into())
         );
+        assert_eq!(
+            Email::new("\u{c9}lise@Example.com").map(|e| e.to_string()),
+            Ok("\u{e9}lise@example.com".into())
+        );
         for bad in [
-            "", "ada", "@x", "ada@", "a b@c.d", "a@b@c", "a@.b", "a@b..c", "<a>@b.c",
+            "",
+            "ada",
+            "@x",
+            "ada@",
+            "a b@c.d",
+            "a@b@c",
+            "a@.b",
+            "a@b..c",
+            "<a>@b.c",
+            "fran\u{212a}@b.c",
+            "\u{130}da@b.c",
         ] {
             assert!(Email::new(bad).is_err(), "{bad}");
         }
