@@ -5,6 +5,7 @@
 //! hands the store the state of the credentials that was proved, so that nothing is opened by what was changed
 //! meanwhile.
 
+mod bound;
 mod counters;
 mod fault;
 mod hasher;
@@ -20,8 +21,9 @@ mod totp;
 mod visitor;
 mod way;
 
+pub use bound::IdentityView;
 pub use fault::{AccountFault, SignInFault};
-pub use identity::ProvenIdentity;
+pub use identity::{Exchange, ProvenIdentity};
 pub use links::LinkView;
 pub use second_factor::SecondFactorSetup;
 pub use session::{Session, SessionView};

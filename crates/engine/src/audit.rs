@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 /// What an event can be about.
 const KINDS: [&str; 4] = ["key", "user", "site", "session"];
 /// What can have been done. Who adds an action adds it here, or nobody can filter by it.
-const ACTIONS: [&str; 29] = [
+const ACTIONS: [&str; 30] = [
     "key.create",
     "key.import",
     "key.edit",
@@ -37,6 +37,7 @@ const ACTIONS: [&str; 29] = [
     "link.create",
     "link.redeem",
     "identity.add",
+    "identity.remove",
     "second_factor.enable",
     "second_factor.disable",
     "second_factor.renew_codes",

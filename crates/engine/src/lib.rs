@@ -28,8 +28,8 @@ mod usage;
 mod users;
 
 pub use accounts::{
-    AccountFault, LinkView, ProvenIdentity, SecondFactorSetup, Session, SessionView, SignIn, SignInFault,
-    SignedIn, Visitor,
+    AccountFault, Exchange, IdentityView, LinkView, ProvenIdentity, SecondFactorSetup, Session, SessionView,
+    SignIn, SignInFault, SignedIn, Visitor,
 };
 pub use actor::{Actor, Who};
 pub use audit::{AuditFilter, AuditView};

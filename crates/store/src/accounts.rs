@@ -3,8 +3,8 @@
 mod records;
 
 pub use records::{
-    ConfirmedFactor, Credentials, Entry, FoundSession, Link, LinkPurpose, NewPending, NewSession,
-    PendingSignIn, Proof, SecondFactor, SessionRecord,
+    Binding, BoundIdentity, ConfirmedFactor, Credentials, Entry, FoundSession, IdentityName, Link,
+    LinkPurpose, NewPending, NewSession, PendingSignIn, Proof, SecondFactor, SessionRecord,
 };
 
 use crate::{AuditEvent, StoreError};
@@ -24,7 +24,11 @@ pub trait Accounts: Send + Sync {
     /// What a user signs in with; nothing at all for a user who never did.
     async fn find_credentials(&self, user: UserId) -> Result<Credentials, StoreError>;
 
-    /// Begins a session.
+    /// Begins a session, and binds what it brings ([`NewSession::binding`]).
+    ///
+    /// A name that stands for this user already stays as it is. [`StoreError::Conflict`], and nothing is done, when it stands
+    /// for another one or the user has another name at this issuer; of two that bind at once the second sees the first. With
+    /// the binding the user's invitation goes.
     async fn insert_session(&self, session: &NewSession, audit: &AuditEvent) -> Result<(), StoreError>;
 
     /// Finds a session by its token, with its user in whatever state.
@@ -68,7 +72,7 @@ pub trait Accounts: Send + Sync {
     /// Takes one of the tries of a waiting sign-in. [`StoreError::NotFound`] when there is none left.
     async fn try_pending(&self, hash: &Fingerprint, now: Timestamp) -> Result<(), StoreError>;
 
-    /// Trades a waiting sign-in and a proof for a session.
+    /// Trades a waiting sign-in and a proof for a session; binds as [`Accounts::insert_session`] does.
     async fn complete_pending(
         &self,
         hash: &Fingerprint,
@@ -141,8 +145,8 @@ pub trait Accounts: Send + Sync {
     /// Finds a link, expired or not.
     async fn find_link(&self, hash: &Fingerprint) -> Result<Option<Link>, StoreError>;
 
-    /// Trades a link that has not expired for a password: ends all sessions, links, waiting sign-ins and known devices
-    /// of its user, and lets the user in.
+    /// Trades a link that has not expired for a password: ends all sessions, links, waiting sign-ins, known devices and
+    /// names at providers of identities of its user, and lets the user in.
     async fn redeem_link(
         &self,
         hash: &Fingerprint,
@@ -169,15 +173,12 @@ pub trait Accounts: Send + Sync {
     async fn find_device(&self, hash: &Fingerprint) -> Result<Option<UserId>, StoreError>;
 
     /// The user that a provider of identities knows by this name, in whatever state.
-    async fn find_user_by_identity(&self, issuer: &str, subject: &str) -> Result<Option<User>, StoreError>;
+    async fn find_user_by_identity(&self, name: &IdentityName) -> Result<Option<User>, StoreError>;
 
-    /// Remembers by which name a provider of identities knows a user.
-    /// [`StoreError::Conflict`] when the name stands for somebody already.
-    async fn put_identity(
-        &self,
-        issuer: &str,
-        subject: &str,
-        user: UserId,
-        audit: &AuditEvent,
-    ) -> Result<(), StoreError>;
+    /// Lists the names by which providers of identities know a user, the oldest first.
+    async fn list_identities(&self, user: UserId) -> Result<Vec<BoundIdentity>, StoreError>;
+
+    /// Takes all these names away from a user, raises the stamp, and ends their sessions and waiting sign-ins.
+    /// [`StoreError::NotFound`] when there is none.
+    async fn remove_identities(&self, user: UserId, audit: &AuditEvent) -> Result<(), StoreError>;
 }

@@ -17,6 +17,7 @@ pub mod audit;
 pub mod changes;
 pub mod credentials;
 pub mod feed;
+pub mod identities;
 pub mod imports;
 pub mod keys;
 pub mod lists;
@@ -36,7 +37,7 @@ use std::any::Any;
 use std::sync::Arc;
 
 /// How many cases there are, so that a run of none is seen.
-pub const CASES: usize = 125;
+pub const CASES: usize = 131;
 
 /// A fresh, empty store, and what has to live as long as it.
 pub struct Fresh {
@@ -55,7 +56,6 @@ macro_rules! store_conformance {
                 credentials_of_a_user_who_has_none_are_empty
                 what_concerns_signing_in_raises_no_revision
                 a11_each_change_writes_its_event_and_none_that_fails
-                an_identity_stands_for_one_user
                 r7_a_deleted_user_leaves_nothing_to_sign_in_with
                 prune_drops_what_signing_in_has_left_behind
                 c12_a_set_up_with_a_password_is_done_once_of_100_parallel_tries
@@ -96,6 +96,15 @@ macro_rules! store_conformance {
                 an_import_comes_whole
                 load_is_of_one_instant_while_writers_go_on
                 r4_a_replica_that_follows_ends_up_like_one_that_loads
+            }
+            identities {
+                an_identity_stands_for_one_user_who_has_one_at_an_issuer
+                of_100_parallel_first_sign_ins_one_binds_and_all_begin
+                nothing_is_bound_before_the_second_factor
+                a_binding_needs_the_credentials_that_were_proved_and_a_valid_user
+                a_binding_takes_the_invitation_away_and_no_other_link
+                a_redeemed_link_takes_identities_away
+                identities_are_taken_away_with_what_was_begun_by_them
             }
             imports {
                 an_import_is_one_change_with_progress
@@ -242,6 +251,7 @@ mod tests {
             include_str!("conformance/changes.rs"),
             include_str!("conformance/credentials.rs"),
             include_str!("conformance/feed.rs"),
+            include_str!("conformance/identities.rs"),
             include_str!("conformance/imports.rs"),
             include_str!("conformance/keys.rs"),
             include_str!("conformance/lists.rs"),

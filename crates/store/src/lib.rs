@@ -18,8 +18,8 @@ mod port;
 mod sqlite;
 
 pub use accounts::{
-    Accounts, ConfirmedFactor, Credentials, Entry, FoundSession, Link, LinkPurpose, NewPending, NewSession,
-    PendingSignIn, Proof, SecondFactor, SessionRecord,
+    Accounts, Binding, BoundIdentity, ConfirmedFactor, Credentials, Entry, FoundSession, IdentityName, Link,
+    LinkPurpose, NewPending, NewSession, PendingSignIn, Proof, SecondFactor, SessionRecord,
 };
 pub use error::{Duplicate, StoreError};
 pub use port::{

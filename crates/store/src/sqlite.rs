@@ -11,6 +11,7 @@ mod create;
 mod credentials;
 mod fault;
 mod feed;
+mod identities;
 mod inspect;
 mod key_lists;
 mod keys;

@@ -3,6 +3,7 @@
 use super::Token;
 use super::hasher::Rank;
 use super::throttle::{Counter, network_of};
+use super::way::Way;
 use super::{AccountFault, SignInFault, Visitor};
 use crate::Engine;
 use keyward_domain::{Email, Fingerprint, User};
@@ -17,16 +18,36 @@ impl Engine {
         visitor: &Visitor,
         device: Option<&Fingerprint>,
     ) -> Vec<Counter> {
-        let account = match Email::new(email) {
-            Ok(email) => self.gate.names.hash_one(email.as_str()),
-            Err(_) => self.gate.names.hash_one(email),
-        };
+        let account = self.account_name(email);
         match device {
             Some(device) => vec![Counter::Device(account, *device)],
             None => vec![
                 Counter::Network(account, visitor.address.map(network_of)),
                 Counter::Anywhere(account),
             ],
+        }
+    }
+
+    /// The counters of a try at the code of an account, after what came before it was right.
+    pub(super) fn code_counters(
+        &self,
+        way: Way,
+        user: &User,
+        visitor: &Visitor,
+        device: Option<&Fingerprint>,
+    ) -> Vec<Counter> {
+        let email = user.email.as_str();
+        match (way, device) {
+            (Way::Identity, None) => vec![Counter::IdentityCode(self.account_name(email))],
+            _ => self.counters(email, visitor, device),
+        }
+    }
+
+    /// By what an account is counted.
+    fn account_name(&self, email: &str) -> u64 {
+        match Email::new(email) {
+            Ok(email) => self.gate.names.hash_one(email.as_str()),
+            Err(_) => self.gate.names.hash_one(email),
         }
     }
 

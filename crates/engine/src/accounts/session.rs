@@ -246,6 +246,7 @@ impl Engine {
             token: hash,
             device,
             stamp,
+            binding: None,
         };
         Ok((token, session))
     }

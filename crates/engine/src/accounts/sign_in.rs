@@ -7,7 +7,8 @@ use super::{Session, SignInFault, Token, Visitor, totp};
 use crate::{Actor, Engine, EngineError, Who};
 use keyward_domain::{Email, Fingerprint, Secret, User, UserId};
 use keyward_store::{
-    AuditActor, AuditOutcome, Credentials, NewPending, NewSession, PendingSignIn, Proof, StoreError,
+    AuditActor, AuditOutcome, Credentials, IdentityName, NewPending, NewSession, PendingSignIn, Proof,
+    StoreError,
 };
 
 /// How long a sign-in waits for its code.
@@ -93,7 +94,7 @@ impl Engine {
             .await?;
         match user {
             Some(user) if is_right && user.is_valid() => {
-                self.let_in(user, credentials, visitor, device, Way::Password)
+                self.let_in(user, credentials, visitor, device, Way::Password, None)
                     .await
             }
             Some(user) => {
@@ -112,14 +113,17 @@ impl Engine {
         visitor: &Visitor,
         device: Option<Fingerprint>,
         way: Way,
+        binds: Option<IdentityName>,
     ) -> Result<SignIn, SignInFault> {
         if credentials.second_factor_in_force().is_some() {
-            let (token, pending) = self.new_pending(user.id, credentials.stamp, device, way)?;
+            let (token, mut pending) = self.new_pending(user.id, credentials.stamp, device, way)?;
+            pending.identity = binds;
             self.store.insert_pending(&pending).await.map_err(refused)?;
             return Ok(SignIn::CodeNeeded { pending: token });
         }
         let device = self.device(device)?;
-        let (token, session) = self.new_session(&user, credentials.stamp, visitor, Some(device.hash))?;
+        let (token, mut session) = self.new_session(&user, credentials.stamp, visitor, Some(device.hash))?;
+        self.bind(&mut session, &user, binds)?;
         let event = self.session_event(&user, &session, way.text())?;
         self.store
             .insert_session(&session, &event)
@@ -151,7 +155,7 @@ impl Engine {
         };
         let user = self.store.find_user(waiting.user).await?;
         let user = user.filter(User::is_valid).ok_or(SignInFault::Refused)?;
-        let counters = self.counters(user.email.as_str(), visitor, waiting.device.as_ref());
+        let counters = self.code_counters(token.way, &user, visitor, waiting.device.as_ref());
         self.begin_try(&counters)?;
         let outcome = self.try_code(&token, waiting, user, code, visitor).await;
         match &outcome {
@@ -199,7 +203,8 @@ impl Engine {
         visitor: &Visitor,
     ) -> Result<SignedIn, SignInFault> {
         let device = self.device(waiting.device)?;
-        let (token, session) = self.new_session(user, waiting.stamp, visitor, Some(device.hash))?;
+        let (token, mut session) = self.new_session(user, waiting.stamp, visitor, Some(device.hash))?;
+        self.bind(&mut session, user, waiting.identity)?;
         let event = self.session_event(user, &session, pending.way.text_with(proof))?;
         self.store
             .complete_pending(&pending.hash, proof, &session, &event)
@@ -228,6 +233,7 @@ impl Engine {
             tries: PENDING_TRIES,
             device,
             stamp,
+            identity: None,
         };
         Ok((token, pending))
     }
@@ -290,10 +296,10 @@ impl SignedIn {
     }
 }
 
-/// What was proved is not there any more.
+/// What was proved is not there any more, or what is to be bound is bound otherwise by now.
 fn refused(error: StoreError) -> SignInFault {
     match error {
-        StoreError::NotFound => SignInFault::Refused,
+        StoreError::NotFound | StoreError::Conflict => SignInFault::Refused,
         other => other.into(),
     }
 }

@@ -28,14 +28,25 @@ pub(crate) enum Counter {
     Session(SessionId),
     /// Those of whom a provider of identities vouches for.
     Identity(u64),
+    /// Those at the code of an account, from whom a provider vouches for: who guesses passwords does not slow them down.
+    IdentityCode(u64),
+    /// Answers of a provider that came from a network and were not good.
+    Exchange(Option<IpAddr>),
+    /// The same from a device that has been let in before.
+    ExchangeOf(Fingerprint),
 }
 
 impl Counter {
     /// The failures that cost nothing.
     const fn free(self) -> u32 {
         match self {
-            Self::Network(..) | Self::Device(..) | Self::Session(_) | Self::Identity(_) => 5,
-            Self::Anywhere(_) => 20,
+            Self::Network(..)
+            | Self::Device(..)
+            | Self::Session(_)
+            | Self::Identity(_)
+            | Self::IdentityCode(_) => 5,
+            // Many people can be behind one address.
+            Self::Anywhere(_) | Self::Exchange(_) | Self::ExchangeOf(_) => 20,
         }
     }
 }

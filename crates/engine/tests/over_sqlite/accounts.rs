@@ -1,5 +1,6 @@
 //! How people sign in (rows C3, C7, C9, C11, C12, R7), and shortcuts for what nearly every such test does.
 
+mod bound;
 mod hygiene;
 mod identity;
 mod links;

@@ -1,5 +1,6 @@
 //! What the port says about people who sign in. No `Debug` shows what proves somebody.
 
+use crate::AuditEvent;
 use keyward_domain::{Fingerprint, PasswordHash, SessionId, Timestamp, TotpKey, User, UserId};
 use std::net::IpAddr;
 
@@ -64,6 +65,8 @@ pub struct NewSession {
     pub device: Option<Fingerprint>,
     /// The credentials that were proved.
     pub stamp: u64,
+    /// What is bound to its user by it. Only a session that somebody signs in to binds anything.
+    pub binding: Option<Box<Binding>>,
 }
 
 /// A session, and what every page needs to know.
@@ -94,6 +97,8 @@ pub struct NewPending {
     pub device: Option<Fingerprint>,
     /// The credentials that were proved.
     pub stamp: u64,
+    /// What is to be bound to the user when they are let in.
+    pub identity: Option<IdentityName>,
 }
 
 /// A sign-in that waits for its second factor.
@@ -105,6 +110,35 @@ pub struct PendingSignIn {
     pub device: Option<Fingerprint>,
     /// The credentials that were proved.
     pub stamp: u64,
+    /// What is to be bound to the user when they are let in.
+    pub identity: Option<IdentityName>,
+}
+
+/// The name by which a provider of identities knows somebody.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdentityName {
+    /// The provider.
+    pub issuer: String,
+    /// The name, which it gives to nobody else.
+    pub subject: String,
+}
+
+/// A name that is to stand for a user, and the line that says so.
+#[derive(Clone, Debug)]
+pub struct Binding {
+    /// The name.
+    pub name: IdentityName,
+    /// Written when it did not stand for the user before.
+    pub audit: AuditEvent,
+}
+
+/// A name that stands for a user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BoundIdentity {
+    /// The name.
+    pub name: IdentityName,
+    /// Since when.
+    pub bound_at: Timestamp,
 }
 
 /// How somebody is let in.

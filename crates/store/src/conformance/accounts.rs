@@ -1,5 +1,6 @@
 //! People who sign in: values to test with, and what holds for all of it.
 
+use super::identities::{bind, name};
 use super::samples::{START, event, footprint, number, owner};
 use crate::{
     Credentials, Entry, Link, LinkPurpose, NewPending, NewSession, Proof, SessionRecord, Store, StoreError,
@@ -34,6 +35,7 @@ pub(super) fn new_session(user: UserId, stamp: u64) -> NewSession {
         token: hash(),
         device: Some(hash()),
         stamp,
+        binding: None,
     }
 }
 
@@ -45,6 +47,7 @@ pub(super) fn new_pending(user: UserId, stamp: u64) -> NewPending {
         tries: 5,
         device: None,
         stamp,
+        identity: None,
     }
 }
 
@@ -124,8 +127,9 @@ pub async fn what_concerns_signing_in_raises_no_revision(store: Arc<dyn Store>) 
         .await
         .unwrap();
     store.insert_pending(&new_pending(user.id, 1)).await.unwrap();
+    bind(&*store, user.id, &name("i", "s")).await.unwrap();
     store
-        .put_identity("i", "s", user.id, &event("identity"))
+        .remove_identities(user.id, &event("identity.remove"))
         .await
         .unwrap();
     assert_eq!(store.revision().await.unwrap(), before);
@@ -188,30 +192,10 @@ pub async fn a11_each_change_writes_its_event_and_none_that_fails(store: Arc<dyn
     );
 }
 
-pub async fn an_identity_stands_for_one_user(store: Arc<dyn Store>) {
-    let (one, other) = (owner(&*store).await, owner(&*store).await);
-    let put = async |issuer: &str, user: UserId| {
-        store
-            .put_identity(issuer, "subject", user, &event("identity.add"))
-            .await
-    };
-    put("https://a.example", one.id).await.unwrap();
-    put("https://b.example", other.id).await.unwrap();
-    let taken = put("https://a.example", other.id).await;
-    assert!(matches!(taken, Err(StoreError::Conflict)), "{taken:?}");
-    let find = async |issuer: &str| store.find_user_by_identity(issuer, "subject").await.unwrap();
-    assert_eq!(find("https://a.example").await, Some(one));
-    assert_eq!(find("https://b.example").await, Some(other));
-    assert_eq!(find("https://c.example").await, None);
-}
-
 pub async fn r7_a_deleted_user_leaves_nothing_to_sign_in_with(store: Arc<dyn Store>) {
     let (mut user, _) = user_with_factor(&*store).await;
     let device = session(&*store, user.id).await.device.unwrap();
-    store
-        .put_identity("i", "s", user.id, &event("identity.add"))
-        .await
-        .unwrap();
+    bind(&*store, user.id, &name("i", "s")).await.unwrap();
     assert_eq!(store.find_device(&device).await.unwrap(), Some(user.id));
     user.delete(START).unwrap();
     store
@@ -221,7 +205,7 @@ pub async fn r7_a_deleted_user_leaves_nothing_to_sign_in_with(store: Arc<dyn Sto
     let found = store.find_credentials(user.id).await.unwrap();
     assert_eq!(found, Credentials::default());
     assert_eq!(store.find_device(&device).await.unwrap(), None);
-    assert_eq!(store.find_user_by_identity("i", "s").await.unwrap(), None);
+    assert_eq!(store.find_user_by_identity(&name("i", "s")).await.unwrap(), None);
     assert_eq!(store.list_sessions(user.id).await.unwrap(), []);
 }
 

@@ -146,6 +146,7 @@ pub async fn a_waiting_sign_in_has_so_many_tries_of_100_parallel_ones(store: Arc
         user: user.id,
         device: None,
         stamp: 0,
+        identity: None,
     };
     assert_eq!(
         store.find_pending(&waiting.hash, START).await.unwrap(),

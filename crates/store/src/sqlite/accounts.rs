@@ -1,9 +1,9 @@
 //! The part of the port about people who sign in.
 
-use super::{SqliteStore, credentials, links, sessions};
+use super::{SqliteStore, credentials, identities, links, sessions};
 use crate::{
-    Accounts, AuditEvent, ConfirmedFactor, Credentials, Entry, FoundSession, Link, NewPending, NewSession,
-    PendingSignIn, Proof, SessionRecord, StoreError,
+    Accounts, AuditEvent, BoundIdentity, ConfirmedFactor, Credentials, Entry, FoundSession, IdentityName,
+    Link, NewPending, NewSession, PendingSignIn, Proof, SessionRecord, StoreError,
 };
 use async_trait::async_trait;
 use keyward_domain::{Fingerprint, PasswordHash, Revision, SessionId, Timestamp, TotpKey, User, UserId};
@@ -198,17 +198,15 @@ impl Accounts for SqliteStore {
         read!(self, sessions::find_device(hash))
     }
 
-    async fn find_user_by_identity(&self, issuer: &str, subject: &str) -> Result<Option<User>, StoreError> {
-        read!(self, links::find_user_by_identity(issuer, subject))
+    async fn find_user_by_identity(&self, name: &IdentityName) -> Result<Option<User>, StoreError> {
+        read!(self, identities::find_user(name))
     }
 
-    async fn put_identity(
-        &self,
-        issuer: &str,
-        subject: &str,
-        user: UserId,
-        audit: &AuditEvent,
-    ) -> Result<(), StoreError> {
-        write!(self, links::put_identity(issuer, subject, user, audit))
+    async fn list_identities(&self, user: UserId) -> Result<Vec<BoundIdentity>, StoreError> {
+        read!(self, identities::list(user))
+    }
+
+    async fn remove_identities(&self, user: UserId, audit: &AuditEvent) -> Result<(), StoreError> {
+        write!(self, identities::remove(user, audit))
     }
 }

@@ -1,4 +1,4 @@
-//! Links that set a password, the set-up with one, and names that providers of identities know users by.
+//! Links that set a password, and the set-up with one.
 
 use super::credentials::{check_stamp, one_row, put_password};
 use super::fault::{reading, writing};
@@ -7,7 +7,7 @@ use super::write::Write;
 use super::{sessions, users};
 use crate::{AuditEvent, Entry, Link, NewSession, StoreError};
 use keyward_domain::{Fingerprint, PasswordHash, Revision, Timestamp, User, UserId};
-use sqlx::{Row, SqliteConnection};
+use sqlx::SqliteConnection;
 
 pub(super) async fn insert_user(
     write: &mut Write<'_>,
@@ -85,7 +85,7 @@ pub(super) async fn redeem(
     one_row(&done)?;
     check_stamp(write, user, stamp).await?;
     put_password(write, user, password).await?;
-    forget_devices(write, user).await?;
+    forget_ways_in(write, user).await?;
     match entry {
         Entry::Session(session) => sessions::insert(write, session).await?,
         Entry::Pending(pending) => {
@@ -98,12 +98,18 @@ pub(super) async fn redeem(
     all(write, audit).await
 }
 
-async fn forget_devices(write: &mut Write<'_>, user: UserId) -> Result<(), StoreError> {
-    sqlx::query("DELETE FROM devices WHERE user_id = ?")
-        .bind(user.as_bytes().as_slice())
-        .execute(write.connection())
-        .await
-        .map_err(writing)?;
+/// Whoever got in by them before gets in no more.
+async fn forget_ways_in(write: &mut Write<'_>, user: UserId) -> Result<(), StoreError> {
+    for sql in [
+        "DELETE FROM devices WHERE user_id = ?",
+        "DELETE FROM identities WHERE user_id = ?",
+    ] {
+        sqlx::query(sql)
+            .bind(user.as_bytes().as_slice())
+            .execute(write.connection())
+            .await
+            .map_err(writing)?;
+    }
     Ok(())
 }
 
@@ -142,41 +148,4 @@ pub(super) async fn set_up(
     sessions::insert(write, session).await?;
     all(write, audit).await?;
     Ok(revision)
-}
-
-pub(super) async fn find_user_by_identity(
-    connection: &mut SqliteConnection,
-    issuer: &str,
-    subject: &str,
-) -> Result<Option<User>, StoreError> {
-    let row = sqlx::query("SELECT user_id FROM identities WHERE issuer = ? AND subject = ?")
-        .bind(issuer)
-        .bind(subject)
-        .fetch_optional(&mut *connection)
-        .await
-        .map_err(reading)?;
-    let Some(row) = row else { return Ok(None) };
-    let bytes: &[u8] = row.try_get(0).map_err(reading)?;
-    match bytes.try_into() {
-        Ok(bytes) => users::find(connection, UserId::from_bytes(bytes)).await,
-        Err(_) => Ok(None),
-    }
-}
-
-pub(super) async fn put_identity(
-    write: &mut Write<'_>,
-    issuer: &str,
-    subject: &str,
-    user: UserId,
-    audit: &AuditEvent,
-) -> Result<(), StoreError> {
-    sqlx::query("INSERT INTO identities (issuer, subject, user_id, created_at) VALUES (?, ?, ?, ?)")
-        .bind(issuer)
-        .bind(subject)
-        .bind(user.as_bytes().as_slice())
-        .bind(audit.at.millis())
-        .execute(write.connection())
-        .await
-        .map_err(writing)?;
-    write.audit(audit).await
 }

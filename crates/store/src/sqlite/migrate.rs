@@ -27,13 +27,14 @@ macro_rules! migrations {
 }
 
 /// Every step, in order.
-pub(super) static ALL: [Migration; 6] = migrations![
+pub(super) static ALL: [Migration; 7] = migrations![
     1 "0001_initial",
     2 "0002_audit",
     3 "0003_usage",
     4 "0004_once",
     5 "0005_accounts",
     6 "0006_key_lists",
+    7 "0007_pending_identities",
 ];
 
 /// "KeyW", as the first step writes it into the file's header.

@@ -6,8 +6,8 @@ mod account;
 mod log;
 
 pub(super) use account::{
-    CredentialsRow, LinkRow, PendingRow, SessionRow, credentials_columns, link_columns, pending_columns,
-    session_columns,
+    CredentialsRow, IdentityRow, LinkRow, PendingRow, SessionRow, credentials_columns, identity_columns,
+    link_columns, pending_columns, session_columns,
 };
 pub(super) use log::{AuditRow, GRANTED, LastUsedRow, RecentAddressRow, UsageRow};
 

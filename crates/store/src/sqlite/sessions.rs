@@ -4,7 +4,7 @@ use super::credentials::{check_stamp, one_row, use_up};
 use super::fault::{reading, writing};
 use super::rows::{PendingRow, SessionRow, pending_columns, session_columns};
 use super::write::Write;
-use super::{credentials, users};
+use super::{credentials, identities, users};
 use crate::{
     AuditEvent, FoundSession, NewPending, NewSession, PendingSignIn, Proof, SessionRecord, StoreError,
 };
@@ -86,6 +86,9 @@ pub(super) async fn begin(
 ) -> Result<(), StoreError> {
     check_stamp(write, session.record.user, session.stamp).await?;
     insert(write, session).await?;
+    if let Some(binding) = &session.binding {
+        identities::bind(write, session.record.user, binding).await?;
+    }
     write.audit(audit).await
 }
 
@@ -199,8 +202,8 @@ pub(super) async fn insert_pending_row(
     pending: &NewPending,
 ) -> Result<(), StoreError> {
     sqlx::query(
-        "INSERT INTO pending_sign_ins (hash, user_id, expires_at, tries_left, device, stamp) \
-         VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT INTO pending_sign_ins (hash, user_id, expires_at, tries_left, device, stamp, issuer, subject) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
     )
     .bind(pending.hash.as_bytes().as_slice())
     .bind(pending.user.as_bytes().as_slice())
@@ -208,6 +211,8 @@ pub(super) async fn insert_pending_row(
     .bind(i64::from(pending.tries))
     .bind(pending.device.as_ref().map(|hash| hash.as_bytes().as_slice()))
     .bind(pending.stamp.cast_signed())
+    .bind(pending.identity.as_ref().map(|name| name.issuer.as_str()))
+    .bind(pending.identity.as_ref().map(|name| name.subject.as_str()))
     .execute(write.connection())
     .await
     .map_err(writing)?;

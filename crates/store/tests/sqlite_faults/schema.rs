@@ -8,13 +8,14 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-const STEPS: [&str; 6] = [
+const STEPS: [&str; 7] = [
     "0001_initial",
     "0002_audit",
     "0003_usage",
     "0004_once",
     "0005_accounts",
     "0006_key_lists",
+    "0007_pending_identities",
 ];
 
 fn migrating(path: &Path) -> SqliteOptions {

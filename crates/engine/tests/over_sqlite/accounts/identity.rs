@@ -10,7 +10,7 @@ use std::time::Duration;
 
 const ISSUER: &str = "https://sso.example.com";
 
-fn proven(subject: &str, email: Option<&str>) -> ProvenIdentity {
+pub(super) fn proven(subject: &str, email: Option<&str>) -> ProvenIdentity {
     ProvenIdentity {
         issuer: ISSUER.into(),
         subject: subject.into(),
@@ -18,12 +18,12 @@ fn proven(subject: &str, email: Option<&str>) -> ProvenIdentity {
     }
 }
 
-async fn enter(node: &Engine, proven: &ProvenIdentity) -> Result<SignIn, SignInFault> {
+pub(super) async fn enter(node: &Engine, proven: &ProvenIdentity) -> Result<SignIn, SignInFault> {
     node.sign_in_with_identity(proven, &visitor(1), None).await
 }
 
 /// The lines of refusals, when there are as many: they are written beside the answers.
-async fn denials(node: &Engine, count: usize) -> Vec<AuditView> {
+pub(super) async fn denials(node: &Engine, count: usize) -> Vec<AuditView> {
     for _ in 0..500 {
         if lines(node, "signin.denied").await.len() >= count {
             break;

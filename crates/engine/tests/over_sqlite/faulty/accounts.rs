@@ -4,8 +4,8 @@ use super::Faulty;
 use async_trait::async_trait;
 use keyward_domain::{Fingerprint, PasswordHash, Revision, SessionId, Timestamp, TotpKey, User, UserId};
 use keyward_store::{
-    Accounts, AuditEvent, ConfirmedFactor, Credentials, Entry, FoundSession, Link, NewPending, NewSession,
-    PendingSignIn, Proof, SessionRecord, StoreError,
+    Accounts, AuditEvent, BoundIdentity, ConfirmedFactor, Credentials, Entry, FoundSession, IdentityName,
+    Link, NewPending, NewSession, PendingSignIn, Proof, SessionRecord, StoreError,
 };
 use std::net::IpAddr;
 
@@ -185,17 +185,15 @@ impl Accounts for Faulty {
         self.real.find_device(hash).await
     }
 
-    async fn find_user_by_identity(&self, issuer: &str, subject: &str) -> Result<Option<User>, StoreError> {
-        self.real.find_user_by_identity(issuer, subject).await
+    async fn find_user_by_identity(&self, name: &IdentityName) -> Result<Option<User>, StoreError> {
+        self.real.find_user_by_identity(name).await
     }
 
-    async fn put_identity(
-        &self,
-        issuer: &str,
-        subject: &str,
-        user: UserId,
-        audit: &AuditEvent,
-    ) -> Result<(), StoreError> {
-        self.real.put_identity(issuer, subject, user, audit).await
+    async fn list_identities(&self, user: UserId) -> Result<Vec<BoundIdentity>, StoreError> {
+        self.real.list_identities(user).await
+    }
+
+    async fn remove_identities(&self, user: UserId, audit: &AuditEvent) -> Result<(), StoreError> {
+        self.real.remove_identities(user, audit).await
     }
 }

@@ -1,7 +1,10 @@
 //! Rows about people who sign in. No fault shows a value: a cell may hold what proves somebody.
 
 use super::Cells;
-use crate::{Credentials, Link, LinkPurpose, PendingSignIn, SecondFactor, SessionRecord, StoreError};
+use crate::{
+    BoundIdentity, Credentials, IdentityName, Link, LinkPurpose, PendingSignIn, SecondFactor, SessionRecord,
+    StoreError,
+};
 use keyward_domain::{Fingerprint, PasswordHash, SessionId, TotpKey, UserId};
 use sqlx::sqlite::SqliteRow;
 
@@ -22,10 +25,17 @@ macro_rules! link_columns {
 }
 macro_rules! pending_columns {
     () => {
-        "user_id, device, stamp"
+        "user_id, device, stamp, issuer, subject"
     };
 }
-pub(in crate::sqlite) use {credentials_columns, link_columns, pending_columns, session_columns};
+macro_rules! identity_columns {
+    () => {
+        "issuer, subject, created_at"
+    };
+}
+pub(in crate::sqlite) use {
+    credentials_columns, identity_columns, link_columns, pending_columns, session_columns,
+};
 
 /// A row of [`session_columns`].
 pub(in crate::sqlite) struct SessionRow<'r>(pub(in crate::sqlite) &'r SqliteRow);
@@ -122,6 +132,34 @@ impl TryFrom<PendingRow<'_>> for PendingSignIn {
             user: UserId::from_bytes(cells.id(0, "user_id")?),
             device,
             stamp: cells.get::<i64>(2, "stamp")?.unsigned_abs(),
+            identity: match cells.get::<Option<String>>(3, "issuer")? {
+                None => None,
+                Some(issuer) => Some(IdentityName {
+                    issuer,
+                    subject: cells.get(4, "subject")?,
+                }),
+            },
+        })
+    }
+}
+
+/// A row of [`identity_columns`].
+pub(in crate::sqlite) struct IdentityRow<'r>(pub(in crate::sqlite) &'r SqliteRow);
+
+impl TryFrom<IdentityRow<'_>> for BoundIdentity {
+    type Error = StoreError;
+
+    fn try_from(IdentityRow(row): IdentityRow<'_>) -> Result<Self, StoreError> {
+        let cells = Cells {
+            table: "identities",
+            row,
+        };
+        Ok(Self {
+            name: IdentityName {
+                issuer: cells.get(0, "issuer")?,
+                subject: cells.get(1, "subject")?,
+            },
+            bound_at: cells.instant(2, "created_at")?,
         })
     }
 }
