@@ -82,8 +82,14 @@ pub struct Console {
 pub struct StartFault(pub String);
 
 /// Gets ready to speak to a provider, which sends browsers back to this origin.
-fn open_provider(settings: keyward_oidc::Settings, origin: &str) -> Result<Arc<Provider>, StartFault> {
-    Provider::new(settings, &format!("{origin}{CALLBACK}"))
+fn open_provider(
+    engine: &Arc<Engine>,
+    settings: keyward_oidc::Settings,
+    origin: &str,
+) -> Result<Arc<Provider>, StartFault> {
+    let engine = Arc::clone(engine);
+    let now = Arc::new(move || engine.clock().now());
+    Provider::new(settings, &format!("{origin}{CALLBACK}"), now)
         .map(Arc::new)
         .map_err(|fault| StartFault(format!("console.oidc.{fault}")))
 }
@@ -114,7 +120,9 @@ impl Console {
             None if secure => format!("https://{address}"),
             None => format!("http://{address}"),
         };
-        let provider = settings.provider.map(|provider| open_provider(provider, &origin));
+        let provider = settings
+            .provider
+            .map(|provider| open_provider(engine, provider, &origin));
         let app = router(App {
             engine: Arc::clone(engine),
             access_log: settings.access_log,

@@ -38,10 +38,14 @@ impl Answer {
         Some(answer)
     }
 
+    /// Whether this answers a sign-in.
+    pub fn belongs_to(&self, flow: &Flow) -> bool {
+        flow.is_answered_by(self.state.as_deref().unwrap_or_default())
+    }
+
     /// The code, if this is the answer to a sign-in and comes from the issuer (RFC 9207).
     pub(crate) fn code(&self, flow: &Flow, issuer: &Issuer, must_name_issuer: bool) -> Result<&str, Fault> {
-        let state = self.state.as_deref().unwrap_or_default();
-        if !flow.is_answered_by(state) {
+        if !self.belongs_to(flow) {
             return Err(Fault::refused("it answers another sign-in"));
         }
         match &self.issuer {

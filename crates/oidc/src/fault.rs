@@ -59,6 +59,9 @@ pub enum StartFault {
         "ca_file: this machine has no certificates of authorities: install them, or name a file with some"
     )]
     NoAuthorities,
+    /// There is no randomness to be had.
+    #[error("this machine gives no random numbers")]
+    Random,
     /// The address that the provider sends browsers back to.
     #[error("the address of the console is no URL: {0}")]
     Redirect(String),

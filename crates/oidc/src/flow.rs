@@ -31,14 +31,14 @@ impl Flow {
         }
     }
 
-    /// As a cookie carries it: letters, digits, `-`, `_` and `.`.
-    pub fn to_text(&self) -> String {
+    /// As a cookie carries it, but for the seal: letters, digits, `-`, `_` and `.`.
+    pub(crate) fn to_text(&self) -> String {
         let begun = self.begun.millis();
         format!("{begun}.{}.{}.{}", self.state, self.nonce, self.verifier)
     }
 
     /// Reads what a browser kept, if it is not older than ten minutes.
-    pub fn read(text: &str, now: Timestamp) -> Option<Self> {
+    pub(crate) fn read(text: &str, now: Timestamp) -> Option<Self> {
         let mut parts = text.split('.');
         let begun = Timestamp::from_millis(parts.next()?.parse().ok()?);
         let mut part = || parts.next().filter(|part| is_token(part)).map(str::to_owned);
@@ -50,6 +50,11 @@ impl Flow {
             nonce,
             verifier,
         })
+    }
+
+    /// What began no later is not read any more.
+    pub(crate) fn oldest(now: Timestamp) -> Timestamp {
+        now.plus_millis(-LONGEST_MILLIS)
     }
 
     /// Whether an answer belongs to this sign-in; tells nothing by the time that it takes.

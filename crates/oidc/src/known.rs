@@ -2,6 +2,7 @@
 
 use crate::fault::Fault;
 use crate::http::HttpClient;
+use crate::provider::Now;
 use crate::settings::Issuer;
 use keyward_domain::Timestamp;
 use openidconnect::core::{
@@ -13,9 +14,11 @@ use openidconnect::{
     AdditionalProviderMetadata, DiscoveryError, IssuerUrl, JsonWebKeySet, JsonWebKeySetUrl, ProviderMetadata,
 };
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
-use tokio::sync::Mutex;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
+/// How long all that is asked at once may take.
+const LONGEST: Duration = Duration::from_secs(20);
 /// How long description and keys are kept.
 const KEPT_MILLIS: u64 = 3_600_000;
 /// How often the keys are asked for at most, whatever keys tokens name.
@@ -49,18 +52,25 @@ pub(crate) type Description = ProviderMetadata<
     CoreSubjectIdentifierType,
 >;
 
+type Keys = JsonWebKeySet<CoreJsonWebKey>;
+
 /// Description, keys, and when they came.
 #[derive(Clone)]
 pub(crate) struct Found {
     pub(crate) description: Arc<Description>,
-    pub(crate) keys: Arc<JsonWebKeySet<CoreJsonWebKey>>,
+    pub(crate) keys: Arc<Keys>,
     found_at: Timestamp,
     keys_at: Timestamp,
 }
 
 /// What is known. One asks at a time; the others wait and share what came.
-#[derive(Default)]
-pub(crate) struct Known(Mutex<State>);
+pub(crate) struct Known {
+    issuer: Issuer,
+    http: Arc<HttpClient>,
+    now: Now,
+    state: Mutex<State>,
+    asking: Arc<tokio::sync::Mutex<()>>,
+}
 
 #[derive(Default)]
 struct State {
@@ -74,26 +84,64 @@ fn is_within(since: Timestamp, now: Timestamp, millis: u64) -> bool {
 }
 
 impl Known {
-    /// Description and keys.
-    pub(crate) async fn get(
-        &self,
-        issuer: &Issuer,
-        http: &HttpClient,
-        now: Timestamp,
-    ) -> Result<Found, Fault> {
-        let mut state = self.0.lock().await;
+    pub(crate) fn new(issuer: Issuer, http: Arc<HttpClient>, now: Now) -> Self {
+        Self {
+            issuer,
+            http,
+            now,
+            state: Mutex::default(),
+            asking: Arc::default(),
+        }
+    }
+
+    /// What can be said without asking: description and keys, or that the provider was away just now.
+    pub(crate) fn at_hand(&self) -> Option<Result<Found, Fault>> {
+        let now = (self.now)();
+        let state = self.state();
         if let Some(found) = &state.found
             && is_within(found.found_at, now, KEPT_MILLIS)
         {
-            return Ok(found.clone());
+            return Some(Ok(found.clone()));
         }
-        if let Some((since, why)) = &state.away
-            && is_within(*since, now, AWAY_MILLIS)
-        {
-            return Err(Fault::Away(why.clone()));
+        match &state.away {
+            Some((since, why)) if is_within(*since, now, AWAY_MILLIS) => Some(Err(Fault::Away(why.clone()))),
+            _ => None,
         }
-        match discover(issuer, http, now).await {
-            Ok(found) => {
+    }
+
+    /// Description and keys.
+    pub(crate) async fn get(self: &Arc<Self>) -> Result<Found, Fault> {
+        if let Some(known) = self.at_hand() {
+            return known;
+        }
+        let turn = Arc::clone(&self.asking).lock_owned().await;
+        if let Some(known) = self.at_hand() {
+            return known;
+        }
+        // On its own, so that what comes is known though whoever wanted it has gone away.
+        let this = Arc::clone(self);
+        let asked = tokio::spawn(async move {
+            let _turn = turn;
+            this.ask().await
+        });
+        asked
+            .await
+            .unwrap_or_else(|_| Err(Fault::away("it", "the question was broken off")))
+    }
+
+    async fn ask(&self) -> Result<Found, Fault> {
+        let outcome = in_time(discover(&self.issuer, &self.http)).await;
+        // A provider that hangs has been away until now.
+        let now = (self.now)();
+        let mut state = self.state();
+        match outcome {
+            Ok((description, keys)) => {
+                let found = Found {
+                    description: Arc::new(description),
+                    keys: Arc::new(keys),
+                    found_at: now,
+                    keys_at: now,
+                };
                 state.away = None;
                 state.found = Some(found.clone());
                 Ok(found)
@@ -109,33 +157,43 @@ impl Known {
 
     /// The keys anew, when a token names one that is not among those of before; `None` when they were asked for within
     /// the last minute.
-    pub(crate) async fn renew_keys(
-        &self,
-        before: &Found,
-        http: &HttpClient,
-        now: Timestamp,
-    ) -> Result<Option<Found>, Fault> {
-        let mut state = self.0.lock().await;
-        // Somebody else may have been quicker.
-        if let Some(found) = &state.found
-            && !Arc::ptr_eq(&found.keys, &before.keys)
-        {
-            return Ok(Some(found.clone()));
-        }
-        if is_within(before.keys_at, now, KEYS_MILLIS) {
-            return Ok(None);
-        }
+    pub(crate) async fn renew_keys(&self, before: &Found) -> Result<Option<Found>, Fault> {
+        let _turn = self.asking.lock().await;
         let mut found = before.clone();
-        // The attempt counts, whatever comes of it.
-        found.keys_at = now;
-        state.found = Some(found.clone());
-        found.keys = Arc::new(fetch_keys(before.description.jwks_uri(), http).await?);
-        state.found = Some(found.clone());
+        {
+            let mut state = self.state();
+            // Somebody else may have been quicker.
+            if let Some(found) = &state.found
+                && !Arc::ptr_eq(&found.keys, &before.keys)
+            {
+                return Ok(Some(found.clone()));
+            }
+            let now = (self.now)();
+            if is_within(before.keys_at, now, KEYS_MILLIS) {
+                return Ok(None);
+            }
+            // The attempt counts, whatever comes of it.
+            found.keys_at = now;
+            state.found = Some(found.clone());
+        }
+        found.keys = Arc::new(fetch_keys(before.description.jwks_uri(), &self.http).await?);
+        self.state().found = Some(found.clone());
         Ok(Some(found))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-async fn discover(issuer: &Issuer, http: &HttpClient, now: Timestamp) -> Result<Found, Fault> {
+/// What takes too long does not come.
+pub(crate) async fn in_time<T>(work: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
+    tokio::time::timeout(LONGEST, work)
+        .await
+        .unwrap_or_else(|_| Err(Fault::away("it", "it takes too long")))
+}
+
+async fn discover(issuer: &Issuer, http: &HttpClient) -> Result<(Description, Keys), Fault> {
     let url = IssuerUrl::new(issuer.as_str().to_owned()).map_err(|fault| Fault::away("issuer", fault))?;
     let description = Description::discover_async(url, http)
         .await
@@ -147,18 +205,10 @@ async fn discover(issuer: &Issuer, http: &HttpClient, now: Timestamp) -> Result<
         ));
     }
     let keys = description.jwks().clone();
-    Ok(Found {
-        description: Arc::new(description),
-        keys: Arc::new(keys),
-        found_at: now,
-        keys_at: now,
-    })
+    Ok((description, keys))
 }
 
-async fn fetch_keys(
-    url: &JsonWebKeySetUrl,
-    http: &HttpClient,
-) -> Result<JsonWebKeySet<CoreJsonWebKey>, Fault> {
+async fn fetch_keys(url: &JsonWebKeySetUrl, http: &HttpClient) -> Result<Keys, Fault> {
     JsonWebKeySet::fetch_async(url, http)
         .await
         .map_err(|error| away("its keys", &error))
@@ -172,3 +222,6 @@ fn away<E: std::error::Error + 'static>(what: &str, error: &DiscoveryError<E>) -
         other => Fault::away(what, other),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,7 @@
 //! takes both back with the provider's [`Answer`], trades the code for an ID token, and gives the [`Identity`] that it
 //! proves. It knows nothing of users, pages or cookies. The protocol is the crate `openidconnect`; what is here is what that
 //! leaves open: a bounded HTTP client (`http`), how long the provider's description and keys are kept (`known`), which
-//! algorithms count and whose token it is (`token`), and what a browser carries (`flow`).
+//! algorithms count and whose token it is (`token`), and what a browser carries (`flow`, `seal`), once (`used`).
 
 mod answer;
 mod fault;
@@ -12,11 +12,13 @@ mod flow;
 mod http;
 mod known;
 mod provider;
+mod seal;
 mod settings;
 mod token;
+mod used;
 
 pub use answer::Answer;
 pub use fault::{Fault, StartFault};
 pub use flow::Flow;
-pub use provider::{Begun, Identity, Provider};
+pub use provider::{Begun, Identity, Now, Provider};
 pub use settings::{Issuer, IssuerFault, Settings};

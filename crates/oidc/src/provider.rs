@@ -4,9 +4,11 @@ use crate::answer::Answer;
 use crate::fault::{Fault, StartFault};
 use crate::flow::Flow;
 use crate::http::HttpClient;
-use crate::known::{Found, Known};
+use crate::known::{Found, Known, in_time};
+use crate::seal::Seal;
 use crate::settings::{ClientSecret, Settings};
 use crate::token::{TokenFault, claims_of};
+use crate::used::Used;
 use keyward_domain::Timestamp;
 use openidconnect::core::{
     CoreClient, CoreClientAuthMethod, CoreGenderClaim, CoreIdToken, CoreIdTokenClaims, CoreResponseType,
@@ -17,13 +19,14 @@ use openidconnect::{
     EndpointMaybeSet, EndpointNotSet, EndpointSet, Nonce, OAuth2TokenResponse, PkceCodeChallenge,
     PkceCodeVerifier, RedirectUrl, RequestTokenError, Scope, TokenResponse, UserInfoClaims, UserInfoError,
 };
-use std::time::Duration;
+use std::sync::Arc;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// So many sign-ins are looked at at once: each holds a connection to the provider.
 const MOST_AT_ONCE: usize = 16;
-/// How long one of them may take in all.
-const LONGEST: Duration = Duration::from_secs(20);
+
+/// Tells the time.
+pub type Now = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 type Client = CoreClient<
     EndpointSet,
@@ -40,8 +43,11 @@ pub struct Provider {
     client: ClientId,
     secret: Option<ClientSecret>,
     redirect: RedirectUrl,
-    http: HttpClient,
-    known: Known,
+    http: Arc<HttpClient>,
+    now: Now,
+    known: Arc<Known>,
+    seal: Seal,
+    used: Used,
     places: Semaphore,
 }
 
@@ -49,8 +55,8 @@ pub struct Provider {
 pub struct Begun {
     /// Where to send the browser.
     pub to: String,
-    /// What the browser keeps.
-    pub flow: Flow,
+    /// What the browser keeps: letters, digits, `-`, `_` and `.`.
+    pub flow: String,
 }
 
 /// Whom a provider vouches for.
@@ -69,15 +75,21 @@ impl Provider {
     ///
     /// # Errors
     /// The setting that is at fault.
-    pub fn new(settings: Settings, redirect: &str) -> Result<Self, StartFault> {
+    pub fn new(settings: Settings, redirect: &str, now: Now) -> Result<Self, StartFault> {
         let secret = settings.client_secret_file.as_deref().map(ClientSecret::read);
+        let secret = secret.transpose()?;
+        let http = Arc::new(HttpClient::new(&settings)?);
+        let known = Known::new(settings.issuer.clone(), Arc::clone(&http), Arc::clone(&now));
         let redirect = RedirectUrl::new(redirect.to_owned());
         Ok(Self {
             client: ClientId::new(settings.client_id.clone()),
-            secret: secret.transpose()?,
+            seal: Seal::new(&settings, secret.as_ref())?,
+            secret,
             redirect: redirect.map_err(|fault| StartFault::Redirect(fault.to_string()))?,
-            http: HttpClient::new(&settings)?,
-            known: Known::default(),
+            http,
+            now,
+            known: Arc::new(known),
+            used: Used::default(),
             places: Semaphore::new(MOST_AT_ONCE),
             settings,
         })
@@ -92,9 +104,8 @@ impl Provider {
     ///
     /// # Errors
     /// `Away` or `Busy`.
-    pub async fn begin(&self, now: Timestamp) -> Result<Begun, Fault> {
-        let _place = self.place()?;
-        let found = in_time(self.known.get(&self.settings.issuer, &self.http, now)).await?;
+    pub async fn begin(&self) -> Result<Begun, Fault> {
+        let found = self.found().await?;
         let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
         let client = self.client(&found);
         let mut request = client
@@ -111,26 +122,45 @@ impl Provider {
         let (url, state, nonce) = request.url();
         Ok(Begun {
             to: url.into(),
-            flow: Flow::new(&state, &nonce, &verifier, now),
+            flow: self
+                .seal
+                .close(&Flow::new(&state, &nonce, &verifier, (self.now)()).to_text()),
         })
     }
 
-    /// Finishes a sign-in. A code is used up by it, whatever comes.
+    /// Whoever begins asks the provider for nothing as long as it is known, and needs no place for that.
+    async fn found(&self) -> Result<Found, Fault> {
+        if let Some(known) = self.known.at_hand() {
+            return known;
+        }
+        let _place = self.place()?;
+        self.known.get().await
+    }
+
+    /// Reads what a browser kept, if it was made here and is not older than ten minutes.
+    pub fn read_flow(&self, kept: &str) -> Option<Flow> {
+        Flow::read(self.seal.open(kept)?, (self.now)())
+    }
+
+    /// Finishes a sign-in. Flow and code are used up by it, whatever comes.
     ///
     /// # Errors
     /// Why the answer proves nothing.
-    pub async fn finish(&self, flow: &Flow, answer: &Answer, now: Timestamp) -> Result<Identity, Fault> {
+    pub async fn finish(&self, flow: &Flow, answer: &Answer) -> Result<Identity, Fault> {
         let _place = self.place()?;
         in_time(async {
-            let found = self.known.get(&self.settings.issuer, &self.http, now).await?;
+            let found = self.known.get().await?;
             let names_issuer = found.description.additional_metadata();
             let must_name = names_issuer.authorization_response_iss_parameter_supported;
             let code = answer.code(flow, &self.settings.issuer, must_name)?;
+            if !self.used.take(flow, (self.now)()) {
+                return Err(Fault::refused("this sign-in was finished before"));
+            }
             let tokens = self.trade(&found, code, flow).await?;
             let token = tokens
                 .id_token()
                 .ok_or_else(|| Fault::refused("there is no ID token"))?;
-            let claims = self.claims(token, &found, flow, now).await?;
+            let claims = self.claims(token, &found, flow).await?;
             Ok(Identity {
                 issuer: self.settings.issuer.as_str().to_owned(),
                 subject: claims.subject().as_str().to_owned(),
@@ -170,7 +200,7 @@ impl Provider {
             .exchange_code(AuthorizationCode::new(code.to_owned()))
             .map_err(|fault| Fault::away("its description", fault))?
             .set_pkce_verifier(PkceCodeVerifier::new(flow.verifier.clone()))
-            .request_async(&self.http)
+            .request_async(&*self.http)
             .await;
         request.map_err(|error| match error {
             RequestTokenError::Request(cause) => Fault::away("its token endpoint", cause),
@@ -189,15 +219,15 @@ impl Provider {
         token: &'t CoreIdToken,
         found: &Found,
         flow: &Flow,
-        now: Timestamp,
     ) -> Result<&'t CoreIdTokenClaims, Fault> {
         let unknown = || Fault::refused("the token is signed with a key that the provider does not name");
+        let now = (self.now)();
         match claims_of(token, found, &self.client, flow, now) {
             Ok(claims) => return Ok(claims),
             Err(TokenFault::Wrong(fault)) => return Err(fault),
             Err(TokenFault::UnknownKey) => {}
         }
-        let renewed = self.known.renew_keys(found, &self.http, now).await?;
+        let renewed = self.known.renew_keys(found).await?;
         let found = renewed.ok_or_else(unknown)?;
         claims_of(token, &found, &self.client, flow, now).map_err(|fault| match fault {
             TokenFault::Wrong(fault) => fault,
@@ -225,7 +255,7 @@ impl Provider {
             .client(found)
             .user_info(access.clone(), Some(claims.subject().clone()))
             .map_err(|fault| Fault::away("its description", fault))?
-            .request_async(&self.http)
+            .request_async(&*self.http)
             .await;
         let told = asked.map_err(|error| match error {
             UserInfoError::Request(cause) => Fault::away("its user info", cause),
@@ -238,10 +268,4 @@ impl Provider {
             .filter(|_| is_verified)
             .map(|email| email.to_string()))
     }
-}
-
-async fn in_time<T>(work: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
-    tokio::time::timeout(LONGEST, work)
-        .await
-        .unwrap_or_else(|_| Err(Fault::away("it", "it takes too long")))
 }

@@ -58,6 +58,7 @@ admin-fault-typed = That is not the e-mail address of this user.
 admin-fault-day = Give a day that exists, such as 2027-01-31.
 admin-fault-no-user = There is no user with this e-mail address or id.
 admin-fault-no-factor = This user has no second factor.
+admin-fault-no-identity = This user is bound to no account at a provider.
 
 ## Users
 admin-users-intro = Everybody who owns keys. A key works only while its owner is active.
@@ -105,6 +106,16 @@ admin-reset-factor-point-1 = { $name } signs in with the password alone until th
 admin-reset-factor-point-2 = Their open sessions in this console end.
 admin-reset-factor-point-3 = Do this only when you are sure that it is { $name } who asks for it.
 admin-reset-factor-button = Reset second factor
+admin-identity = Sign-in at a provider
+admin-identity-since = bound
+admin-identity-hint = For when their account there was given to somebody else, or somebody else has used it.
+admin-identity-button = Unbind…
+admin-unbind-title = Unbind { $name } from their account at the provider?
+admin-unbind-point-1 = That account no longer lets anybody in here as { $name }.
+admin-unbind-point-2 = Their open sessions in this console end.
+admin-unbind-point-3 = The next account there that has the verified e-mail address of { $name } is bound in its place: make sure that this address is still theirs, or disable the user.
+admin-unbind-self = This is your own account: you will be signed out.
+admin-unbind-button = Unbind
 
 admin-disable-user = Disable this user
 admin-disable-user-hint = All their keys are refused at once, and they are signed out. It can be undone.
@@ -130,6 +141,7 @@ flash-admin-user-enabled = The user is enabled; their keys work again.
 flash-admin-user-disabled = The user is disabled; all their keys are refused.
 flash-admin-user-deleted = The user is deleted; all their keys are refused for good.
 flash-admin-factor-reset = The second factor is reset.
+flash-admin-unbound = The user is unbound, and their sessions have ended.
 
 ## Sites
 admin-sites-intro = The tenants of the API: a site is the part of the path that keys are restricted to, such as 123 in /api/123/resource.
@@ -200,6 +212,7 @@ admin-denied-not-found = not theirs
 admin-denied-wrong-password = wrong password
 admin-denied-wrong-code = wrong code
 admin-denied-user-inactive = user disabled
+admin-denied-identity-differs = bound to another account there
 admin-changes-count = { $count ->
     [one] 1 field
    *[other] { $count } fields
@@ -249,6 +262,7 @@ admin-action-user-delete = User deleted
 admin-action-link-create = Password link made
 admin-action-link-redeem = Password set with a link
 admin-action-identity-add = Bound to a provider’s account
+admin-action-identity-remove = Unbound from a provider’s account
 admin-action-signin-denied = Sign-in
 admin-action-session-create = Signed in
 admin-action-session-end = Session ended

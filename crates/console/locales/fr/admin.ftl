@@ -58,6 +58,7 @@ admin-fault-typed = Ce n’est pas l’adresse e-mail de cet utilisateur.
 admin-fault-day = Indiquez un jour qui existe, par exemple 2027-01-31.
 admin-fault-no-user = Aucun utilisateur n’a cette adresse e-mail ni cet identifiant.
 admin-fault-no-factor = Cet utilisateur n’a pas de second facteur.
+admin-fault-no-identity = Cet utilisateur n’est lié à aucun compte chez un fournisseur d’identité.
 
 ## Utilisateurs
 admin-users-intro = Toutes les personnes qui possèdent des clés. Une clé ne fonctionne que tant que son propriétaire est actif.
@@ -105,6 +106,16 @@ admin-reset-factor-point-1 = { $name } se connecte avec le seul mot de passe jus
 admin-reset-factor-point-2 = Ses sessions ouvertes dans cette console prennent fin.
 admin-reset-factor-point-3 = Ne le faites que si vous êtes sûr que la demande vient bien de { $name }.
 admin-reset-factor-button = Réinitialiser le second facteur
+admin-identity = Connexion chez un fournisseur d’identité
+admin-identity-since = lié
+admin-identity-hint = Si son compte chez ce fournisseur a été attribué à quelqu’un d’autre, ou utilisé par quelqu’un d’autre.
+admin-identity-button = Délier…
+admin-unbind-title = Délier { $name } de son compte chez le fournisseur ?
+admin-unbind-point-1 = Ce compte ne permet plus à personne d’entrer ici en tant que { $name }.
+admin-unbind-point-2 = Ses sessions ouvertes dans cette console prennent fin.
+admin-unbind-point-3 = Le prochain compte qui a là-bas l’adresse e-mail vérifiée de { $name } est lié à sa place : assurez-vous que cette adresse est toujours la sienne, ou désactivez l’utilisateur.
+admin-unbind-self = C’est votre propre compte : vous serez déconnecté.
+admin-unbind-button = Délier
 
 admin-disable-user = Désactiver cet utilisateur
 admin-disable-user-hint = Toutes ses clés sont refusées aussitôt, et ses sessions prennent fin. Vous pourrez revenir en arrière.
@@ -130,6 +141,7 @@ flash-admin-user-enabled = L’utilisateur est activé ; ses clés fonctionnent
 flash-admin-user-disabled = L’utilisateur est désactivé ; toutes ses clés sont refusées.
 flash-admin-user-deleted = L’utilisateur est supprimé ; toutes ses clés sont refusées définitivement.
 flash-admin-factor-reset = Le second facteur est réinitialisé.
+flash-admin-unbound = L’utilisateur est délié et ses sessions ont pris fin.
 
 ## Sites
 admin-sites-intro = Les locataires de l’API : un site est la partie du chemin à laquelle des clés sont restreintes, comme 123 dans /api/123/resource.
@@ -200,6 +212,7 @@ admin-denied-not-found = ne lui appartient pas
 admin-denied-wrong-password = mot de passe faux
 admin-denied-wrong-code = code faux
 admin-denied-user-inactive = utilisateur désactivé
+admin-denied-identity-differs = lié à un autre compte chez ce fournisseur
 admin-changes-count = { $count ->
     [one] { $count } champ
    *[other] { $count } champs
@@ -249,6 +262,7 @@ admin-action-user-delete = Utilisateur supprimé
 admin-action-link-create = Lien de mot de passe créé
 admin-action-link-redeem = Mot de passe choisi par un lien
 admin-action-identity-add = Lié au compte d’un fournisseur d’identité
+admin-action-identity-remove = Délié du compte d’un fournisseur d’identité
 admin-action-signin-denied = Connexion
 admin-action-session-create = Connexion ouverte
 admin-action-session-end = Session terminée

@@ -2,6 +2,7 @@
 
 use crate::provider::{FLOW, SECRET, Street};
 use crate::support::{ADA, House, OTHER, PASSWORD};
+use keyward_testkit::Trick;
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -20,7 +21,8 @@ impl Write for Lines {
     }
 }
 
-/// Signs in at a provider, and tries it once more with the same code: what the browser kept meanwhile, and the session.
+/// Signs in at a provider, tries it once more with the same flow, with a code that is not taken, and with nothing that waits: what
+/// the browser kept meanwhile, and the session.
 async fn sign_in_at_a_provider() -> (String, String) {
     let street = Street::new().await;
     let mut browser = street.house.browser("en");
@@ -28,6 +30,10 @@ async fn sign_in_at_a_provider() -> (String, String) {
     let (flow, mut copy) = (browser.cookies[FLOW].clone(), browser.clone());
     browser.get(&next).await;
     copy.get(&next).await;
+    street.provider.play(Trick::RefusesCodes);
+    let refused = street.come_back(&mut copy).await.unwrap();
+    copy.get(&refused).await;
+    copy.get(&refused).await;
     let session = browser.session();
     street
         .house
@@ -82,6 +88,15 @@ async fn k6_links_passwords_and_sessions_do_not_reach_the_log() {
         log.contains("/sign-in/oidc/finish") && log.contains("the code is not taken"),
         "{log}"
     );
+    assert!(log.contains("this sign-in was finished before"), "{log}");
+    let astray = |line: &&str| line.contains("no sign-in of this browser waits");
+    assert!(log.lines().any(|line| astray(&line)), "{log}");
+    for line in log.lines().filter(astray) {
+        assert!(
+            line.contains("\"level\":\"DEBUG\""),
+            "anybody can write it: {line}"
+        );
+    }
     for secret in flow
         .split('.')
         .skip(1)

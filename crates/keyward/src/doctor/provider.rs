@@ -4,6 +4,7 @@ use super::files;
 use super::finding::Finding;
 use keyward_engine::{Clock, SystemClock};
 use keyward_oidc::{Provider, Settings};
+use std::sync::Arc;
 
 const CHECK: &str = "provider";
 
@@ -12,7 +13,11 @@ pub(super) async fn check(settings: Option<&Settings>) -> Vec<Finding> {
         return Vec::new();
     };
     // Nobody is sent anywhere, so where they would come back to does not matter.
-    let provider = match Provider::new(settings.clone(), "http://localhost/") {
+    let provider = match Provider::new(
+        settings.clone(),
+        "http://localhost/",
+        Arc::new(|| SystemClock.now()),
+    ) {
         Ok(provider) => provider,
         Err(fault) => {
             let way_out = "give a file that this account may read";
@@ -42,7 +47,7 @@ pub(super) async fn check(settings: Option<&Settings>) -> Vec<Finding> {
 /// Asks for its description and its keys, as the first sign-in does.
 async fn check_answer(provider: &Provider, settings: &Settings) -> Finding {
     let place = format!("console.oidc.issuer {}", settings.issuer.as_str());
-    match provider.begin(SystemClock.now()).await {
+    match provider.begin().await {
         Ok(_) => Finding::good(CHECK, place, "describes itself and its keys"),
         Err(fault) => {
             let way_out =

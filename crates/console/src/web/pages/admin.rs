@@ -34,7 +34,7 @@ use axum::response::Redirect;
 use axum::routing::{get, post};
 use http::request::Parts;
 use keyward_engine::EngineError;
-use user_state::{Delete, Disable, ResetFactor};
+use user_state::{Delete, Disable, ResetFactor, Unbind};
 
 /// How many lines a list shows at once.
 const LINES: u32 = 50;
@@ -61,6 +61,10 @@ pub(super) fn router() -> Router<App> {
         .route(
             "/admin/users/{id}/factor",
             get(user_state::ask::<ResetFactor>).post(user_state::carry_out::<ResetFactor>),
+        )
+        .route(
+            "/admin/users/{id}/identities",
+            get(user_state::ask::<Unbind>).post(user_state::carry_out::<Unbind>),
         )
         .route("/admin/sites", get(sites::show).post(sites::create))
         .route("/admin/sites/{name}", get(site::show).post(site::rename))

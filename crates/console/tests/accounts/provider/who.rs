@@ -106,3 +106,61 @@ async fn a_second_factor_is_asked_for_here_too() {
     let answer = other.post("/sign-in/code", &[("code", &code)]).await;
     assert_eq!(answer.location(), Some("/integrations/keys"), "{answer:?}");
 }
+
+#[tokio::test]
+async fn an_account_that_is_bound_is_shown_and_an_administrator_unbinds_it() {
+    let street = Street::new().await;
+    street.house.invite(GRACE).await;
+    let issuer = street.provider.issuer();
+    for (language, shown, none) in [
+        (
+            "en",
+            "Sign-in at a provider",
+            "This user is bound to no account at a provider",
+        ),
+        (
+            "fr",
+            "Connexion chez un fournisseur d’identité",
+            "Cet utilisateur n’est lié à aucun compte",
+        ),
+    ] {
+        street.provider.vouch_for(&format!("s-grace-{language}"), GRACE);
+        let (mut grace, mut ada) = (street.house.browser(language), street.house.ada(language).await);
+        assert!(!ada.get("/account").await.body.contains(shown));
+        street.sign_in(&mut grace).await;
+        let account = grace.get("/account").await;
+        account.assert_says(shown);
+        account.assert_says(&issuer);
+        let id = street
+            .house
+            .engine
+            .get_user(&Actor::OPERATOR, GRACE)
+            .await
+            .unwrap();
+        let page = format!("/admin/users/{}", id.user.id);
+        let question = format!("{page}/identities");
+        ada.get(&page).await.assert_says(&issuer);
+        assert_eq!(grace.get(&question).await.status, 404);
+        let done = ada.submit(&question, &question, &[]).await;
+        assert_eq!(done.location(), Some(page.as_str()), "{done:?}");
+        assert!(!street.house.is_alive(&grace.session()).await);
+        assert!(!ada.get(&page).await.body.contains(&issuer));
+        let again = ada.submit(&question, &question, &[]).await;
+        assert_eq!(again.status, 422);
+        again.assert_says(none);
+    }
+}
+
+#[tokio::test]
+async fn an_address_that_now_is_somebody_elses_there_opens_nothing() {
+    let street = Street::new().await;
+    street.provider.vouch_for("s-ada", ADA);
+    assert_eq!(street.sign_in(&mut street.house.browser("en")).await.status, 303);
+    street.provider.vouch_for("s-new", ADA);
+    let mut browser = street.house.browser("en");
+    let answer = street.sign_in(&mut browser).await;
+    assert_eq!(answer.status, 403, "{answer:?}");
+    answer.assert_says("There is no account for you here");
+    answer.assert_says("Ask an administrator");
+    assert_eq!(browser.session(), "");
+}

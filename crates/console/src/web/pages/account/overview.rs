@@ -11,7 +11,7 @@ use askama::Template;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use keyward_domain::{SessionId, Timestamp};
-use keyward_engine::{SessionView, UserView};
+use keyward_engine::{IdentityView, SessionView, UserView};
 
 #[derive(Template)]
 #[template(path = "account/overview.html")]
@@ -19,6 +19,8 @@ struct AccountPage {
     page: Page,
     user: UserView,
     has_second_factor: bool,
+    /// The accounts at providers that let them in.
+    identities: Vec<IdentityView>,
     sessions: Vec<SessionRow>,
 }
 
@@ -58,6 +60,7 @@ pub(super) async fn show(State(app): State<App>, visit: Visit, person: Person) -
     let template = AccountPage {
         user: app.engine.get_user(person.actor(), &id).await?,
         has_second_factor: session.has_second_factor,
+        identities: app.engine.list_identities(person.actor(), &id).await?,
         sessions: sessions
             .into_iter()
             .map(|session| SessionRow::new(&page, session))

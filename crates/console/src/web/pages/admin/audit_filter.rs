@@ -25,6 +25,7 @@ pub(super) const ACTIONS: &[&str] = &[
     "link.create",
     "link.redeem",
     "identity.add",
+    "identity.remove",
     "signin.denied",
     "session.create",
     "session.end",

@@ -17,7 +17,7 @@ use askama::Template;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use keyward_domain::{Revision, UserStatus};
-use keyward_engine::{KeyFilter, UserEdit, UserView};
+use keyward_engine::{IdentityView, KeyFilter, UserEdit, UserView};
 use std::borrow::Cow;
 
 #[derive(Template)]
@@ -35,6 +35,8 @@ struct UserPage {
     /// How many keys they have that are not deleted.
     key_count: u64,
     audit: String,
+    /// The accounts at providers by which they can sign in.
+    identities: Vec<IdentityView>,
 }
 
 impl UserPage {
@@ -60,6 +62,7 @@ impl UserPage {
             key_count: app.engine.count_keys(person.actor(), &theirs).await?,
             keys: with_query("/integrations/keys", &[("owner", user.email.as_str())]),
             audit: with_query("/admin/audit", &[("kind", "user"), ("target", &id)]),
+            identities: app.engine.list_identities(person.actor(), &id).await?,
             page,
             form,
             errors,

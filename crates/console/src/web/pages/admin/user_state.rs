@@ -1,4 +1,5 @@
-//! What is done to a user: enabling them, and, after a question, disabling, deleting, taking the second factor away.
+//! What is done to a user: enabling them, and, after a question, disabling, deleting, taking the second factor
+//! or the accounts at providers away.
 //!
 //! Each question is an implementation of [`Asked`]; its two routes are [`ask`] and [`carry_out`].
 
@@ -82,6 +83,18 @@ impl Asked for ResetFactor {
     }
 }
 
+pub(super) struct Unbind;
+
+impl Asked for Unbind {
+    const KIND: &'static str = "unbind";
+    const ACTION: &'static str = "identity.remove";
+    const DONE: &'static str = "flash-admin-unbound";
+
+    async fn make(engine: &Engine, actor: &Actor, id: &str) -> Result<(), EngineError> {
+        engine.remove_identities(actor, id).await
+    }
+}
+
 /// Asks.
 pub(super) async fn ask<A: Asked>(
     State(app): State<App>,
@@ -158,6 +171,9 @@ fn obstacle(error: EngineError) -> Result<&'static str, Problem> {
             code: "second_factor_off",
             ..
         } => Ok("admin-fault-no-factor"),
+        EngineError::Conflict {
+            code: "no_identity", ..
+        } => Ok("admin-fault-no-identity"),
         other => Err(other.into()),
     }
 }

@@ -41,10 +41,10 @@ pub(super) async fn begin(State(app): State<App>, visit: Visit, headers: HeaderM
     if !is_asked_for_here(&headers) {
         return Ok(Redirect::to("/sign-in").into_response());
     }
-    match provider.begin(visit.now).await {
+    match provider.begin().await {
         Ok(begun) => {
             let mut response = Redirect::to(&begun.to).into_response();
-            Cookie::Flow.set(&begun.flow.to_text(), response.headers_mut(), visit.secure);
+            Cookie::Flow.set(&begun.flow, response.headers_mut(), visit.secure);
             Ok(response)
         }
         Err(fault) => Ok(fail(&visit, provider, &fault)),
@@ -67,11 +67,18 @@ pub(super) async fn finish(
     RawQuery(query): RawQuery,
 ) -> PageAnswer {
     let provider = provider_of(&app)?;
-    let flow = Cookie::Flow.read(&headers, visit.secure);
-    let proved = prove(provider, &visit, flow, query.as_deref().unwrap_or_default()).await;
-    let answer = match proved {
+    let kept = Cookie::Flow.read(&headers, visit.secure);
+    let flow = kept.and_then(|kept| provider.read_flow(kept));
+    let answer = Answer::read(query.as_deref().unwrap_or_default());
+    let (flow, answer) = match (flow, answer) {
+        (Some(flow), Some(answer)) if answer.belongs_to(&flow) => (flow, answer),
+        (flow, _) => return Ok(astray(&visit, provider, flow.is_none())),
+    };
+    let answer = match prove(&app, &visit, &headers, &flow, &answer).await {
         Ok(identity) => let_in(&app, &visit, &headers, identity).await,
-        Err(fault) => Ok(fail(&visit, provider, &fault)),
+        Err(Unproved::Slowed(secs)) => Ok(Outcome::slowed(&visit, secs)),
+        Err(Unproved::Fault(fault)) => Ok(fail(&visit, provider, &fault)),
+        Err(Unproved::Problem(problem)) => Err(problem),
     };
     // A flow is good once, whatever comes of it.
     match answer {
@@ -86,16 +93,47 @@ pub(super) async fn finish(
     }
 }
 
+/// Somebody comes with an answer to nothing that this browser waits for. Another page can send its visitor here, so it ends
+/// nothing that waits, and anybody can, so the log does not fill with it.
+fn astray(visit: &Visit, provider: &Provider, nothing_waits: bool) -> Response {
+    let fault = Fault::Refused("no sign-in of this browser waits for it".into());
+    tracing::debug!(%fault, "a sign-in with OpenID Connect failed");
+    let mut response = Outcome::of_fault(visit, provider.name(), &fault);
+    if nothing_waits {
+        Cookie::Flow.clear(response.headers_mut(), visit.secure);
+    }
+    response
+}
+
+/// Why nobody is proved to be anybody.
+enum Unproved {
+    Slowed(u64),
+    Fault(Fault),
+    Problem(Problem),
+}
+
 async fn prove(
-    provider: &Provider,
+    app: &App,
     visit: &Visit,
-    flow: Option<&str>,
-    query: &str,
-) -> Result<Identity, Fault> {
-    let flow = flow.and_then(|text| Flow::read(text, visit.now));
-    let flow = flow.ok_or_else(|| Fault::Refused("no sign-in of this browser waits for one".into()))?;
-    let answer = Answer::read(query).ok_or_else(|| Fault::Refused("it is ambiguous".into()))?;
-    provider.finish(&flow, &answer, visit.now).await
+    headers: &HeaderMap,
+    flow: &Flow,
+    answer: &Answer,
+) -> Result<Identity, Unproved> {
+    let provider = provider_of(app).map_err(Unproved::Problem)?;
+    let device = Cookie::Device.read(headers, visit.secure);
+    let exchange = match app.engine.begin_exchange(&visit.visitor, device).await {
+        Ok(exchange) => exchange,
+        Err(SignInFault::Slowed { retry_after_secs }) => return Err(Unproved::Slowed(retry_after_secs)),
+        Err(SignInFault::Refused) => {
+            return Err(Unproved::Problem(Problem::of_status(StatusCode::FORBIDDEN)));
+        }
+        Err(SignInFault::Engine(error)) => return Err(Unproved::Problem(error.into())),
+    };
+    let proved = provider.finish(flow, answer).await;
+    if !matches!(proved, Err(Fault::Refused(_))) {
+        app.engine.take_back_exchange(&exchange);
+    }
+    proved.map_err(Unproved::Fault)
 }
 
 async fn let_in(

@@ -129,7 +129,7 @@ async fn a7_names_are_escaped_wherever_they_stand() {
     assert_eq!(answer.status, 200);
     let id = user(&house, "n@example.com").await.user.id;
     let mut bodies = vec![answer.body];
-    for page in ["", "/disable", "/delete", "/link", "/factor"] {
+    for page in ["", "/disable", "/delete", "/link", "/factor", "/identities"] {
         bodies.push(admin.get(&format!("/admin/users/{id}{page}")).await.body);
     }
     bodies.push(admin.get("/admin/users").await.body);
@@ -147,7 +147,7 @@ async fn k7_a_name_cannot_turn_the_sentence_round_that_it_stands_in() {
     let house = House::start().await;
     let (id, _) = house.join("rtl@example.com", "\u{202e}evil").await;
     let admin = house.admin("en").await;
-    for page in ["disable", "delete", "link", "factor"] {
+    for page in ["disable", "delete", "link", "factor", "identities"] {
         let body = admin.get(&format!("/admin/users/{id}/{page}")).await.body;
         let main = body.split("<main").nth(1).unwrap();
         let isolated = main.matches("\u{2068}\u{202e}evil\u{2069}").count();
