@@ -4,6 +4,7 @@ use super::schema::Oidc;
 use super::values::Checker;
 use keyward_console::{About, PublicUrl, Settings};
 use keyward_oidc::Issuer;
+use std::net::IpAddr;
 
 /// The most characters of what the button of a provider says.
 const LONGEST_NAME: usize = 64;
@@ -18,13 +19,8 @@ pub(super) fn settings(
     let tls = checker.tls("console.tls", console.tls.as_ref());
     let trusted_proxies = checker.networks("console.trusted_proxies", &console.trusted_proxies);
     let provider = console.oidc.as_ref().map(|given| provider(checker, given));
-    if console.oidc.is_some()
-        && console.public_url.is_none()
-        && listen.is_some_and(|listen| listen.ip().is_unspecified())
-    {
-        let why = "must be given with [console.oidc] when the console listens on every address: the provider sends \
-                   people back to it";
-        checker.fault("console.public_url", why);
+    if let (Some(_), None, Some(listen)) = (&console.oidc, &console.public_url, listen) {
+        check_way_back(checker, listen.ip(), console.tls.is_some());
     }
     let public_url = match &console.public_url {
         None => None,
@@ -43,6 +39,20 @@ pub(super) fn settings(
         },
         about: About::default(),
     })
+}
+
+/// Where a provider sends people back to must be one address, and nobody in between may read or write what passes there: the
+/// cookies of a plain connection can be planted, and with them a sign-in as somebody else.
+fn check_way_back(checker: &mut Checker<'_>, listen: IpAddr, has_tls: bool) {
+    if listen.is_unspecified() {
+        let why = "must be given with [console.oidc] when the console listens on every address: the provider sends \
+                   people back to it";
+        checker.fault("console.public_url", why);
+    } else if !has_tls && !listen.is_loopback() {
+        let why = "needs https where the console is reached from other machines: give console.tls, or console.public_url \
+                   with a proxy in front that speaks TLS, or listen on 127.0.0.1";
+        checker.fault("console.oidc", why);
+    }
 }
 
 fn provider(checker: &mut Checker<'_>, given: &Oidc) -> Option<keyward_oidc::Settings> {

@@ -141,6 +141,10 @@ fn every_fault_names_the_file_and_its_key() {
             "[console]\nlisten = \"0.0.0.0:8081\"\n[console.oidc]\nissuer = \"https://a\"\nclient_id = \"k\"\nname = \"S\"",
             "console.public_url",
         ),
+        (
+            "[console]\nlisten = \"192.0.2.1:8081\"\n[console.oidc]\nissuer = \"https://a\"\nclient_id = \"k\"\nname = \"S\"",
+            "console.oidc",
+        ),
         ("[ops]\nlisten = \"127.0.0.1:8081\"", "ops.listen"),
         ("[log]\nlevel = \"loud\"", "log.level"),
         ("[log]\nformat = \"xml\"", "log.format"),
@@ -186,6 +190,34 @@ fn a_fault_is_told_in_words_of_the_file_and_not_of_the_program() {
     assert!(told.contains("sqlite:keyward.db"), "{told}");
     let told = faults("[gateway]\ntrusted_proxies = [\"10.0.0.1/8\"]");
     assert!(told.contains("10.0.0.0/8"), "{told}");
+}
+
+#[test]
+fn a_provider_needs_https_unless_the_console_is_reached_from_this_machine_alone() {
+    const WHY: &str = "console.oidc: needs https";
+    let oidc = "[console.oidc]\nissuer = \"https://a\"\nclient_id = \"k\"\nname = \"S\"";
+    for (console, is_refused) in [
+        ("listen = \"127.0.0.1:8081\"", false),
+        ("listen = \"[::1]:8081\"", false),
+        ("listen = \"10.0.0.7:8081\"", true),
+        ("listen = \"[2001:db8::1]:8081\"", true),
+        (
+            "listen = \"10.0.0.7:8081\"\npublic_url = \"https://keys.example.com\"",
+            false,
+        ),
+        (
+            "listen = \"0.0.0.0:8081\"\npublic_url = \"https://keys.example.com\"",
+            false,
+        ),
+        (
+            "listen = \"10.0.0.7:8081\"\ntls = { certificate = \"c.pem\", key = \"k.pem\" }",
+            false,
+        ),
+    ] {
+        // Something else is wrong in any case, so that there is something to be told.
+        let told = faults(&format!("[log]\nlevel = \"loud\"\n[console]\n{console}\n{oidc}"));
+        assert_eq!(told.contains(WHY), is_refused, "{console}: {told}");
+    }
 }
 
 #[test]
