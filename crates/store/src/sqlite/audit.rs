@@ -54,6 +54,13 @@ pub(super) async fn list(
             sql.push(column).push_bind(text.clone());
         }
     }
+    if let Some(done) = query.done {
+        sql.push(if done {
+            " AND denied IS NULL"
+        } else {
+            " AND denied IS NOT NULL"
+        });
+    }
     if let Some(since) = query.since {
         sql.push(" AND at >= ").push_bind(since.millis());
     }
