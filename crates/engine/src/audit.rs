@@ -124,6 +124,7 @@ impl Engine {
             target_kind: filter.target_kind.clone(),
             target_id: filter.target_id.clone(),
             action: filter.action.clone(),
+            done: None,
             since,
             until,
             after,

@@ -108,7 +108,9 @@ impl From<StoreError> for EngineError {
             StoreError::Duplicate { what, .. } => Self::from(what),
             StoreError::NotWritable(_) => Self::NotWritable(error),
             StoreError::Unavailable(_) => Self::Unavailable(error),
-            StoreError::Corrupt { .. } | StoreError::Open(_) => Self::Internal(error),
+            StoreError::Corrupt { .. } | StoreError::Open(_) | StoreError::Unsupported(_) => {
+                Self::Internal(error)
+            }
         }
     }
 }

@@ -16,10 +16,14 @@ pub fn client_address(headers: &HeaderMap, peer: IpAddr, trusted: &[IpNet]) -> O
     }
     let mut client = peer;
     let lines: Vec<_> = headers.get_all(X_FORWARDED_FOR).iter().collect();
-    for line in lines.into_iter().rev() {
-        let line = line.to_str().ok()?;
-        for entry in line.rsplit(',').map(str::trim).filter(|entry| !entry.is_empty()) {
-            client = parse_entry(entry)?;
+    // What stands left of the client's entry is the client's own and may be anything.
+    let entries = lines
+        .iter()
+        .rev()
+        .flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b','));
+    for entry in entries.map(<[u8]>::trim_ascii) {
+        if !entry.is_empty() {
+            client = parse_entry(str::from_utf8(entry).ok()?)?;
             if !is_trusted(client, trusted) {
                 return Some(client);
             }
@@ -64,7 +68,10 @@ mod tests {
     fn client(peer: &str, fields: &[&'static str]) -> Option<IpAddr> {
         let mut headers = HeaderMap::new();
         for field in fields {
-            headers.append("x-forwarded-for", HeaderValue::from_static(field));
+            headers.append(
+                "x-forwarded-for",
+                HeaderValue::from_bytes(field.as_bytes()).unwrap(),
+            );
         }
         let trusted = ["10.0.0.1/32".parse().unwrap(), "10.1.0.0/16".parse().unwrap()];
         client_address(&headers, peer.parse().unwrap(), &trusted)
@@ -92,6 +99,7 @@ mod tests {
             &["192.0.2.7", "10.1.2.3, 10.0.0.1"],
             &["unknown, 192.0.2.7"],
             &["::ffff:192.0.2.7"],
+            &["\u{e9}, 192.0.2.7"],
         ] {
             assert_eq!(client("10.0.0.1", fields), real, "{fields:?}");
         }

@@ -48,10 +48,19 @@ pub struct Fresh {
 }
 
 /// Makes a test of every case. Takes the name of an `async fn() -> Fresh`.
+///
+/// With `one_after_another` in front it makes one test of all. It then takes the names of an `async fn() -> T` for what
+/// the stores have in common, and of an `async fn(&T) -> Fresh`.
 #[macro_export]
 macro_rules! store_conformance {
     ($fresh:ident) => {
-        $crate::store_conformance! { @each $fresh
+        $crate::store_conformance! { @cases each $fresh }
+    };
+    (one_after_another $common:ident $fresh:ident) => {
+        $crate::store_conformance! { @cases (all $common) $fresh }
+    };
+    (@cases $how:tt $fresh:ident) => {
+        $crate::store_conformance! { @$how $fresh
             accounts {
                 credentials_of_a_user_who_has_none_are_empty
                 what_concerns_signing_in_raises_no_revision
@@ -239,6 +248,50 @@ macro_rules! store_conformance {
             assert_eq!(cases.len(), $crate::conformance::CASES);
         }
     };
+    (@(all $common:ident) $fresh:ident $($module:ident { $($case:ident)* })*) => {
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn the_suite_holds_in_every_case() {
+            let common = $common().await;
+            let mut run = $crate::conformance::Run::default();
+            $($(
+                let fresh = $fresh(&common).await;
+                let case = $crate::conformance::$module::$case(fresh.store.clone());
+                run.case(stringify!($module::$case), fresh, case).await;
+            )*)*
+            run.finish();
+        }
+    };
+}
+
+/// A run of all cases in one test, for an adapter whose fresh stores have something in common that takes long to make.
+#[derive(Default)]
+pub struct Run {
+    ran: usize,
+    failed: Vec<&'static str>,
+}
+
+impl Run {
+    /// Runs one case; what is wrong with it is told at once, and does not keep the others from running.
+    pub async fn case(
+        &mut self,
+        name: &'static str,
+        fresh: Fresh,
+        case: impl Future<Output = ()> + Send + 'static,
+    ) {
+        self.ran += 1;
+        if tokio::spawn(case).await.is_err() {
+            eprintln!("the case that has just failed: {name}");
+            self.failed.push(name);
+        }
+        fresh.store.close().await;
+        drop(fresh.keep);
+    }
+
+    /// Fails unless every case was run, and held.
+    pub fn finish(self) {
+        assert_eq!(self.ran, CASES);
+        assert!(self.failed.is_empty(), "failed: {:#?}", self.failed);
+    }
 }
 
 #[cfg(test)]

@@ -31,6 +31,9 @@ pub enum StoreError {
     /// The disk is full, or may not be written to.
     #[error("the store cannot be written to: {0}")]
     NotWritable(String),
+    /// This kind of store does not do this; the text says what does.
+    #[error("{0}")]
+    Unsupported(String),
     /// The store cannot answer now; another try may succeed.
     #[error("the store cannot answer: {0}")]
     Unavailable(String),

@@ -14,8 +14,13 @@ mod accounts;
 )]
 pub mod conformance;
 mod error;
+mod kept;
+mod migrations;
 mod port;
+mod postgres;
+mod rows;
 mod sqlite;
+mod sums;
 
 pub use accounts::{
     Accounts, Binding, BoundIdentity, ConfirmedFactor, Credentials, Entry, FoundSession, IdentityName, Link,
@@ -27,4 +32,5 @@ pub use port::{
     KeyMark, KeyOrder, KeyQuery, KeyState, KeyStatusFilter, LastUsed, Period, RECENT_ADDRESSES,
     RecentAddress, Store, UsageBatch, UsageBucket, UsageCount, UserQuery,
 };
+pub use postgres::{PostgresOptions, PostgresStore};
 pub use sqlite::{SqliteOptions, SqliteStore};

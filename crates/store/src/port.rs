@@ -444,6 +444,8 @@ pub struct AuditQuery {
     pub target_id: Option<String>,
     /// Only this action.
     pub action: Option<String>,
+    /// Only what was done (true), or what was denied (false).
+    pub done: Option<bool>,
     /// Only at or after this instant.
     pub since: Option<Timestamp>,
     /// Only before this instant.

@@ -19,13 +19,15 @@ mod links;
 mod migrate;
 mod once;
 mod packed;
-mod rows;
 mod sessions;
 mod sites;
 mod upkeep;
 mod usage;
 mod users;
 mod write;
+
+#[cfg(test)]
+pub(crate) const STEPS: &[crate::migrations::Migration] = &migrate::ALL;
 
 pub use connect::SqliteOptions;
 

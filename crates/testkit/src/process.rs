@@ -115,12 +115,8 @@ impl Keyward {
 
     /// Sends a signal to the server.
     pub fn signal(&self, signal: Signal) {
-        let pid = self.pid().to_string();
-        let sent = Command::new("kill")
-            .args([signal.option(), &pid])
-            .status()
-            .expect("run kill");
-        assert!(sent.success(), "kill {} {pid}: {sent}", signal.option());
+        let pid = self.pid();
+        assert!(signal.send(pid), "kill {} {pid}", signal.option());
     }
 
     /// Kills the server as a crash would and waits until it is gone.
@@ -338,6 +334,16 @@ impl CliOutput {
 }
 
 impl Signal {
+    /// Sends it to a process; whether that was there to get it.
+    pub(crate) fn send(self, pid: u32) -> bool {
+        let sent = Command::new("kill")
+            .args([self.option(), &pid.to_string()])
+            .stderr(Stdio::null())
+            .status()
+            .expect("run kill");
+        sent.success()
+    }
+
     fn option(self) -> &'static str {
         match self {
             Self::Term => "-TERM",

@@ -82,6 +82,16 @@ impl Cookie {
         self.write(value, &age, headers, secure);
     }
 
+    /// Whether an answer sets it.
+    pub(crate) fn is_set(self, headers: &HeaderMap, secure: bool) -> bool {
+        let start = format!("{}=", self.full_name(secure));
+        let given = |value: &HeaderValue| {
+            let rest = value.as_bytes().strip_prefix(start.as_bytes());
+            rest.is_some_and(|rest| !rest.starts_with(b";"))
+        };
+        headers.get_all(header::SET_COOKIE).iter().any(given)
+    }
+
     /// Takes it away.
     pub(crate) fn clear(self, headers: &mut HeaderMap, secure: bool) {
         self.write("", "; Max-Age=0", headers, secure);

@@ -31,19 +31,19 @@ pub(crate) type PageAnswer = Result<Response, Problem>;
 /// All pages.
 pub(crate) fn router(app: &App) -> Router<App> {
     with_person(app)
-        .merge(open())
+        .merge(open(app))
         .layer(from_fn_with_state(app.clone(), require_own_origin))
         .layer(from_fn_with_state(app.clone(), render_faults))
         .merge(assets::router())
 }
 
 /// Pages for whoever comes.
-fn open() -> Router<App> {
+fn open(app: &App) -> Router<App> {
     Router::new()
         .route("/", get(async || Redirect::to("/integrations/keys")))
         .route("/preferences", post(preferences::save))
         .route("/design", get(design::show))
-        .merge(sign_in::router())
+        .merge(sign_in::router(app))
 }
 
 /// Pages for people who are signed in.

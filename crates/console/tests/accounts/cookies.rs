@@ -135,6 +135,25 @@ async fn c3_a_planted_session_is_not_taken_over_and_every_sign_in_has_its_own() 
 }
 
 #[tokio::test]
+async fn c3_whoever_signs_in_anew_ends_the_session_that_the_browser_had() {
+    let house = House::with_ada().await;
+    let link = house.invite("grace@example.com").await;
+    let mut browser = house.ada("en").await;
+    let elsewhere = house.ada("en").await.session();
+    let first = browser.session();
+    browser.sign_in(ADA, "a wrong password, again").await;
+    assert!(house.is_alive(&first).await);
+    browser.sign_in(ADA, PASSWORD).await;
+    let second = browser.session();
+    assert!(!house.is_alive(&first).await && house.is_alive(&second).await);
+    // Another person at the same browser.
+    let form = [("password", PASSWORD), ("again", PASSWORD)];
+    browser.post(&link, &form).await;
+    assert!(!house.is_alive(&second).await && house.is_alive(&browser.session()).await);
+    assert!(house.is_alive(&elsewhere).await);
+}
+
+#[tokio::test]
 async fn c3_a_new_password_gives_a_new_session_and_the_old_ones_are_dead() {
     let house = House::with_ada().await;
     let elsewhere = house.ada("en").await.session();

@@ -44,8 +44,12 @@ pub enum ActBy {
     System,
 }
 
+/// The most denied acts that are listed.
+const MOST_DENIED: u32 = 5;
+
 impl Engine {
-    /// Lists the latest acts on a key, newest first.
+    /// Lists the latest acts on a key, newest first: at most so many that were done, and a few that were denied. Anybody can
+    /// try in vain, and must not push out of sight what was done.
     ///
     /// # Errors
     /// `NotFound` for keys that the actor may not know of.
@@ -56,13 +60,16 @@ impl Engine {
         most: u32,
     ) -> Result<Vec<KeyAct>, EngineError> {
         let key = self.get_key_for(actor, id).await?;
-        let query = AuditQuery {
+        let query = |done, most| AuditQuery {
             target_kind: Some("key".to_owned()),
             target_id: Some(key.id.to_string()),
+            done: Some(done),
             most,
             ..AuditQuery::default()
         };
-        let views = self.audit_views(&query).await?;
+        let mut views = self.audit_views(&query(true, most)).await?;
+        views.extend(self.audit_views(&query(false, MOST_DENIED)).await?);
+        views.sort_by_key(|view| std::cmp::Reverse(view.event.id));
         Ok(views.into_iter().map(|view| told(actor, view)).collect())
     }
 }

@@ -57,7 +57,8 @@ async fn a_member_sees_every_act_on_an_own_key_and_nothing_about_other_people() 
     assert_eq!(told, wanted);
     assert!(matches!(acts[0].outcome, AuditOutcome::Denied(_)));
     assert!(acts[1].before.is_some() && acts[1].after.is_some());
-    assert_eq!(node.list_key_acts(&owner, &key, 1).await.unwrap().len(), 1);
+    let of_one = node.list_key_acts(&owner, &key, 1).await.unwrap();
+    assert_eq!(of_one.len(), 2, "the latest that was done, and what was denied");
 
     let not_theirs = node.list_key_acts(&owner, &theirs, 20).await;
     assert!(
@@ -65,6 +66,21 @@ async fn a_member_sees_every_act_on_an_own_key_and_nothing_about_other_people() 
         "{not_theirs:?}"
     );
     assert!(node.list_key_acts(&other, &key, 20).await.is_err());
+}
+
+#[tokio::test]
+async fn whoever_tries_in_vain_pushes_nothing_out_of_sight() {
+    let home = Home::new().await;
+    let node = home.node().await;
+    let owner = person(&create_user(&node, OWNER).await, Role::Member, 1);
+    let other = person(&create_user(&node, "other@example.com").await, Role::Member, 2);
+    let key = create_key(&node, &draft()).await.id;
+    for _ in 0..30 {
+        assert!(node.delete_key(&other, &key, None).await.is_err());
+    }
+    let acts = node.list_key_acts(&owner, &key, 20).await.unwrap();
+    assert_eq!(acts.len(), 6);
+    assert_eq!(acts[5].action, "key.create");
 }
 
 #[tokio::test]

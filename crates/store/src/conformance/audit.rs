@@ -147,6 +147,7 @@ pub async fn events_are_filtered_by_each_field_and_by_all(store: Arc<dyn Store>)
         target_kind: "user".to_owned(),
         target_id: "u1".to_owned(),
         at: START.plus_millis(500),
+        outcome: AuditOutcome::Denied("forbidden".to_owned()),
         ..event("user.update")
     };
     let other = AuditEvent {
@@ -161,6 +162,7 @@ pub async fn events_are_filtered_by_each_field_and_by_all(store: Arc<dyn Store>)
         target_kind: Some("user".into()),
         target_id: Some("u1".into()),
         action: Some("user.update".into()),
+        done: Some(false),
         since: Some(START.plus_millis(500)),
         until: Some(START.plus_millis(501)),
         after: None,
@@ -184,6 +186,10 @@ pub async fn events_are_filtered_by_each_field_and_by_all(store: Arc<dyn Store>)
             ..query()
         },
         AuditQuery {
+            done: all.done,
+            ..query()
+        },
+        AuditQuery {
             since: all.since,
             ..query()
         },
@@ -192,6 +198,8 @@ pub async fn events_are_filtered_by_each_field_and_by_all(store: Arc<dyn Store>)
     for query in table {
         assert_eq!(ids(&*store, query.clone()).await, [one.id], "{query:?}");
     }
+    let done = Some(true);
+    assert_eq!(ids(&*store, AuditQuery { done, ..query() }).await, [other.id]);
     let until = Some(START.plus_millis(500));
     assert_eq!(ids(&*store, AuditQuery { until, ..query() }).await, [other.id]);
     assert_eq!(

@@ -1,20 +1,12 @@
 //! The audit log.
 
 use super::fault::{reading, writing};
-use super::rows::{AuditRow, audit_columns};
-use crate::{AuditActor, AuditEvent, AuditOutcome, AuditQuery, StoreError};
+use crate::rows::{AuditRow, actor_cells, audit_columns, denied_cell};
+use crate::{AuditEvent, AuditQuery, StoreError};
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
 pub(super) async fn append(connection: &mut SqliteConnection, event: &AuditEvent) -> Result<(), StoreError> {
-    let (actor, user, key) = match &event.actor {
-        AuditActor::Operator => ("operator", None, None),
-        AuditActor::System => ("system", None, None),
-        AuditActor::User { user, key } => ("user", Some(user), key.as_ref()),
-    };
-    let denied = match &event.outcome {
-        AuditOutcome::Done => None,
-        AuditOutcome::Denied(code) => Some(code.as_str()),
-    };
+    let (actor, user, key) = actor_cells(&event.actor);
     sqlx::query(
         "INSERT INTO audit (id, at, actor, actor_user, actor_key, address, action, target_kind, target_id, denied, \
          before, after) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -28,7 +20,7 @@ pub(super) async fn append(connection: &mut SqliteConnection, event: &AuditEvent
     .bind(event.action.as_str())
     .bind(event.target_kind.as_str())
     .bind(event.target_id.as_str())
-    .bind(denied)
+    .bind(denied_cell(&event.outcome))
     .bind(event.before.as_ref().map(ToString::to_string))
     .bind(event.after.as_ref().map(ToString::to_string))
     .execute(connection)
@@ -53,6 +45,13 @@ pub(super) async fn list(
         if let Some(text) = text {
             sql.push(column).push_bind(text.clone());
         }
+    }
+    if let Some(done) = query.done {
+        sql.push(if done {
+            " AND denied IS NULL"
+        } else {
+            " AND denied IS NOT NULL"
+        });
     }
     if let Some(since) = query.since {
         sql.push(" AND at >= ").push_bind(since.millis());

@@ -2,10 +2,11 @@
 
 use super::fault::{opening, refused};
 use super::inspect::{check_pages, check_writable, look_at};
-use super::migrate::{self, Migration};
+use super::migrate;
 use super::write::Writer;
 use super::{SqliteStore, create};
 use crate::StoreError;
+use crate::migrations::Migration;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 use std::path::{Path, PathBuf};

@@ -1,9 +1,9 @@
 //! Passwords, second factors, recovery codes, and what ends when they change.
 
 use super::fault::{reading, writing};
-use super::rows::{CredentialsRow, credentials_columns};
 use super::sessions;
 use super::write::Write;
+use crate::rows::{CredentialsRow, credentials_columns};
 use crate::{AuditEvent, ConfirmedFactor, Credentials, NewSession, Proof, StoreError};
 use keyward_domain::{Fingerprint, PasswordHash, SessionId, TotpKey, User, UserId, UserStatus};
 use sqlx::SqliteConnection;

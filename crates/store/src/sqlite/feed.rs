@@ -2,7 +2,7 @@
 
 use super::fault::{damaged, reading};
 use super::packed;
-use super::rows::{KeyRow, SiteRow, UserRow, key_state_columns, site_columns, user_columns};
+use crate::rows::{KeyRow, SiteRow, UserRow, key_state_columns, site_columns, user_columns};
 use crate::{Change, Feed, KeyState, StoreError};
 use futures_util::TryStreamExt;
 use keyward_domain::{Revision, Site, User};

@@ -2,9 +2,9 @@
 
 use super::credentials::{end_sessions, one_row};
 use super::fault::{reading, writing};
-use super::rows::{IdentityRow, identity_columns};
 use super::users;
 use super::write::Write;
+use crate::rows::{IdentityRow, identity_columns};
 use crate::{AuditEvent, Binding, BoundIdentity, IdentityName, StoreError};
 use keyward_domain::{User, UserId};
 use sqlx::{Row, SqliteConnection};

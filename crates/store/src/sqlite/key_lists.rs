@@ -5,7 +5,7 @@
 
 use super::fault::reading;
 use super::keys::fetch;
-use super::rows::key_columns;
+use crate::rows::key_columns;
 use crate::{Direction, KeyMark, KeyOrder, KeyQuery, KeyStatusFilter, StoreError};
 use keyward_domain::{Key, Timestamp};
 use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};

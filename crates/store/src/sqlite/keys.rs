@@ -2,10 +2,10 @@
 
 use super::fault::{reading, writing};
 use super::once::{self, Claimed};
-use super::rows::{KeyRow, address_rule_text, key_columns, site_rule_text};
 use super::write::Write;
+use crate::rows::{KeyRow, address_rule_text, key_columns, key_status_cells, site_rule_text};
 use crate::{AuditEvent, IdempotencyClaim, Inserted, StoreError};
-use keyward_domain::{Key, KeyId, KeyStatus, Revision, Timestamp};
+use keyward_domain::{Key, KeyId, Revision, Timestamp};
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 use std::collections::HashSet;
 
@@ -95,7 +95,7 @@ pub(super) async fn insert_rows(
          expires_at, sites, addresses, rate_limit, created_at, updated_at, revision) ",
     );
     sql.push_values(keys, |mut row, key| {
-        let (status, deleted_at, was_active) = status_cells(key.status);
+        let (status, deleted_at, was_active) = key_status_cells(key.status);
         row.push_bind(key.id.as_bytes().as_slice())
             .push_bind(key.owner.as_bytes().as_slice())
             .push_bind(key.name.as_str())
@@ -116,14 +116,6 @@ pub(super) async fn insert_rows(
     });
     sql.build().execute(write.connection()).await.map_err(writing)?;
     Ok(())
-}
-
-fn status_cells(status: KeyStatus) -> (&'static str, Option<i64>, Option<bool>) {
-    match status {
-        KeyStatus::Active => ("active", None, None),
-        KeyStatus::Disabled => ("disabled", None, None),
-        KeyStatus::Deleted { at, was_active } => ("deleted", Some(at.millis()), Some(was_active)),
-    }
 }
 
 /// The place of the first key of a chunk whose fingerprint is in the table, or in the chunk before it.
@@ -149,7 +141,7 @@ pub(super) async fn update(
     audit: &AuditEvent,
 ) -> Result<Revision, StoreError> {
     let revision = write.raise().await?;
-    let (status, deleted_at, was_active) = status_cells(key.status);
+    let (status, deleted_at, was_active) = key_status_cells(key.status);
     let done = sqlx::query(
         "UPDATE keys SET name = ?, description = ?, status = ?, deleted_at = ?, was_active = ?, sites = ?, \
          addresses = ?, rate_limit = ?, updated_at = ?, revision = ? WHERE id = ? AND revision = ?",

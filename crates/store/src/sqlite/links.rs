@@ -2,9 +2,9 @@
 
 use super::credentials::{check_stamp, one_row, put_password};
 use super::fault::{reading, writing};
-use super::rows::{LinkRow, link_columns};
 use super::write::Write;
 use super::{sessions, users};
+use crate::rows::{LinkRow, link_columns};
 use crate::{AuditEvent, Entry, Link, NewSession, StoreError};
 use keyward_domain::{Fingerprint, PasswordHash, Revision, Timestamp, User, UserId};
 use sqlx::SqliteConnection;

@@ -5,29 +5,12 @@
 
 use super::fault::{opening, refused};
 use crate::StoreError;
+use crate::migrations::{self, Migration, migrations};
 use sqlx::{Row, SqliteConnection};
 use std::path::Path;
 
-/// One step.
-#[derive(Debug)]
-pub(super) struct Migration {
-    pub(super) number: i64,
-    pub(super) name: &'static str,
-    sql: &'static str,
-}
-
-macro_rules! migrations {
-    ($($number:literal $name:literal),* $(,)?) => {
-        [$(Migration {
-            number: $number,
-            name: $name,
-            sql: include_str!(concat!("../../migrations/sqlite/", $name, ".sql")),
-        }),*]
-    };
-}
-
 /// Every step, in order.
-pub(super) static ALL: [Migration; 7] = migrations![
+pub(super) static ALL: [Migration; 7] = migrations!["sqlite":
     1 "0001_initial",
     2 "0002_audit",
     3 "0003_usage",
@@ -71,26 +54,7 @@ pub(super) async fn pending(
         let fault = |error| opening(path, error);
         applied.push((row.try_get(0).map_err(fault)?, row.try_get(1).map_err(fault)?));
     }
-    compare(&applied).map_err(|sentence| refused(path, sentence))
-}
-
-fn compare(applied: &[(i64, String)]) -> Result<Vec<&'static Migration>, String> {
-    let is_known =
-        |(number, name): &&(i64, String)| ALL.iter().any(|step| step.number == *number && step.name == name);
-    let unknown: Vec<&str> = applied
-        .iter()
-        .filter(|step| !is_known(step))
-        .map(|(_, name)| name.as_str())
-        .collect();
-    if !unknown.is_empty() {
-        return Err(format!(
-            "the schema is newer than this program; run the keyward release that wrote it, or a later one \
-             (unknown here: {})",
-            unknown.join(", ")
-        ));
-    }
-    let is_applied = |step: &&Migration| applied.iter().any(|(number, _)| *number == step.number);
-    Ok(ALL.iter().filter(|step| !is_applied(step)).collect())
+    migrations::pending(&ALL, &applied).map_err(|sentence| refused(path, sentence))
 }
 
 /// Applies those of the first `steps` steps that the file lacks. Any number of processes may do so at once, and one
@@ -141,26 +105,4 @@ async fn is_applied(connection: &mut SqliteConnection, step: &Migration) -> Resu
         .fetch_optional(connection)
         .await?;
     Ok(row.is_some())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn steps_are_numbered_without_gaps_as_their_names_say() {
-        for (place, step) in ALL.iter().enumerate() {
-            assert_eq!(usize::try_from(step.number), Ok(place + 1));
-            assert_eq!(step.name[..4], format!("{:04}", step.number));
-        }
-    }
-
-    #[test]
-    fn s7_a_step_that_this_program_does_not_know_is_refused() {
-        let sentence = compare(&[(1, "0001_initial".into()), (9, "0009_later".into())]).unwrap_err();
-        assert!(
-            sentence.contains("newer") && sentence.contains("0009_later"),
-            "{sentence}"
-        );
-    }
 }

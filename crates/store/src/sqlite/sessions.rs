@@ -2,9 +2,9 @@
 
 use super::credentials::{check_stamp, one_row, use_up};
 use super::fault::{reading, writing};
-use super::rows::{PendingRow, SessionRow, pending_columns, session_columns};
 use super::write::Write;
 use super::{credentials, identities, users};
+use crate::rows::{PendingRow, SessionRow, pending_columns, session_columns};
 use crate::{
     AuditEvent, FoundSession, NewPending, NewSession, PendingSignIn, Proof, SessionRecord, StoreError,
 };

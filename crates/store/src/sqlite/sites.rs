@@ -2,10 +2,10 @@
 
 use super::fault::{reading, writing};
 use super::once::{self, Claimed};
-use super::rows::{SiteRow, site_columns};
 use super::write::Write;
+use crate::rows::{SiteRow, site_columns, site_status_text};
 use crate::{AuditEvent, IdempotencyClaim, Inserted, StoreError};
-use keyward_domain::{Revision, Site, SiteName, SiteStatus};
+use keyward_domain::{Revision, Site, SiteName};
 use sqlx::SqliteConnection;
 
 pub(super) async fn list(connection: &mut SqliteConnection) -> Result<Vec<Site>, StoreError> {
@@ -28,13 +28,6 @@ pub(super) async fn find(
     row.map(|row| Site::try_from(SiteRow(&row))).transpose()
 }
 
-const fn status_text(status: SiteStatus) -> &'static str {
-    match status {
-        SiteStatus::Active => "active",
-        SiteStatus::Disabled => "disabled",
-    }
-}
-
 pub(super) async fn insert(
     write: &mut Write<'_>,
     site: &Site,
@@ -48,7 +41,7 @@ pub(super) async fn insert(
     // Sites are never removed, so the next number has never been another site's.
     sqlx::query("INSERT INTO sites (name, status, created_at, revision) VALUES (?, ?, ?, ?)")
         .bind(site.name.as_str())
-        .bind(status_text(site.status))
+        .bind(site_status_text(site.status))
         .bind(site.created_at.millis())
         .bind(revision.0.cast_signed())
         .execute(write.connection())
@@ -68,7 +61,7 @@ pub(super) async fn update(
     let done =
         sqlx::query("UPDATE sites SET name = ?, status = ?, revision = ? WHERE id = ? AND revision = ?")
             .bind(site.name.as_str())
-            .bind(status_text(site.status))
+            .bind(site_status_text(site.status))
             .bind(revision.0.cast_signed())
             .bind(i64::from(site.id.0))
             .bind(expected.0.cast_signed())

@@ -2,22 +2,17 @@
 
 use super::create::{create_private, sync};
 use super::fault::{damaged, reading, writing};
-use super::rows::{
+use super::write::Write;
+use crate::kept::{DEVICE_DAYS, KEPT};
+use crate::rows::{
     AuditRow, KeyRow, SiteRow, UserRow, audit_columns, key_columns, site_columns, user_columns,
 };
-use super::write::Write;
-use crate::{AuditEvent, Period, StoreError};
+use crate::{AuditEvent, StoreError};
 use futures_util::TryStreamExt;
 use keyward_domain::{Key, Site, Timestamp, User};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 use std::path::Path;
-
-/// Days for which counts are kept.
-const KEPT: [(Period, i64); 3] = [(Period::Minute, 2), (Period::Hour, 62), (Period::Day, 800)];
-
-/// Days after which a device is forgotten that nobody has signed in from.
-const DEVICE_DAYS: i64 = 400;
 
 pub(super) async fn prune(write: &mut Write<'_>, now: Timestamp) -> Result<(), StoreError> {
     for (period, days) in KEPT {

@@ -1,13 +1,13 @@
 //! Usage: a batch is one statement for the counts, one for the last uses and two for the addresses, however long it is.
 
 use super::fault::{reading, writing};
-use super::rows::{GRANTED, LastUsedRow, RecentAddressRow, UsageRow};
 use super::write::Write;
+use crate::rows::{LastUsedRow, RecentAddressRow, UsageRow};
+use crate::sums::sums;
 use crate::{LastUsed, Period, RECENT_ADDRESSES, RecentAddress, StoreError, UsageBatch, UsageBucket};
-use keyward_domain::{KeyId, Reason, Timestamp};
+use keyward_domain::{KeyId, Timestamp};
 use serde_json::json;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
-use std::collections::HashMap;
 use std::fmt::Write as _;
 
 /// Ids of one IN list.
@@ -78,10 +78,6 @@ async fn add_addresses(write: &mut Write<'_>, batch: &UsageBatch) -> Result<(), 
     Ok(())
 }
 
-fn outcome(refused: Option<Reason>) -> &'static str {
-    refused.map_or(GRANTED, Reason::code)
-}
-
 fn hex(id: KeyId) -> String {
     let mut text = String::with_capacity(32);
     for byte in id.as_bytes() {
@@ -93,16 +89,7 @@ fn hex(id: KeyId) -> String {
 
 /// The counts of a batch, added up by bucket, as a JSON array of rows.
 fn counts_text(batch: &UsageBatch) -> String {
-    let mut sums: HashMap<(KeyId, i64, i64, &'static str), u64> = HashMap::new();
-    for count in &batch.counts {
-        for period in [Period::Minute, Period::Hour, Period::Day] {
-            let start = period.start_of(count.minute).millis();
-            let bucket = (count.key, period.millis(), start, outcome(count.refused));
-            let sum = sums.entry(bucket).or_default();
-            *sum = sum.saturating_add(count.count);
-        }
-    }
-    let rows: serde_json::Value = sums
+    let rows: serde_json::Value = sums(batch)
         .into_iter()
         .map(|((key, period, start, outcome), sum)| {
             json!([hex(key), period, start, outcome, sum.min(i64::MAX.unsigned_abs())])

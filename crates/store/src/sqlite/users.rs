@@ -3,10 +3,10 @@
 use super::credentials;
 use super::fault::{reading, writing};
 use super::once::{self, Claimed};
-use super::rows::{UserRow, site_rule_text, user_columns};
 use super::write::Write;
+use crate::rows::{UserRow, deleted_at, site_rule_text, user_columns};
 use crate::{AuditEvent, IdempotencyClaim, Inserted, StoreError, UserQuery};
-use keyward_domain::{Email, Revision, User, UserId, UserStatus};
+use keyward_domain::{Email, Revision, User, UserId};
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
 /// Ids of one IN list.
@@ -119,13 +119,6 @@ pub(super) async fn insert_row(
     .await
     .map_err(writing)?;
     Ok(())
-}
-
-fn deleted_at(status: UserStatus) -> Option<i64> {
-    match status {
-        UserStatus::Deleted { at } => Some(at.millis()),
-        UserStatus::Active | UserStatus::Disabled => None,
-    }
 }
 
 pub(super) async fn update(

@@ -15,9 +15,10 @@ pub(crate) use provider::CALLBACK;
 
 use crate::app::App;
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 
-pub(super) fn router() -> Router<App> {
+pub(super) fn router(app: &App) -> Router<App> {
     Router::new()
         .route("/sign-in", get(password::show).post(password::submit))
         .route("/sign-in/code", get(code::show).post(code::submit))
@@ -26,4 +27,5 @@ pub(super) fn router() -> Router<App> {
         .route("/sign-in/oidc/finish", get(provider::finish))
         .route("/setup/{token}", get(setup::show).post(setup::submit))
         .route("/link/{token}", get(link::show).post(link::submit))
+        .route_layer(from_fn_with_state(app.clone(), entry::replace_session))
 }

@@ -1,10 +1,16 @@
 //! Letting a browser in: the cookies of somebody who has proved who they are.
 
+use crate::app::App;
+use crate::problem::Problem;
 use crate::web::cookies::Cookie;
 use crate::web::language::Language;
+use crate::web::person::find_person;
 use crate::web::visit::Visit;
+use axum::extract::{Request, State};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
-use keyward_engine::{SignIn, SignedIn};
+use http::HeaderMap;
+use keyward_engine::{EngineError, SignIn, SignedIn};
 
 /// Where people go when they are in.
 pub(super) const START: &str = "/integrations/keys";
@@ -35,6 +41,29 @@ pub(in crate::web::pages) fn enter(visit: &Visit, signed_in: &SignedIn, to: &str
         Cookie::Language.set(language.tag(), headers, visit.secure);
     }
     response
+}
+
+/// Ends the session with which somebody came who is let in anew: nobody goes on with what the browser had before
+/// (session fixation).
+pub(super) async fn replace_session(State(app): State<App>, request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    let earlier = Cookie::Session.read(&parts.headers, app.secure).is_some();
+    let earlier = earlier.then(|| (parts.headers.clone(), Visit::of(&parts, &app)));
+    let response = next.run(Request::from_parts(parts, body)).await;
+    if let Some((headers, visit)) = earlier
+        && Cookie::Session.is_set(response.headers(), app.secure)
+        && let Err(error) = end_earlier(&headers, &visit, &app).await
+    {
+        return Problem::from(error).into_response();
+    }
+    response
+}
+
+async fn end_earlier(headers: &HeaderMap, visit: &Visit, app: &App) -> Result<(), EngineError> {
+    match find_person(headers, visit, app).await? {
+        Some(person) => app.engine.sign_out(&person.session).await,
+        None => Ok(()),
+    }
 }
 
 /// Hands out the token of a session that has begun.

@@ -1,15 +1,14 @@
 //! Rows of the audit log and of usage.
 
-use super::Cells;
+use super::{Cells, Raw};
 use crate::{AuditActor, AuditEvent, AuditOutcome, LastUsed, RecentAddress, StoreError, UsageBucket};
 use keyward_domain::{AuditId, KeyId, Reason, UserId};
-use sqlx::sqlite::SqliteRow;
 
 /// The outcome of a use that was not refused, in the table `usage`.
-pub(in crate::sqlite) const GRANTED: &str = "granted";
+pub(crate) const GRANTED: &str = "granted";
 
 /// A row of `audit_columns`.
-pub(in crate::sqlite) struct AuditRow<'r>(pub(in crate::sqlite) &'r SqliteRow);
+pub(crate) struct AuditRow<'r>(pub(crate) &'r dyn Raw);
 
 impl TryFrom<AuditRow<'_>> for AuditEvent {
     type Error = StoreError;
@@ -45,7 +44,7 @@ impl TryFrom<AuditRow<'_>> for AuditEvent {
 }
 
 /// A row of `key_id, start, outcome, count` of the table `usage`.
-pub(in crate::sqlite) struct UsageRow<'r>(pub(in crate::sqlite) &'r SqliteRow);
+pub(crate) struct UsageRow<'r>(pub(crate) &'r dyn Raw);
 
 impl TryFrom<UsageRow<'_>> for UsageBucket {
     type Error = StoreError;
@@ -67,7 +66,7 @@ impl TryFrom<UsageRow<'_>> for UsageBucket {
 }
 
 /// A row of `key_id, at, address` of the table `last_used`.
-pub(in crate::sqlite) struct LastUsedRow<'r>(pub(in crate::sqlite) &'r SqliteRow);
+pub(crate) struct LastUsedRow<'r>(pub(crate) &'r dyn Raw);
 
 impl TryFrom<LastUsedRow<'_>> for LastUsed {
     type Error = StoreError;
@@ -86,7 +85,7 @@ impl TryFrom<LastUsedRow<'_>> for LastUsed {
 }
 
 /// A row of `key_id, at, address` of the table `recent_addresses`.
-pub(in crate::sqlite) struct RecentAddressRow<'r>(pub(in crate::sqlite) &'r SqliteRow);
+pub(crate) struct RecentAddressRow<'r>(pub(crate) &'r dyn Raw);
 
 impl TryFrom<RecentAddressRow<'_>> for RecentAddress {
     type Error = StoreError;

@@ -1,12 +1,11 @@
 //! Rows about people who sign in. No fault shows a value: a cell may hold what proves somebody.
 
-use super::Cells;
+use super::{Cells, Raw};
 use crate::{
     BoundIdentity, Credentials, IdentityName, Link, LinkPurpose, PendingSignIn, SecondFactor, SessionRecord,
     StoreError,
 };
 use keyward_domain::{Fingerprint, PasswordHash, SessionId, TotpKey, UserId};
-use sqlx::sqlite::SqliteRow;
 
 macro_rules! session_columns {
     () => {
@@ -33,12 +32,10 @@ macro_rules! identity_columns {
         "issuer, subject, created_at"
     };
 }
-pub(in crate::sqlite) use {
-    credentials_columns, identity_columns, link_columns, pending_columns, session_columns,
-};
+pub(crate) use {credentials_columns, identity_columns, link_columns, pending_columns, session_columns};
 
 /// A row of [`session_columns`].
-pub(in crate::sqlite) struct SessionRow<'r>(pub(in crate::sqlite) &'r SqliteRow);
+pub(crate) struct SessionRow<'r>(pub(crate) &'r dyn Raw);
 
 impl TryFrom<SessionRow<'_>> for SessionRecord {
     type Error = StoreError;
@@ -61,7 +58,7 @@ impl TryFrom<SessionRow<'_>> for SessionRecord {
 }
 
 /// A row of [`credentials_columns`].
-pub(in crate::sqlite) struct CredentialsRow<'r>(pub(in crate::sqlite) &'r SqliteRow);
+pub(crate) struct CredentialsRow<'r>(pub(crate) &'r dyn Raw);
 
 impl TryFrom<CredentialsRow<'_>> for Credentials {
     type Error = StoreError;
@@ -91,7 +88,7 @@ impl TryFrom<CredentialsRow<'_>> for Credentials {
 }
 
 /// A row of [`link_columns`].
-pub(in crate::sqlite) struct LinkRow<'r>(pub(in crate::sqlite) &'r SqliteRow);
+pub(crate) struct LinkRow<'r>(pub(crate) &'r dyn Raw);
 
 impl TryFrom<LinkRow<'_>> for Link {
     type Error = StoreError;
@@ -114,7 +111,7 @@ impl TryFrom<LinkRow<'_>> for Link {
 }
 
 /// A row of [`pending_columns`].
-pub(in crate::sqlite) struct PendingRow<'r>(pub(in crate::sqlite) &'r SqliteRow);
+pub(crate) struct PendingRow<'r>(pub(crate) &'r dyn Raw);
 
 impl TryFrom<PendingRow<'_>> for PendingSignIn {
     type Error = StoreError;
@@ -144,7 +141,7 @@ impl TryFrom<PendingRow<'_>> for PendingSignIn {
 }
 
 /// A row of [`identity_columns`].
-pub(in crate::sqlite) struct IdentityRow<'r>(pub(in crate::sqlite) &'r SqliteRow);
+pub(crate) struct IdentityRow<'r>(pub(crate) &'r dyn Raw);
 
 impl TryFrom<IdentityRow<'_>> for BoundIdentity {
     type Error = StoreError;

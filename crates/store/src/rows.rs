@@ -1,23 +1,31 @@
-//! Rows become domain values, or a fault that names table, column and row.
+//! Rows of any database become domain values, or a fault that names table, column and row.
 //!
-//! Cells are read by place: each list of columns here and the reader below it go together.
+//! Cells are read by place: each list of columns here and the reader below it go together. Every adapter names its
+//! columns as they stand here, keeps numbers and instants in 64 bits, ids and hashes as bytes, and rules as JSON text;
+//! what else a reader needs of a database is in `raw`. The other way, from a domain value to cells, is in `cells`.
 
 mod account;
+mod cells;
 mod log;
+mod raw;
 
-pub(super) use account::{
+pub(crate) use account::{
     CredentialsRow, IdentityRow, LinkRow, PendingRow, SessionRow, credentials_columns, identity_columns,
     link_columns, pending_columns, session_columns,
 };
-pub(super) use log::{AuditRow, GRANTED, LastUsedRow, RecentAddressRow, UsageRow};
+pub(crate) use log::{AuditRow, GRANTED, LastUsedRow, RecentAddressRow, UsageRow};
+
+pub(crate) use cells::{
+    actor_cells, address_rule_text, deleted_at, denied_cell, key_status_cells, site_rule_text,
+    site_status_text,
+};
+pub(crate) use raw::{Cell, Raw};
 
 use crate::{KeyState, StoreError};
 use keyward_domain::{
     AddressRule, Description, Email, Fingerprint, Hint, Key, KeyId, KeyStatus, Name, RateLimit, Revision,
     Site, SiteId, SiteName, SiteRule, SiteStatus, Timestamp, UseCaseName, User, UserId, UserStatus,
 };
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Decode, Row, Sqlite, Type};
 use std::fmt::Display;
 use std::net::IpAddr;
 
@@ -30,7 +38,7 @@ macro_rules! key_state_columns {
 macro_rules! key_columns {
     () => {
         concat!(
-            $crate::sqlite::rows::key_state_columns!(),
+            $crate::rows::key_state_columns!(),
             ", name, description, hint, created_at, updated_at"
         )
     };
@@ -50,21 +58,17 @@ macro_rules! audit_columns {
         "id, at, actor, actor_user, actor_key, address, action, target_kind, target_id, denied, before, after"
     };
 }
-pub(super) use {audit_columns, key_columns, key_state_columns, site_columns, user_columns};
+pub(crate) use {audit_columns, key_columns, key_state_columns, site_columns, user_columns};
 
 /// A row of a known table.
 struct Cells<'r> {
     table: &'static str,
-    row: &'r SqliteRow,
+    row: &'r dyn Raw,
 }
 
 impl<'r> Cells<'r> {
-    fn get<T: Decode<'r, Sqlite> + Type<Sqlite>>(
-        &self,
-        index: usize,
-        column: &'static str,
-    ) -> Result<T, StoreError> {
-        self.row.try_get(index).map_err(|fault| self.fault(column, fault))
+    fn get<T: Cell<'r>>(&self, index: usize, column: &'static str) -> Result<T, StoreError> {
+        T::read(self.row, index).map_err(|fault| self.fault(column, fault))
     }
 
     fn id(&self, index: usize, column: &'static str) -> Result<[u8; 16], StoreError> {
@@ -145,18 +149,18 @@ impl<'r> Cells<'r> {
 }
 
 /// How people name a row: by its first cell.
-fn row_name(row: &SqliteRow) -> String {
-    if let Ok(number) = row.try_get::<i64, usize>(0) {
+fn row_name(row: &dyn Raw) -> String {
+    if let Ok(Some(number)) = row.number(0) {
         return number.to_string();
     }
-    match row.try_get::<&[u8], usize>(0).map(<[u8; 16]>::try_from) {
-        Ok(Ok(id)) => KeyId::from_bytes(id).to_string(),
+    match row.bytes(0).ok().flatten().map(<[u8; 16]>::try_from) {
+        Some(Ok(id)) => KeyId::from_bytes(id).to_string(),
         _ => "?".to_owned(),
     }
 }
 
 /// A row of [`key_state_columns`] or [`key_columns`].
-pub(super) struct KeyRow<'r>(pub(super) &'r SqliteRow);
+pub(crate) struct KeyRow<'r>(pub(crate) &'r dyn Raw);
 
 impl TryFrom<KeyRow<'_>> for KeyState {
     type Error = StoreError;
@@ -227,7 +231,7 @@ fn rate_limit(cells: &Cells<'_>) -> Result<Option<RateLimit>, StoreError> {
 }
 
 /// A row of [`user_columns`].
-pub(super) struct UserRow<'r>(pub(super) &'r SqliteRow);
+pub(crate) struct UserRow<'r>(pub(crate) &'r dyn Raw);
 
 impl TryFrom<UserRow<'_>> for User {
     type Error = StoreError;
@@ -256,7 +260,7 @@ impl TryFrom<UserRow<'_>> for User {
 }
 
 /// A row of [`site_columns`].
-pub(super) struct SiteRow<'r>(pub(super) &'r SqliteRow);
+pub(crate) struct SiteRow<'r>(pub(crate) &'r dyn Raw);
 
 impl TryFrom<SiteRow<'_>> for Site {
     type Error = StoreError;
@@ -276,20 +280,4 @@ impl TryFrom<SiteRow<'_>> for Site {
             revision: cells.revision(4)?,
         })
     }
-}
-
-/// A site rule as it is stored.
-pub(super) fn site_rule_text(rule: &SiteRule) -> Option<String> {
-    rule.ids().map(|ids| {
-        let ids: serde_json::Value = ids.iter().map(|id| id.0).collect();
-        ids.to_string()
-    })
-}
-
-/// An address rule as it is stored.
-pub(super) fn address_rule_text(rule: &AddressRule) -> Option<String> {
-    rule.nets().map(|nets| {
-        let nets: serde_json::Value = nets.iter().map(ToString::to_string).collect();
-        nets.to_string()
-    })
 }

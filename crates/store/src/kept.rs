@@ -1,0 +1,9 @@
+//! How long what is pruned is kept.
+
+use crate::Period;
+
+/// Days for which counts are kept.
+pub(crate) const KEPT: [(Period, i64); 3] = [(Period::Minute, 2), (Period::Hour, 62), (Period::Day, 800)];
+
+/// Days after which a device is forgotten that nobody has signed in from.
+pub(crate) const DEVICE_DAYS: i64 = 400;

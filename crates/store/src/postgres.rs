@@ -1,0 +1,292 @@
+//! The PostgreSQL adapter: one database, any number of nodes.
+//!
+//! Changes of all nodes take turns at the one row of `meta`, each in one transaction that locks it first and raises the
+//! revision in it; so commits are totally ordered, and whoever sees a revision sees all before it. What is no change
+//! (usage, pruning, a note in the audit log) does not wait there. Reads have a pool of their own. Who adds a table adds a
+//! numbered migration here and for SQLite, the decoding of its rows in `rows`, and a module of its subject here.
+
+mod accounts;
+mod ask;
+mod audit;
+mod connect;
+mod credentials;
+mod fault;
+mod feed;
+mod identities;
+mod key_lists;
+mod keys;
+mod lent;
+mod links;
+mod migrate;
+mod once;
+mod options;
+mod sessions;
+mod sites;
+mod upkeep;
+mod usage;
+mod users;
+mod write;
+
+#[cfg(test)]
+pub(crate) const STEPS: &[crate::migrations::Migration] = &migrate::ALL;
+
+pub use options::PostgresOptions;
+
+use crate::{
+    AuditEvent, AuditQuery, Change, Feed, IdempotencyClaim, Inserted, KeyQuery, LastUsed, Period,
+    RecentAddress, Store, StoreError, UsageBatch, UsageBucket, UserQuery,
+};
+use ask::{change, note, read};
+use async_trait::async_trait;
+use keyward_domain::{Email, Key, KeyId, Revision, Site, SiteName, Timestamp, User, UserId};
+use lent::{ANSWER, Lent};
+use sqlx::PgPool;
+use std::path::Path;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+use write::Write;
+
+/// A store in a PostgreSQL database.
+#[derive(Debug)]
+pub struct PostgresStore {
+    place: String,
+    is_read_only: bool,
+    /// Of this node's changes, only one at a time goes to wait for those of the others.
+    turn: Semaphore,
+    changes: PgPool,
+    readers: PgPool,
+}
+
+impl PostgresStore {
+    /// A connection that only reads.
+    async fn reader(&self) -> Result<Lent, StoreError> {
+        Lent::from(&self.readers).await
+    }
+
+    /// A transaction that reads as of one instant.
+    async fn snapshot(&self) -> Result<Lent, StoreError> {
+        let mut lent = self.reader().await?;
+        let done = timeout(ANSWER, feed::begin(lent.connection())).await;
+        lent.check(done)?;
+        Ok(lent)
+    }
+
+    /// Begins the one transaction of a change.
+    async fn write(&self) -> Result<Write<'_>, StoreError> {
+        self.check_writable()?;
+        Write::change(&self.turn, &self.changes).await
+    }
+
+    /// Begins a transaction of what is no change.
+    async fn note(&self) -> Result<Write<'_>, StoreError> {
+        self.check_writable()?;
+        Write::note(&self.changes).await
+    }
+
+    fn check_writable(&self) -> Result<(), StoreError> {
+        match self.is_read_only {
+            true => Err(StoreError::NotWritable(format!(
+                "{} was opened for reading only",
+                self.place
+            ))),
+            false => Ok(()),
+        }
+    }
+}
+
+#[async_trait]
+impl Store for PostgresStore {
+    async fn revision(&self) -> Result<Revision, StoreError> {
+        read!(self, feed::revision())
+    }
+
+    async fn load(&self, visit: &mut (dyn FnMut(Change) + Send)) -> Result<Revision, StoreError> {
+        feed::load(self.snapshot().await?, visit).await
+    }
+
+    async fn changes_since(&self, after: Revision) -> Result<Feed, StoreError> {
+        feed::changes_since(self.snapshot().await?, after).await
+    }
+
+    async fn find_key(&self, id: KeyId) -> Result<Option<Key>, StoreError> {
+        read!(self, keys::find(id))
+    }
+
+    async fn list_keys(&self, query: &KeyQuery) -> Result<Vec<Key>, StoreError> {
+        read!(self, key_lists::list(query))
+    }
+
+    async fn count_keys(&self, query: &KeyQuery) -> Result<u64, StoreError> {
+        read!(self, key_lists::count(query))
+    }
+
+    async fn insert_key(
+        &self,
+        key: &Key,
+        audit: &AuditEvent,
+        once: Option<&IdempotencyClaim>,
+    ) -> Result<Inserted, StoreError> {
+        change!(self, keys::insert(key, audit, once))
+    }
+
+    async fn update_key(
+        &self,
+        key: &Key,
+        expected: Revision,
+        audit: &AuditEvent,
+    ) -> Result<Revision, StoreError> {
+        change!(self, keys::update(key, expected, audit))
+    }
+
+    async fn import_keys(
+        &self,
+        keys: &[Key],
+        audit: &AuditEvent,
+        progress: &(dyn Fn(usize) + Sync),
+    ) -> Result<Revision, StoreError> {
+        let mut write = self.write().await?;
+        // As long as it takes: what bounds an import is each of its statements.
+        let done = keys::import(&mut write, keys, audit, progress).await;
+        write.finish(Ok(done)).await
+    }
+
+    async fn list_purgeable_keys(
+        &self,
+        deleted_before: Timestamp,
+        most: u32,
+    ) -> Result<Vec<Key>, StoreError> {
+        read!(self, keys::list_purgeable(deleted_before, most))
+    }
+
+    async fn purge_key(
+        &self,
+        id: KeyId,
+        expected: Revision,
+        audit: &AuditEvent,
+    ) -> Result<Revision, StoreError> {
+        change!(self, keys::purge(id, expected, audit))
+    }
+
+    async fn find_user(&self, id: UserId) -> Result<Option<User>, StoreError> {
+        read!(self, users::find(id))
+    }
+
+    async fn find_users(&self, ids: &[UserId]) -> Result<Vec<User>, StoreError> {
+        read!(self, users::find_many(ids))
+    }
+
+    async fn find_user_by_email(&self, email: &Email) -> Result<Option<User>, StoreError> {
+        read!(self, users::find_by_email(email))
+    }
+
+    async fn list_users(&self, query: &UserQuery) -> Result<Vec<User>, StoreError> {
+        read!(self, users::list(query))
+    }
+
+    async fn insert_user(
+        &self,
+        user: &User,
+        audit: &AuditEvent,
+        once: Option<&IdempotencyClaim>,
+    ) -> Result<Inserted, StoreError> {
+        change!(self, users::insert(user, audit, once))
+    }
+
+    async fn update_user(
+        &self,
+        user: &User,
+        expected: Revision,
+        audit: &AuditEvent,
+    ) -> Result<Revision, StoreError> {
+        change!(self, users::update(user, expected, audit))
+    }
+
+    async fn list_sites(&self) -> Result<Vec<Site>, StoreError> {
+        read!(self, sites::list())
+    }
+
+    async fn find_site(&self, name: &SiteName) -> Result<Option<Site>, StoreError> {
+        read!(self, sites::find(name))
+    }
+
+    async fn insert_site(
+        &self,
+        site: &Site,
+        audit: &AuditEvent,
+        once: Option<&IdempotencyClaim>,
+    ) -> Result<Inserted, StoreError> {
+        change!(self, sites::insert(site, audit, once))
+    }
+
+    async fn update_site(
+        &self,
+        site: &Site,
+        expected: Revision,
+        audit: &AuditEvent,
+    ) -> Result<Revision, StoreError> {
+        change!(self, sites::update(site, expected, audit))
+    }
+
+    async fn append_audit(&self, event: &AuditEvent) -> Result<(), StoreError> {
+        note!(self, audit::note(event))
+    }
+
+    async fn list_audit(&self, query: &AuditQuery) -> Result<Vec<AuditEvent>, StoreError> {
+        read!(self, audit::list(query))
+    }
+
+    async fn put_setup_token(&self, hash: &[u8; 32], expires_at: Timestamp) -> Result<(), StoreError> {
+        change!(self, once::put_setup_token(hash, expires_at))
+    }
+
+    async fn redeem_setup_token(
+        &self,
+        hash: &[u8; 32],
+        now: Timestamp,
+        user: &User,
+        key: &Key,
+        audit: &[AuditEvent],
+    ) -> Result<Revision, StoreError> {
+        change!(self, once::redeem_setup_token(hash, now, user, key, audit))
+    }
+
+    async fn add_usage(&self, batch: &UsageBatch) -> Result<(), StoreError> {
+        note!(self, usage::add(batch))
+    }
+
+    async fn usage(
+        &self,
+        key: KeyId,
+        period: Period,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> Result<Vec<UsageBucket>, StoreError> {
+        read!(self, usage::list(key, period, from, until))
+    }
+
+    async fn last_used(&self, keys: &[KeyId]) -> Result<Vec<LastUsed>, StoreError> {
+        read!(self, usage::last_used(keys))
+    }
+
+    async fn recent_addresses(&self, key: KeyId) -> Result<Vec<RecentAddress>, StoreError> {
+        read!(self, usage::recent_addresses(key))
+    }
+
+    async fn prune(&self, now: Timestamp) -> Result<(), StoreError> {
+        note!(self, upkeep::prune(now))
+    }
+
+    async fn backup(&self, _: &Path) -> Result<(), StoreError> {
+        Err(upkeep::no_backup(&self.place))
+    }
+
+    async fn check(&self) -> Result<(), StoreError> {
+        upkeep::check(self.snapshot().await?).await
+    }
+
+    async fn close(&self) {
+        self.turn.close();
+        self.changes.close().await;
+        self.readers.close().await;
+    }
+}

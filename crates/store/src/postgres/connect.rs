@@ -1,0 +1,191 @@
+//! Opening: what is looked at before a database is served from, and the sentences with which it is refused.
+
+use super::fault::{opening, refused};
+use super::lent::ANSWER;
+use super::{PostgresOptions, PostgresStore, migrate};
+use crate::StoreError;
+use crate::migrations::Migration;
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::{ConnectOptions, Connection, PgConnection, Row};
+use std::time::Duration;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+
+/// Connections of a node that read.
+const READERS: u32 = 8;
+/// Connections of a node that write: for the one change that has its turn, and for usage and other notes.
+const WRITERS: u32 = 3;
+/// How long it may take to get a connection.
+const CONNECT: Duration = Duration::from_secs(4);
+/// A connection that has not been used for so long is closed.
+const IDLE: Duration = Duration::from_secs(300);
+/// The oldest server that is known to do: 14 notices a client that went away within a statement.
+const OLDEST: i64 = 140_000;
+
+impl PostgresStore {
+    /// Opens a store.
+    ///
+    /// # Errors
+    /// [`StoreError::Open`] with the reason and the way out: no such server, user or database, not a Keyward database, a
+    /// schema that is newer than this program or older and not to be migrated, a server that only reads. A store never
+    /// starts empty unless it is to be made.
+    pub async fn open(options: &PostgresOptions) -> Result<Self, StoreError> {
+        let place = options.place();
+        let settings = options.settings().map_err(StoreError::Open)?;
+        let mut connection = connect(&place, &settings).await?;
+        let done = prepare(&mut connection, &place, options).await;
+        close(connection).await;
+        done?;
+        Ok(Self {
+            is_read_only: options.read_only,
+            turn: Semaphore::new(1),
+            changes: pool(&settings, WRITERS),
+            readers: pool(&settings, READERS),
+            place,
+        })
+    }
+
+    /// The names of the migrations that opening would apply, in their order.
+    ///
+    /// # Errors
+    /// As [`PostgresStore::open`].
+    pub async fn pending_migrations(options: &PostgresOptions) -> Result<Vec<String>, StoreError> {
+        let place = options.place();
+        let settings = options.settings().map_err(StoreError::Open)?;
+        let mut connection = connect(&place, &settings).await?;
+        let pending = find_pending(&mut connection, &place, options).await;
+        close(connection).await;
+        Ok(pending?.into_iter().map(|step| step.name.to_owned()).collect())
+    }
+
+    /// Whether a Keyward has made its tables in a database.
+    ///
+    /// # Errors
+    /// As [`PostgresStore::open`].
+    pub async fn is_there(options: &PostgresOptions) -> Result<bool, StoreError> {
+        let place = options.place();
+        let settings = options.settings().map_err(StoreError::Open)?;
+        let mut connection = connect(&place, &settings).await?;
+        let pending = migrate::pending(&mut connection, &place).await;
+        close(connection).await;
+        Ok(pending?.is_some())
+    }
+
+    /// Makes the first tables only, as an older program left them.
+    #[cfg(feature = "conformance")]
+    #[doc(hidden)]
+    pub async fn create_older(options: &PostgresOptions, steps: usize) -> Result<(), StoreError> {
+        let place = options.place();
+        let settings = options.settings().map_err(StoreError::Open)?;
+        let mut connection = connect(&place, &settings).await?;
+        let done = migrate::apply(&mut connection, &place, steps).await;
+        close(connection).await;
+        done
+    }
+}
+
+fn pool(settings: &PgConnectOptions, most: u32) -> PgPool {
+    PgPoolOptions::new()
+        .max_connections(most)
+        .acquire_timeout(CONNECT)
+        .idle_timeout(IDLE)
+        .connect_lazy_with(settings.clone())
+}
+
+async fn connect(place: &str, settings: &PgConnectOptions) -> Result<PgConnection, StoreError> {
+    match timeout(ANSWER, settings.connect()).await {
+        Ok(done) => done.map_err(|error| opening(place, error)),
+        Err(_) => Err(refused(
+            place,
+            "the server does not answer; check address and port, and whether it runs",
+        )),
+    }
+}
+
+/// Closes a connection whose work is done; the server cleans up after one that cannot be closed.
+async fn close(connection: PgConnection) {
+    if !matches!(timeout(CONNECT, connection.close()).await, Ok(Ok(()))) {
+        tracing::debug!("a connection was not closed cleanly");
+    }
+}
+
+/// Looks at a database, and brings its schema up to date when that is asked for.
+async fn prepare(
+    connection: &mut PgConnection,
+    place: &str,
+    options: &PostgresOptions,
+) -> Result<(), StoreError> {
+    check_server(connection, place).await?;
+    let pending = find_pending(connection, place, options).await?;
+    if !pending.is_empty() {
+        if options.read_only || !options.migrate && pending.len() < migrate::ALL.len() {
+            return Err(older(place, &pending));
+        }
+        migrate::apply(connection, place, migrate::ALL.len()).await?;
+    }
+    if options.read_only {
+        return Ok(());
+    }
+    // A standby, or a user who may only read, is told by a change alone.
+    sqlx::raw_sql("BEGIN; UPDATE meta SET revision = revision; ROLLBACK")
+        .execute(connection)
+        .await
+        .map_err(|error| opening(place, error))?;
+    Ok(())
+}
+
+async fn check_server(connection: &mut PgConnection, place: &str) -> Result<(), StoreError> {
+    let fault = |error| opening(place, error);
+    let row = sqlx::query(
+        "SELECT current_setting('server_version_num')::bigint, pg_encoding_to_char(encoding)::text \
+         FROM pg_database WHERE datname = current_database()",
+    )
+    .fetch_one(connection)
+    .await
+    .map_err(fault)?;
+    let version: i64 = row.try_get(0).map_err(fault)?;
+    let encoding: String = row.try_get(1).map_err(fault)?;
+    if version < OLDEST {
+        return Err(refused(
+            place,
+            "the server is older than PostgreSQL 14; Keyward needs 14 or later",
+        ));
+    }
+    if encoding != "UTF8" {
+        return Err(refused(
+            place,
+            format_args!(
+                "the encoding of the database is {encoding}; make it with `createdb --encoding=UTF8`"
+            ),
+        ));
+    }
+    Ok(())
+}
+
+/// What is to be applied; all of it when the tables are to be made.
+async fn find_pending(
+    connection: &mut PgConnection,
+    place: &str,
+    options: &PostgresOptions,
+) -> Result<Vec<&'static Migration>, StoreError> {
+    match migrate::pending(connection, place).await? {
+        Some(pending) => Ok(pending),
+        None if options.create && !options.read_only => Ok(migrate::ALL.iter().collect()),
+        None => Err(refused(
+            place,
+            "there are no tables of Keyward in this database; run `keyward init` to make them, or correct the address, or \
+             restore a backup",
+        )),
+    }
+}
+
+fn older(place: &str, pending: &[&Migration]) -> StoreError {
+    let names: Vec<&str> = pending.iter().map(|step| step.name).collect();
+    refused(
+        place,
+        format_args!(
+            "the schema is older than this program; back the database up and run `keyward migrate` (pending: {})",
+            names.join(", ")
+        ),
+    )
+}

@@ -1,0 +1,145 @@
+//! What replicas read: everything as of one instant, and what changed since another.
+
+use super::fault::{damaged, is_over, reading, silent};
+use super::lent::{ANSWER, Lent};
+use crate::rows::{KeyRow, SiteRow, UserRow, key_state_columns, site_columns, user_columns};
+use crate::{Change, Feed, KeyState, StoreError};
+use futures_util::{TryStream, TryStreamExt};
+use keyward_domain::{Revision, Site, User};
+use sqlx::postgres::{PgArguments, PgRow};
+use sqlx::query::Query;
+use sqlx::{PgConnection, Postgres, Row};
+use tokio::time::timeout;
+
+pub(super) async fn revision(connection: &mut PgConnection) -> Result<Revision, StoreError> {
+    let row = sqlx::query("SELECT revision FROM meta")
+        .fetch_optional(connection)
+        .await
+        .map_err(reading)?
+        .ok_or_else(|| damaged("the table meta has no row".to_owned()))?;
+    let revision: i64 = row.try_get(0).map_err(reading)?;
+    Ok(Revision(revision.unsigned_abs()))
+}
+
+/// The revision at the instant that this first read of a transaction fixes for those after it.
+async fn instant(snapshot: &mut PgConnection) -> Result<Revision, StoreError> {
+    timeout(ANSWER, revision(snapshot))
+        .await
+        .unwrap_or_else(|_| Err(silent()))
+}
+
+/// Begins a transaction that reads as of one instant: that of its first statement.
+pub(super) async fn begin(connection: &mut PgConnection) -> Result<(), StoreError> {
+    // A million rows take longer than any other statement; what bounds them is each wait for the next row.
+    sqlx::raw_sql("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = 0")
+        .execute(connection)
+        .await
+        .map_err(reading)?;
+    Ok(())
+}
+
+/// Ends a transaction that has only read.
+pub(super) async fn end<T>(mut snapshot: Lent, done: Result<T, StoreError>) -> Result<T, StoreError> {
+    if is_over(&done) {
+        return done;
+    }
+    let ended = timeout(ANSWER, sqlx::raw_sql("COMMIT").execute(snapshot.connection())).await;
+    let ended = ended.map(|ended| ended.map(drop).map_err(reading));
+    snapshot.finish(ended)?;
+    done
+}
+
+pub(super) async fn load(
+    mut snapshot: Lent,
+    visit: &mut (dyn FnMut(Change) + Send),
+) -> Result<Revision, StoreError> {
+    let done = load_in(snapshot.connection(), visit).await;
+    end(snapshot, done).await
+}
+
+async fn load_in(
+    snapshot: &mut PgConnection,
+    visit: &mut (dyn FnMut(Change) + Send),
+) -> Result<Revision, StoreError> {
+    let revision = instant(snapshot).await?;
+    let users = sqlx::query(concat!("SELECT ", user_columns!(), " FROM users"));
+    each(snapshot, users, user, visit).await?;
+    let sites = sqlx::query(concat!("SELECT ", site_columns!(), " FROM sites"));
+    each(snapshot, sites, site, visit).await?;
+    let keys = sqlx::query(concat!(
+        "SELECT ",
+        key_state_columns!(),
+        " FROM keys WHERE status <> 'deleted'"
+    ));
+    each(snapshot, keys, key, visit).await?;
+    Ok(revision)
+}
+
+pub(super) async fn changes_since(mut snapshot: Lent, after: Revision) -> Result<Feed, StoreError> {
+    let done = changes_in(snapshot.connection(), after).await;
+    end(snapshot, done).await
+}
+
+async fn changes_in(snapshot: &mut PgConnection, after: Revision) -> Result<Feed, StoreError> {
+    let revision = instant(snapshot).await?;
+    let mut changes = Vec::new();
+    if revision > after {
+        let after = i64::try_from(after.0).unwrap_or(i64::MAX);
+        let mut visit = |change| changes.push(change);
+        let users = sqlx::query(concat!(
+            "SELECT ",
+            user_columns!(),
+            " FROM users WHERE revision > $1 ORDER BY revision"
+        ));
+        each(snapshot, users.bind(after), user, &mut visit).await?;
+        let sites = sqlx::query(concat!(
+            "SELECT ",
+            site_columns!(),
+            " FROM sites WHERE revision > $1 ORDER BY revision"
+        ));
+        each(snapshot, sites.bind(after), site, &mut visit).await?;
+        let keys = sqlx::query(concat!(
+            "SELECT ",
+            key_state_columns!(),
+            " FROM keys WHERE revision > $1 ORDER BY revision"
+        ));
+        each(snapshot, keys.bind(after), key, &mut visit).await?;
+    }
+    Ok(Feed { revision, changes })
+}
+
+async fn each(
+    connection: &mut PgConnection,
+    query: Query<'_, Postgres, PgArguments>,
+    read: fn(&PgRow) -> Result<Change, StoreError>,
+    visit: &mut (dyn FnMut(Change) + Send),
+) -> Result<(), StoreError> {
+    let mut rows = query.fetch(connection);
+    while let Some(row) = next(&mut rows).await? {
+        visit(read(&row)?);
+    }
+    Ok(())
+}
+
+/// Waits for the next row, but not forever.
+pub(super) async fn next<S>(rows: &mut S) -> Result<Option<PgRow>, StoreError>
+where
+    S: TryStream<Ok = PgRow, Error = sqlx::Error> + Unpin,
+{
+    match timeout(ANSWER, rows.try_next()).await {
+        Ok(row) => row.map_err(reading),
+        Err(_) => Err(silent()),
+    }
+}
+
+fn user(row: &PgRow) -> Result<Change, StoreError> {
+    User::try_from(UserRow(row)).map(Change::User)
+}
+
+fn site(row: &PgRow) -> Result<Change, StoreError> {
+    Site::try_from(SiteRow(row)).map(Change::Site)
+}
+
+fn key(row: &PgRow) -> Result<Change, StoreError> {
+    KeyState::try_from(KeyRow(row)).map(Change::Key)
+}

@@ -1,0 +1,218 @@
+//! Keys.
+
+use super::fault::{reading, writing};
+use super::once::{self, Claimed};
+use super::write::Write;
+use crate::rows::{KeyRow, address_rule_text, key_columns, key_status_cells, site_rule_text};
+use crate::{AuditEvent, IdempotencyClaim, Inserted, StoreError};
+use keyward_domain::{Key, KeyId, Revision, Timestamp};
+use sqlx::{PgConnection, Postgres, QueryBuilder};
+use std::collections::HashSet;
+
+/// Rows of one INSERT: 17 values each, of which PostgreSQL takes 65,535.
+const CHUNK: usize = 1000;
+
+pub(super) async fn find(connection: &mut PgConnection, id: KeyId) -> Result<Option<Key>, StoreError> {
+    let row = sqlx::query(concat!("SELECT ", key_columns!(), " FROM keys WHERE id = $1"))
+        .bind(id.as_bytes().as_slice())
+        .fetch_optional(connection)
+        .await
+        .map_err(reading)?;
+    row.map(|row| Key::try_from(KeyRow(&row))).transpose()
+}
+
+pub(super) async fn list_purgeable(
+    connection: &mut PgConnection,
+    deleted_before: Timestamp,
+    most: u32,
+) -> Result<Vec<Key>, StoreError> {
+    let mut sql = QueryBuilder::new(concat!(
+        "SELECT ",
+        key_columns!(),
+        " FROM keys WHERE status = 'deleted' AND deleted_at < "
+    ));
+    sql.push_bind(deleted_before.millis());
+    sql.push(" ORDER BY id LIMIT ").push_bind(i64::from(most));
+    fetch(connection, &mut sql).await
+}
+
+/// Reads keys by a query for [`key_columns`].
+pub(super) async fn fetch(
+    connection: &mut PgConnection,
+    sql: &mut QueryBuilder<Postgres>,
+) -> Result<Vec<Key>, StoreError> {
+    let rows = sql.build().fetch_all(connection).await.map_err(reading)?;
+    rows.iter().map(|row| Key::try_from(KeyRow(row))).collect()
+}
+
+pub(super) async fn insert(
+    write: &mut Write<'_>,
+    key: &Key,
+    audit: &AuditEvent,
+    once: Option<&IdempotencyClaim>,
+) -> Result<Inserted, StoreError> {
+    if let Claimed::Before(replay) = once::claim(write, once, &key.id.to_string()).await? {
+        return Ok(replay);
+    }
+    let revision = write.raise().await?;
+    insert_rows(write, std::slice::from_ref(key), revision).await?;
+    write.audit(audit).await?;
+    Ok(Inserted::New(revision))
+}
+
+pub(super) async fn import(
+    write: &mut Write<'_>,
+    keys: &[Key],
+    audit: &AuditEvent,
+    progress: &(dyn Fn(usize) + Sync),
+) -> Result<Revision, StoreError> {
+    let revision = write.raise().await?;
+    let mut written = 0;
+    for chunk in keys.chunks(CHUNK) {
+        // A statement that fails is the end of a transaction, unless there is a point to go back to.
+        run(write, "SAVEPOINT chunk").await?;
+        match insert_rows(write, chunk, revision).await {
+            Ok(()) => run(write, "RELEASE SAVEPOINT chunk").await?,
+            Err(StoreError::Duplicate { what, row: _ }) => {
+                run(write, "ROLLBACK TO SAVEPOINT chunk").await?;
+                let row = written + first_duplicate(write, chunk).await?;
+                return Err(StoreError::Duplicate { what, row });
+            }
+            Err(fault) => return Err(fault),
+        }
+        written += chunk.len();
+        progress(written);
+    }
+    write.audit(audit).await?;
+    Ok(revision)
+}
+
+async fn run(write: &mut Write<'_>, sql: &'static str) -> Result<(), StoreError> {
+    sqlx::raw_sql(sql)
+        .execute(write.connection())
+        .await
+        .map_err(writing)?;
+    Ok(())
+}
+
+/// Writes rows with one statement.
+pub(super) async fn insert_rows(
+    write: &mut Write<'_>,
+    keys: &[Key],
+    revision: Revision,
+) -> Result<(), StoreError> {
+    let mut sql = QueryBuilder::<Postgres>::new(
+        "INSERT INTO keys (id, owner, name, description, use_case, fingerprint, hint, status, deleted_at, was_active, \
+         expires_at, sites, addresses, rate_limit, created_at, updated_at, revision) ",
+    );
+    sql.push_values(keys, |mut row, key| {
+        let (status, deleted_at, was_active) = key_status_cells(key.status);
+        row.push_bind(key.id.as_bytes().as_slice())
+            .push_bind(key.owner.as_bytes().as_slice())
+            .push_bind(key.name.as_str())
+            .push_bind(key.description.as_str())
+            .push_bind(key.use_case.as_str())
+            .push_bind(key.fingerprint.as_bytes().as_slice())
+            .push_bind(key.hint.as_str())
+            .push_bind(status)
+            .push_bind(deleted_at)
+            .push_bind(was_active)
+            .push_bind(key.expires_at.map(Timestamp::millis))
+            .push_bind(site_rule_text(&key.sites))
+            .push_bind(address_rule_text(&key.addresses))
+            .push_bind(key.limit.map(|limit| i64::from(limit.per_minute())))
+            .push_bind(key.created_at.millis())
+            .push_bind(key.updated_at.millis())
+            .push_bind(revision.0.cast_signed());
+    });
+    sql.build().execute(write.connection()).await.map_err(writing)?;
+    Ok(())
+}
+
+/// The place of the first key of a chunk whose fingerprint is in the table, or in the chunk before it.
+async fn first_duplicate(write: &mut Write<'_>, chunk: &[Key]) -> Result<usize, StoreError> {
+    let mut seen = HashSet::new();
+    for (place, key) in chunk.iter().enumerate() {
+        let stored = sqlx::query("SELECT 1 FROM keys WHERE fingerprint = $1")
+            .bind(key.fingerprint.as_bytes().as_slice())
+            .fetch_optional(write.connection())
+            .await
+            .map_err(writing)?;
+        if stored.is_some() || !seen.insert(key.fingerprint) {
+            return Ok(place);
+        }
+    }
+    Ok(0)
+}
+
+pub(super) async fn update(
+    write: &mut Write<'_>,
+    key: &Key,
+    expected: Revision,
+    audit: &AuditEvent,
+) -> Result<Revision, StoreError> {
+    let revision = write.raise().await?;
+    let (status, deleted_at, was_active) = key_status_cells(key.status);
+    let done = sqlx::query(
+        "UPDATE keys SET name = $1, description = $2, status = $3, deleted_at = $4, was_active = $5, sites = $6, \
+         addresses = $7, rate_limit = $8, updated_at = $9, revision = $10 WHERE id = $11 AND revision = $12",
+    )
+    .bind(key.name.as_str())
+    .bind(key.description.as_str())
+    .bind(status)
+    .bind(deleted_at)
+    .bind(was_active)
+    .bind(site_rule_text(&key.sites))
+    .bind(address_rule_text(&key.addresses))
+    .bind(key.limit.map(|limit| i64::from(limit.per_minute())))
+    .bind(key.updated_at.millis())
+    .bind(revision.0.cast_signed())
+    .bind(key.id.as_bytes().as_slice())
+    .bind(expected.0.cast_signed())
+    .execute(write.connection())
+    .await
+    .map_err(writing)?;
+    if done.rows_affected() == 0 {
+        return Err(absent_or_changed(write, key.id).await?);
+    }
+    write.audit(audit).await?;
+    Ok(revision)
+}
+
+async fn absent_or_changed(write: &mut Write<'_>, id: KeyId) -> Result<StoreError, StoreError> {
+    Ok(match find(write.connection(), id).await? {
+        Some(_) => StoreError::Conflict,
+        None => StoreError::NotFound,
+    })
+}
+
+pub(super) async fn purge(
+    write: &mut Write<'_>,
+    id: KeyId,
+    expected: Revision,
+    audit: &AuditEvent,
+) -> Result<Revision, StoreError> {
+    let revision = write.raise().await?;
+    let done = sqlx::query("DELETE FROM keys WHERE id = $1 AND revision = $2 AND status = 'deleted'")
+        .bind(id.as_bytes().as_slice())
+        .bind(expected.0.cast_signed())
+        .execute(write.connection())
+        .await
+        .map_err(writing)?;
+    if done.rows_affected() == 0 {
+        return Err(absent_or_changed(write, id).await?);
+    }
+    for sql in [
+        "DELETE FROM usage WHERE key_id = $1",
+        "DELETE FROM last_used WHERE key_id = $1",
+        "DELETE FROM recent_addresses WHERE key_id = $1",
+    ] {
+        sqlx::query(sql)
+            .bind(id.as_bytes().as_slice())
+            .execute(write.connection())
+            .await
+            .map_err(writing)?;
+    }
+    write.audit(audit).await?;
+    Ok(revision)
+}

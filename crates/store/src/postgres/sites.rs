@@ -1,0 +1,85 @@
+//! Sites.
+
+use super::fault::{reading, writing};
+use super::once::{self, Claimed};
+use super::write::Write;
+use crate::rows::{SiteRow, site_columns, site_status_text};
+use crate::{AuditEvent, IdempotencyClaim, Inserted, StoreError};
+use keyward_domain::{Revision, Site, SiteName};
+use sqlx::PgConnection;
+
+pub(super) async fn list(connection: &mut PgConnection) -> Result<Vec<Site>, StoreError> {
+    let rows = sqlx::query(concat!("SELECT ", site_columns!(), " FROM sites ORDER BY name"))
+        .fetch_all(connection)
+        .await
+        .map_err(reading)?;
+    rows.iter().map(|row| Site::try_from(SiteRow(row))).collect()
+}
+
+pub(super) async fn find(connection: &mut PgConnection, name: &SiteName) -> Result<Option<Site>, StoreError> {
+    let row = sqlx::query(concat!("SELECT ", site_columns!(), " FROM sites WHERE name = $1"))
+        .bind(name.as_str())
+        .fetch_optional(connection)
+        .await
+        .map_err(reading)?;
+    row.map(|row| Site::try_from(SiteRow(&row))).transpose()
+}
+
+pub(super) async fn insert(
+    write: &mut Write<'_>,
+    site: &Site,
+    audit: &AuditEvent,
+    once: Option<&IdempotencyClaim>,
+) -> Result<Inserted, StoreError> {
+    if let Claimed::Before(replay) = once::claim(write, once, site.name.as_str()).await? {
+        return Ok(replay);
+    }
+    let revision = write.raise().await?;
+    // Sites are never removed, so the next number has never been another site's; and changes take turns.
+    sqlx::query(
+        "INSERT INTO sites (id, name, status, created_at, revision) \
+         VALUES ((SELECT coalesce(max(id), 0) + 1 FROM sites), $1, $2, $3, $4)",
+    )
+    .bind(site.name.as_str())
+    .bind(site_status_text(site.status))
+    .bind(site.created_at.millis())
+    .bind(revision.0.cast_signed())
+    .execute(write.connection())
+    .await
+    .map_err(writing)?;
+    write.audit(audit).await?;
+    Ok(Inserted::New(revision))
+}
+
+pub(super) async fn update(
+    write: &mut Write<'_>,
+    site: &Site,
+    expected: Revision,
+    audit: &AuditEvent,
+) -> Result<Revision, StoreError> {
+    let revision = write.raise().await?;
+    let done =
+        sqlx::query("UPDATE sites SET name = $1, status = $2, revision = $3 WHERE id = $4 AND revision = $5")
+            .bind(site.name.as_str())
+            .bind(site_status_text(site.status))
+            .bind(revision.0.cast_signed())
+            .bind(i64::from(site.id.0))
+            .bind(expected.0.cast_signed())
+            .execute(write.connection())
+            .await
+            .map_err(writing)?;
+    if done.rows_affected() == 0 {
+        let row = sqlx::query("SELECT 1 FROM sites WHERE id = $1")
+            .bind(i64::from(site.id.0))
+            .fetch_optional(write.connection())
+            .await
+            .map_err(writing)?;
+        return Err(if row.is_some() {
+            StoreError::Conflict
+        } else {
+            StoreError::NotFound
+        });
+    }
+    write.audit(audit).await?;
+    Ok(revision)
+}

@@ -1,0 +1,89 @@
+//! Pruning and checks.
+
+use super::fault::{damaged, reading, writing};
+use super::feed;
+use super::lent::Lent;
+use super::write::Write;
+use crate::kept::{DEVICE_DAYS, KEPT};
+use crate::rows::{
+    AuditRow, KeyRow, SiteRow, UserRow, audit_columns, key_columns, site_columns, user_columns,
+};
+use crate::{AuditEvent, StoreError};
+use keyward_domain::{Key, Site, Timestamp, User};
+use sqlx::PgConnection;
+use sqlx::postgres::PgRow;
+
+pub(super) async fn prune(write: &mut Write<'_>, now: Timestamp) -> Result<(), StoreError> {
+    for (period, days) in KEPT {
+        sqlx::query("DELETE FROM usage WHERE period = $1 AND start < $2")
+            .bind(period.millis())
+            .bind(now.plus_days(-days).millis())
+            .execute(write.connection())
+            .await
+            .map_err(writing)?;
+    }
+    for (sql, at) in [
+        ("DELETE FROM idempotency WHERE at < $1", now.plus_days(-1)),
+        ("DELETE FROM setup_token WHERE expires_at <= $1", now),
+        ("DELETE FROM sessions WHERE ends_at <= $1", now),
+        ("DELETE FROM links WHERE expires_at <= $1", now),
+        ("DELETE FROM pending_sign_ins WHERE expires_at <= $1", now),
+        (
+            "DELETE FROM devices WHERE seen_at < $1",
+            now.plus_days(-DEVICE_DAYS),
+        ),
+    ] {
+        sqlx::query(sql)
+            .bind(at.millis())
+            .execute(write.connection())
+            .await
+            .map_err(writing)?;
+    }
+    Ok(())
+}
+
+/// Why there is no copy, and how to make one.
+pub(super) fn no_backup(place: &str) -> StoreError {
+    StoreError::Unsupported(format!(
+        "{place} is a PostgreSQL database, which its own tools copy, also while Keyward runs: \
+         `pg_dump --format=custom --file=FILE {place}`; `pg_restore --dbname=... FILE` brings it back into an empty database"
+    ))
+}
+
+/// Reads everything as the domain values that it must be. Pages and references are the server's to check.
+pub(super) async fn check(mut snapshot: Lent) -> Result<(), StoreError> {
+    let done = read_all(snapshot.connection()).await;
+    feed::end(snapshot, done).await
+}
+
+async fn read_all(connection: &mut PgConnection) -> Result<(), StoreError> {
+    type Reads = fn(&PgRow) -> Result<(), StoreError>;
+    let tables: [(&'static str, Reads); 4] = [
+        (concat!("SELECT ", user_columns!(), " FROM users"), |row| {
+            User::try_from(UserRow(row)).map(drop)
+        }),
+        (concat!("SELECT ", site_columns!(), " FROM sites"), |row| {
+            Site::try_from(SiteRow(row)).map(drop)
+        }),
+        (concat!("SELECT ", key_columns!(), " FROM keys"), |row| {
+            Key::try_from(KeyRow(row)).map(drop)
+        }),
+        (concat!("SELECT ", audit_columns!(), " FROM audit"), |row| {
+            AuditEvent::try_from(AuditRow(row)).map(drop)
+        }),
+    ];
+    for (sql, read) in tables {
+        let mut rows = sqlx::query(sql).fetch(&mut *connection);
+        while let Some(row) = feed::next(&mut rows).await? {
+            read(&row)?;
+        }
+    }
+    let row = sqlx::query("SELECT count(*) = 1 FROM meta")
+        .fetch_one(connection)
+        .await
+        .map_err(reading)?;
+    match sqlx::Row::try_get(&row, 0).map_err(reading)? {
+        true => Ok(()),
+        false => Err(damaged("the table meta does not have one row".to_owned())),
+    }
+}

@@ -1,0 +1,99 @@
+//! Transactions that write.
+
+use super::audit;
+use super::fault::{damaged, silent, writing};
+use super::lent::{ANSWER, Lent};
+use crate::{AuditEvent, StoreError};
+use keyward_domain::Revision;
+use sqlx::{PgConnection, PgPool, Row};
+use std::time::Duration;
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::error::Elapsed;
+use tokio::time::timeout;
+
+/// How long a change waits for those of this node before it; for those of other nodes the server sets the bound.
+const TURN: Duration = Duration::from_secs(10);
+
+/// A transaction. Dropped without [`Write::finish`] (its caller went away), it takes its connection with it, and the
+/// server rolls back.
+pub(super) struct Write<'s> {
+    lent: Lent,
+    _turn: Option<SemaphorePermit<'s>>,
+}
+
+impl<'s> Write<'s> {
+    /// Begins a change: it has its turn from here to its end, among all nodes.
+    ///
+    /// What it reads afterwards it reads as it is now, because every statement sees what was committed before it, and
+    /// nobody else changes anything meanwhile.
+    pub(super) async fn change(turn: &'s Semaphore, pool: &PgPool) -> Result<Self, StoreError> {
+        let turn = match timeout(TURN, turn.acquire()).await {
+            Ok(Ok(turn)) => turn,
+            Ok(Err(_)) => return Err(StoreError::Unavailable("the store is closed".to_owned())),
+            Err(_) => return Err(StoreError::Unavailable("too many changes are waiting".to_owned())),
+        };
+        Self::begin(pool, "BEGIN; SELECT 1 FROM meta FOR UPDATE", Some(turn)).await
+    }
+
+    /// Begins what is no change.
+    pub(super) async fn note(pool: &PgPool) -> Result<Self, StoreError> {
+        Self::begin(pool, "BEGIN", None).await
+    }
+
+    async fn begin(
+        pool: &PgPool,
+        sql: &'static str,
+        turn: Option<SemaphorePermit<'s>>,
+    ) -> Result<Self, StoreError> {
+        let mut lent = Lent::from(pool).await?;
+        match timeout(ANSWER, sqlx::raw_sql(sql).execute(lent.connection())).await {
+            Ok(Ok(_)) => Ok(Self { lent, _turn: turn }),
+            Ok(Err(error)) => Err(writing(error)),
+            Err(_) => Err(silent()),
+        }
+    }
+
+    pub(super) fn connection(&mut self) -> &mut PgConnection {
+        self.lent.connection()
+    }
+
+    /// Raises the revision: the first step of every change.
+    pub(super) async fn raise(&mut self) -> Result<Revision, StoreError> {
+        let row = sqlx::query("UPDATE meta SET revision = revision + 1 RETURNING revision")
+            .fetch_optional(self.connection())
+            .await
+            .map_err(writing)?
+            .ok_or_else(|| damaged("the table meta has no row".to_owned()))?;
+        let revision: i64 = row.try_get(0).map_err(writing)?;
+        Ok(Revision(revision.unsigned_abs()))
+    }
+
+    /// Writes the audit event of the change: the last step of every change.
+    pub(super) async fn audit(&mut self, event: &AuditEvent) -> Result<(), StoreError> {
+        audit::append(self.connection(), event).await
+    }
+
+    /// Commits when all went well, and rolls back when something did not.
+    pub(super) async fn finish<T>(
+        mut self,
+        done: Result<Result<T, StoreError>, Elapsed>,
+    ) -> Result<T, StoreError> {
+        let done = self.lent.check(done);
+        let end = match &done {
+            Ok(_) => "COMMIT",
+            // Without an answer to the last statement there will be none to this one: the connection is dropped.
+            Err(StoreError::Unavailable(_)) => return done,
+            Err(_) => "ROLLBACK",
+        };
+        let ended = timeout(ANSWER, sqlx::raw_sql(end).execute(self.connection())).await;
+        let ended = ended.map(|ended| ended.map(drop).map_err(writing));
+        match done {
+            Ok(value) => self.lent.finish(ended).map(|()| value),
+            Err(fault) => {
+                // That it could not be rolled back closes the connection, which rolls back as well.
+                self.lent.finish(ended).ok();
+                Err(fault)
+            }
+        }
+    }
+}

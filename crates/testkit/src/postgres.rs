@@ -1,0 +1,230 @@
+//! A PostgreSQL server of its own: Debian's binaries over a temporary folder, on a free port.
+
+mod host;
+
+use crate::Signal;
+use host::{children_of, find_binaries, free_address, unprivileged};
+use std::fs::{self, File};
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+const START_GUARD: Duration = Duration::from_secs(60);
+const POLL: Duration = Duration::from_millis(20);
+
+/// A PostgreSQL server. It is killed when dropped, and its folder goes with it.
+pub struct Postgres {
+    folder: TempDir,
+    binaries: PathBuf,
+    address: SocketAddr,
+    account: Option<&'static str>,
+    settings: Vec<String>,
+    child: Mutex<Option<Child>>,
+}
+
+impl Postgres {
+    /// Starts a server that keeps what it has acknowledged, as those of users do.
+    pub fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// Starts a server that loses everything in a crash of the machine, but is quick.
+    pub fn start_quick() -> Self {
+        Self::start_with(&["fsync=off", "synchronous_commit=off", "full_page_writes=off"])
+    }
+
+    /// Starts a server with settings of `postgresql.conf`.
+    pub fn start_with(settings: &[&str]) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let server = Self {
+            binaries: find_binaries(),
+            address: free_address(),
+            account: unprivileged(),
+            settings: settings.iter().map(|text| (*text).to_owned()).collect(),
+            child: Mutex::new(None),
+            folder,
+        };
+        server.init();
+        server.resume();
+        server
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The address of a database, for a user who may do everything.
+    pub fn url(&self, database: &str) -> String {
+        format!("postgres://keyward@{}/{database}", self.address)
+    }
+
+    /// Runs a statement, such as `CREATE DATABASE`, in a database. What it gives is unaligned text.
+    pub fn sql(&self, database: &str, statement: &str) -> String {
+        let done = Command::new(self.binaries.join("psql"))
+            .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d"])
+            .arg(self.url(database))
+            .args(["-c", statement])
+            .output()
+            .expect("run psql");
+        let text = String::from_utf8_lossy(&done.stdout).trim().to_owned();
+        let fault = String::from_utf8_lossy(&done.stderr);
+        assert!(done.status.success(), "{statement}: {text} {fault}");
+        text
+    }
+
+    /// Kills the server and all its sessions, as a crash would, and waits until it is gone.
+    pub fn sigkill(&self) {
+        self.signal_all(Signal::Kill);
+        let child = self.child.lock().unwrap().take();
+        if let Some(mut child) = child {
+            child.wait().expect("the server's end");
+        }
+    }
+
+    /// Freezes the server and all its sessions.
+    pub fn freeze(&self) {
+        self.signal_all(Signal::Stop);
+    }
+
+    /// Lets a frozen server go on.
+    pub fn thaw(&self) {
+        self.signal_all(Signal::Cont);
+    }
+
+    /// Starts the server again in the same place, and waits until it lets somebody in.
+    pub fn resume(&self) {
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(self.folder.path().join("server.log"))
+            .expect("a log file");
+        let mut command = self.command("postgres");
+        command.arg("-D").arg(self.data());
+        for setting in self.all_settings() {
+            command.arg("-c").arg(setting);
+        }
+        let spawned = command
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().expect("a log file"))
+            .stderr(log)
+            .spawn();
+        *self.child.lock().unwrap() = Some(spawned.expect("run postgres"));
+        self.wait_until_ready();
+    }
+
+    fn all_settings(&self) -> Vec<String> {
+        let mut settings = vec![
+            format!("port={}", self.address.port()),
+            format!("listen_addresses={}", self.address.ip()),
+            format!("unix_socket_directories={}", self.folder.path().display()),
+            "max_connections=200".to_owned(),
+            "shared_buffers=32MB".to_owned(),
+        ];
+        settings.extend_from_slice(&self.settings);
+        settings
+    }
+
+    fn wait_until_ready(&self) {
+        let deadline = Instant::now() + START_GUARD;
+        loop {
+            let ended = self.child.lock().unwrap().as_mut().map(Child::try_wait);
+            let is_over = !matches!(ended, Some(Ok(None)));
+            if is_over || Instant::now() >= deadline {
+                panic!("PostgreSQL did not start; log:\n{}", self.log());
+            }
+            let ready = Command::new(self.binaries.join("pg_isready"))
+                .args(["-q", "-t", "5", "-d", &self.url("postgres")])
+                .status();
+            if matches!(ready, Ok(status) if status.success()) {
+                return;
+            }
+            std::thread::sleep(POLL);
+        }
+    }
+
+    /// What the server wrote.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("server.log")).unwrap_or_default()
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    fn init(&self) {
+        // The unprivileged account has to get in, and to own what is inside.
+        fs::set_permissions(self.folder.path(), fs::Permissions::from_mode(0o711)).unwrap();
+        fs::create_dir(self.data()).expect("a folder");
+        if let Some(account) = self.account {
+            for path in [self.folder.path(), &self.data()] {
+                let done = Command::new("chown").arg(account).arg(path).status();
+                assert!(
+                    matches!(done, Ok(status) if status.success()),
+                    "chown {account}: {done:?}"
+                );
+            }
+        }
+        let done = self
+            .command("initdb")
+            .args([
+                "--auth=trust",
+                "--username=keyward",
+                "--encoding=UTF8",
+                "--no-sync",
+            ])
+            .args(["--locale=C.UTF-8", "-D"])
+            .arg(self.data())
+            .stdin(Stdio::null())
+            .output()
+            .expect("run initdb");
+        assert!(
+            done.status.success(),
+            "initdb: {}{}",
+            String::from_utf8_lossy(&done.stdout),
+            String::from_utf8_lossy(&done.stderr)
+        );
+    }
+
+    /// A program of PostgreSQL, run by an account that may run it.
+    fn command(&self, program: &str) -> Command {
+        let program = self.binaries.join(program);
+        // It takes the place of the process that is started here, so a signal to the one reaches the other; and when
+        // this process is killed, the server ends as well.
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "QUIT"]);
+        if let Some(account) = self.account {
+            command.args([&format!("--reuid={account}"), "--clear-groups"]);
+        }
+        command.arg(program);
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("PG") {
+                command.env_remove(name);
+            }
+        }
+        command.current_dir(self.folder.path());
+        command
+    }
+
+    /// The server and the sessions that it has started.
+    fn signal_all(&self, signal: Signal) {
+        let Some(server) = self.child.lock().unwrap().as_ref().map(Child::id) else {
+            return;
+        };
+        // The server first, so that it starts nothing meanwhile.
+        signal.send(server);
+        for child in children_of(server) {
+            signal.send(child);
+        }
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        self.sigkill();
+    }
+}
