@@ -4,6 +4,7 @@
 //! tells what a reload may change. Who adds a setting adds a field to the schema, its check, and a line to the template.
 
 pub(crate) mod check;
+mod database;
 pub(crate) mod diff;
 mod fault;
 mod gateway;
@@ -15,5 +16,6 @@ pub(crate) mod template;
 mod values;
 
 pub(crate) use check::Checked;
+pub(crate) use database::Database;
 pub(crate) use fault::{ConfigFault, ConfigFaults};
 pub(crate) use load::{Loaded, load};
