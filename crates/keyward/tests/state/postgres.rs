@@ -1,6 +1,6 @@
 //! A Keyward over PostgreSQL: what it decides, and what becomes of it when the server is killed and comes back.
 
-use crate::support::{OWNER, ask, before, verdict};
+use crate::support::{OWNER, ask, before, sized, verdict};
 use keyward_testkit::{EchoUpstream, Issued, KeySpec, Keyward, Postgres};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -64,7 +64,7 @@ async fn keys_made_by_the_cli_are_granted_and_those_disabled_by_it_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn s3_while_the_server_is_away_keys_are_granted_and_changes_answer_503() {
+async fn s9_while_the_server_is_away_keys_are_granted_and_changes_answer_503() {
     let (_upstream, server, keyward) = started().await;
     let key = keyward.key(KeySpec::new(OWNER, "one")).await;
     let other = keyward.key(KeySpec::new(OWNER, "two")).await;
@@ -96,7 +96,7 @@ async fn s3_while_the_server_is_away_keys_are_granted_and_changes_answer_503() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn r1_what_changes_on_one_node_holds_on_the_other() {
+async fn what_changes_on_one_node_holds_on_the_other() {
     let (upstream, server, first) = started().await;
     let second = node(&upstream, &server).await;
     let key = first.key(KeySpec::new(OWNER, "one")).await;
@@ -112,4 +112,58 @@ async fn r1_what_changes_on_one_node_holds_on_the_other() {
         .await;
     assert_eq!(verdict(&ask(&second, &key.secret).await), "200");
     wait_for(&first, &key, "200").await;
+}
+
+/// How long each change of one node took until the other refused or granted.
+async fn delays(first: &Keyward, second: &Keyward, key: &Issued, rounds: usize) -> Vec<Duration> {
+    let mut delays = Vec::new();
+    for _ in 0..rounds {
+        for (change, wanted) in [("disable", "401 key_disabled"), ("enable", "200")] {
+            first
+                .api_ok("POST", &format!("/v1/keys/{}/{change}", key.id), &Value::Null)
+                .await;
+            let answered = Instant::now();
+            wait_for(second, key, wanted).await;
+            delays.push(answered.elapsed());
+        }
+    }
+    delays.sort();
+    delays
+}
+
+#[expect(clippy::print_stdout, reason = "the figures are for whoever runs the test")]
+fn told(what: &str, delays: &[Duration]) {
+    let at = |part: usize| delays[(delays.len() - 1) * part / 100];
+    println!("{what}: p50 {:?}, p99 {:?}, max {:?}", at(50), at(99), at(100));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_notifications_the_other_node_follows_all_the_same() {
+    let (upstream, server, first) = started().await;
+    let second = node(&upstream, &server).await;
+    let key = first.key(KeySpec::new(OWNER, "one")).await;
+    wait_for(&second, &key, "200").await;
+    told("notified", &delays(&first, &second, &key, sized(10, 500)).await);
+    // Nobody is told of anything any more: the tables are in a schema of their own, with a function that says nothing.
+    server.sql(
+        "postgres",
+        "CREATE SCHEMA silent; \
+         CREATE FUNCTION silent.pg_notify(text, text) RETURNS void LANGUAGE sql AS 'SELECT'; \
+         ALTER ROLE keyward SET search_path = silent, public, pg_catalog",
+    );
+    server.sql(
+        "postgres",
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'keyward%'",
+    );
+    told(
+        "not notified",
+        &delays(&first, &second, &key, sized(3, 500)).await,
+    );
+    assert_eq!(
+        server.sql(
+            "postgres",
+            "SELECT count(*) > 0 FROM pg_namespace WHERE nspname = 'silent'"
+        ),
+        "t"
+    );
 }
