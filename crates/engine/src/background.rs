@@ -31,16 +31,16 @@ impl Background {
     pub fn start(engine: &Arc<Engine>) -> Self {
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
-        let task = |name, every, work: fn(Arc<Engine>) -> Work| {
-            repeat(name, every, Arc::clone(engine), work, stopped.clone())
+        let task = |name, when, work: fn(Arc<Engine>) -> Work| {
+            repeat(name, when, Arc::clone(engine), work, stopped.clone())
         };
-        tasks.spawn(task("follow the store", FOLLOW_EVERY, |engine| {
+        tasks.spawn(task("follow the store", When::Changed(FOLLOW_EVERY), |engine| {
             Box::pin(async move { Ok(engine.follow().await?) })
         }));
-        tasks.spawn(task("store usage", FLUSH_EVERY, |engine| {
+        tasks.spawn(task("store usage", When::Every(FLUSH_EVERY), |engine| {
             Box::pin(async move { Ok(engine.flush_usage().await?) })
         }));
-        tasks.spawn(task("housekeeping", HOUSEKEEP_EVERY, |engine| {
+        tasks.spawn(task("housekeeping", When::Every(HOUSEKEEP_EVERY), |engine| {
             Box::pin(async move { engine.housekeep().await })
         }));
         Self {
@@ -61,21 +61,32 @@ impl Background {
     }
 }
 
+/// When a task has something to do.
+#[derive(Clone, Copy)]
+enum When {
+    /// Each time that so much has passed.
+    Every(Duration),
+    /// As soon as the store is told of a change; and, as it may not be told, each time that so much has passed.
+    Changed(Duration),
+}
+
 type Work = std::pin::Pin<Box<dyn Future<Output = Result<(), EngineError>> + Send>>;
 
 async fn repeat(
     name: &'static str,
-    every: Duration,
+    when: When,
     engine: Arc<Engine>,
     work: fn(Arc<Engine>) -> Work,
     mut stopped: watch::Receiver<bool>,
 ) {
+    let (When::Every(every) | When::Changed(every)) = when;
     let mut ticks = interval(every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut failing = false;
     loop {
         tokio::select! {
             _ = ticks.tick() => {}
+            () = engine.store().changed(), if matches!(when, When::Changed(_)) => {}
             _ = stopped.wait_for(|stopped| *stopped) => return,
         }
         let outcome = timeout(PATIENCE, work(Arc::clone(&engine))).await;

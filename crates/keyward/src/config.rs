@@ -5,6 +5,7 @@
 
 pub(crate) mod check;
 mod console;
+mod database;
 pub(crate) mod diff;
 mod fault;
 mod gateway;
@@ -16,5 +17,6 @@ pub(crate) mod template;
 mod values;
 
 pub(crate) use check::Checked;
+pub(crate) use database::Database;
 pub(crate) use fault::{ConfigFault, ConfigFaults};
 pub(crate) use load::{Loaded, load};

@@ -39,7 +39,7 @@ async fn look_at_all(loaded: &Loaded, checked: &Checked, findings: &mut Vec<Find
     findings.extend(tls::check("console.tls", checked.console.tls.as_ref()));
     findings.extend(provider::check(checked.console.provider.as_ref()).await);
     findings.extend(files::check_openapi_document(checked));
-    findings.extend(host::check_disk(&checked.database));
+    findings.extend(checked.database.file().and_then(host::check_disk));
     findings.extend(host::check_open_files(checked.gateway.max_connections));
 }
 

@@ -1,10 +1,11 @@
 //! Opening the database for a command or for `serve`.
 
 use crate::commands::Context;
-use crate::config::{self, Checked};
+use crate::config::{self, Checked, Database};
 use crate::exit::{Exit, Failure};
 use keyward_engine::{Engine, SystemClock};
-use keyward_store::{SqliteOptions, SqliteStore, StoreError};
+use keyward_store::{PostgresOptions, PostgresStore, SqliteOptions, SqliteStore, Store, StoreError};
+use std::path::Path;
 use std::sync::Arc;
 
 /// What a command may do to the database.
@@ -20,24 +21,49 @@ pub(crate) enum Access {
     Create,
 }
 
-/// Where the database is and how to open it.
-pub(crate) fn options(checked: &Checked, access: Access) -> SqliteOptions {
+/// How to open the file of SQLite.
+fn sqlite(path: &Path, access: Access) -> SqliteOptions {
     SqliteOptions {
-        path: checked.database.clone(),
+        path: path.to_owned(),
         create: access == Access::Create,
         migrate: matches!(access, Access::Migrate | Access::Create),
         read_only: access == Access::Read,
     }
 }
 
+/// How to open the database of PostgreSQL.
+fn postgres(place: &PostgresOptions, access: Access) -> PostgresOptions {
+    PostgresOptions {
+        create: access == Access::Create,
+        migrate: matches!(access, Access::Migrate | Access::Create),
+        read_only: access == Access::Read,
+        ..place.clone()
+    }
+}
+
 /// Opens the database of a configuration.
 pub(crate) async fn engine(checked: &Checked, access: Access) -> Result<Engine, StoreError> {
-    let store = SqliteStore::open(&options(checked, access)).await?;
-    Ok(Engine::new(
-        Arc::new(store),
-        Arc::new(SystemClock),
-        checked.engine.clone(),
-    ))
+    let store: Arc<dyn Store> = match &checked.database {
+        Database::Sqlite(path) => Arc::new(SqliteStore::open(&sqlite(path, access)).await?),
+        Database::Postgres(place) => Arc::new(PostgresStore::open(&postgres(place, access)).await?),
+    };
+    Ok(Engine::new(store, Arc::new(SystemClock), checked.engine.clone()))
+}
+
+/// The names of the migrations that opening would apply.
+pub(crate) async fn pending_migrations(checked: &Checked, access: Access) -> Result<Vec<String>, StoreError> {
+    match &checked.database {
+        Database::Sqlite(path) => SqliteStore::pending_migrations(&sqlite(path, access)).await,
+        Database::Postgres(place) => PostgresStore::pending_migrations(&postgres(place, access)).await,
+    }
+}
+
+/// Whether there is anything where a new database would be made.
+pub(crate) async fn is_there(checked: &Checked) -> Result<bool, StoreError> {
+    match &checked.database {
+        Database::Sqlite(path) => Ok(path.exists()),
+        Database::Postgres(place) => PostgresStore::is_there(&postgres(place, Access::Read)).await,
+    }
 }
 
 /// Reads the configuration, opens the database, does the work and closes it.

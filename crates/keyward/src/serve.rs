@@ -48,7 +48,7 @@ async fn announce(context: Context<'_>, node: &Node, checked: &Checked) -> Resul
     let keys = node.engine.status().keys;
     let answer = serde_json::json!({
         "gateway": node.gateway.address(), "console": node.console.address(), "ops": node.ops.address(),
-        "database": checked.database, "keys": keys,
+        "database": checked.database.to_string(), "keys": keys,
     });
     context.output.value(&answer, |_| {
         format!(
@@ -56,7 +56,7 @@ async fn announce(context: Context<'_>, node: &Node, checked: &Checked) -> Resul
             url(node.gateway.address(), checked.gateway.tls.is_some()),
             url(node.console.address(), checked.console.tls.is_some()),
             url(node.ops.address(), false),
-            checked.database.display(),
+            checked.database,
         )
     })?;
     if !context.output.json && !node.engine.has_administrator().await? {

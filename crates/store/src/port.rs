@@ -26,6 +26,12 @@ pub trait Store: Accounts {
     /// Everything that changed after a revision, in its state as of one instant; deleted keys come as such.
     async fn changes_since(&self, after: Revision) -> Result<Feed, StoreError>;
 
+    /// Waits until something may have changed since the last call, as far as the store is told of it by itself. One that
+    /// is not told waits forever; so whoever follows also asks from time to time. May be given up at any point.
+    async fn changed(&self) {
+        std::future::pending::<()>().await;
+    }
+
     /// Finds a key, deleted or not.
     async fn find_key(&self, id: KeyId) -> Result<Option<Key>, StoreError>;
 

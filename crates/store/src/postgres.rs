@@ -17,6 +17,7 @@ mod key_lists;
 mod keys;
 mod lent;
 mod links;
+mod listen;
 mod migrate;
 mod once;
 mod options;
@@ -40,6 +41,7 @@ use ask::{change, note, read};
 use async_trait::async_trait;
 use keyward_domain::{Email, Key, KeyId, Revision, Site, SiteName, Timestamp, User, UserId};
 use lent::{ANSWER, Lent};
+use listen::Listen;
 use sqlx::PgPool;
 use std::path::Path;
 use tokio::sync::Semaphore;
@@ -55,6 +57,7 @@ pub struct PostgresStore {
     turn: Semaphore,
     changes: PgPool,
     readers: PgPool,
+    listen: Listen,
 }
 
 impl PostgresStore {
@@ -106,6 +109,10 @@ impl Store for PostgresStore {
 
     async fn changes_since(&self, after: Revision) -> Result<Feed, StoreError> {
         feed::changes_since(self.snapshot().await?, after).await
+    }
+
+    async fn changed(&self) {
+        self.listen.changed().await;
     }
 
     async fn find_key(&self, id: KeyId) -> Result<Option<Key>, StoreError> {
@@ -251,7 +258,9 @@ impl Store for PostgresStore {
     }
 
     async fn add_usage(&self, batch: &UsageBatch) -> Result<(), StoreError> {
-        note!(self, usage::add(batch))
+        let mut write = self.note().await?;
+        let done = timeout(usage::PATIENCE, usage::add(&mut write, batch)).await;
+        write.finish(done).await
     }
 
     async fn usage(
@@ -273,6 +282,7 @@ impl Store for PostgresStore {
     }
 
     async fn prune(&self, now: Timestamp) -> Result<(), StoreError> {
+        while note!(self, upkeep::prune_usage(now))? {}
         note!(self, upkeep::prune(now))
     }
 
@@ -286,6 +296,7 @@ impl Store for PostgresStore {
 
     async fn close(&self) {
         self.turn.close();
+        self.listen.stop();
         self.changes.close().await;
         self.readers.close().await;
     }

@@ -10,6 +10,8 @@ mod samples;
 mod schema;
 #[path = "postgres_faults/server.rs"]
 mod server;
+#[path = "postgres_faults/usage.rs"]
+mod usage;
 
 use keyward_domain::User;
 use keyward_store::{Inserted, PostgresOptions, PostgresStore, Store, StoreError};

@@ -34,7 +34,7 @@ impl Postgres {
 
     /// Starts a server that loses everything in a crash of the machine, but is quick.
     pub fn start_quick() -> Self {
-        Self::start_with(&["fsync=off", "synchronous_commit=off", "full_page_writes=off"])
+        Self::start_with(&["fsync=off", "full_page_writes=off"])
     }
 
     /// Starts a server with settings of `postgresql.conf`.

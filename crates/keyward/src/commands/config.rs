@@ -16,7 +16,7 @@ pub(super) fn run(context: Context<'_>, command: ConfigCommand) -> Result<Exit, 
         }
         ConfigCommand::Print => {
             loaded.check()?;
-            let config = loaded.config.in_force();
+            let config = loaded.config.in_force().without_passwords();
             let text = toml::to_string(&config)
                 .map_err(|error| Failure::failed(format!("cannot be written as TOML: {error}")))?;
             context.output.value(&config, |_| text)

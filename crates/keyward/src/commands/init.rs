@@ -2,7 +2,7 @@
 
 use super::Context;
 use crate::cli::Init;
-use crate::config::{self, Checked, template};
+use crate::config::{self, Checked, Database, template};
 use crate::exit::{Exit, Failure};
 use crate::open::{self, Access};
 use crate::serve::console_url;
@@ -35,7 +35,8 @@ pub(super) async fn run(context: Context<'_>, args: &Init) -> Result<Exit, Failu
         told_of_database(&checked.database, was_there),
     ];
     let told = if args.no_token {
-        let answer = serde_json::json!({ "config": context.config, "database": checked.database });
+        let answer =
+            serde_json::json!({ "config": context.config, "database": checked.database.to_string() });
         context.output.value(&answer, |_| lines.join("\n"))
     } else {
         print_token(context, &engine, &checked, &lines).await
@@ -53,12 +54,11 @@ fn told_of_file(file: &Path, wrote: bool) -> String {
     }
 }
 
-fn told_of_database(file: &Path, was_there: bool) -> String {
-    let file = file.display();
-    if was_there {
-        format!("{file}: was there already and is kept")
-    } else {
-        format!("{file}: made; only this account may read it")
+fn told_of_database(database: &Database, was_there: bool) -> String {
+    match database {
+        _ if was_there => format!("{database}: was there already and is kept"),
+        Database::Sqlite(_) => format!("{database}: made; only this account may read it"),
+        Database::Postgres(_) => format!("{database}: tables made"),
     }
 }
 
@@ -77,9 +77,9 @@ fn write_template(file: &Path) -> Result<bool, Failure> {
 
 async fn make_database(context: Context<'_>, wrote: bool) -> Result<(Checked, Engine, bool), Failure> {
     let checked = config::load(context.config)?.check()?;
-    let was_there = checked.database.exists();
+    let was_there = open::is_there(&checked).await?;
     if was_there && !wrote {
-        let (file, database) = (context.config.display(), checked.database.display());
+        let (file, database) = (context.config.display(), &checked.database);
         let told = format!(
             "{file} and {database} exist already: nothing was changed; for a new set-up token, run `keyward init --new-token`"
         );
@@ -102,7 +102,7 @@ async fn print_token(
     let url = format!("{console}/v1/setup");
     let body = serde_json::json!({ "token": token.reveal(), "email": "you@example.com" });
     let answer = serde_json::json!({
-        "config": context.config, "database": checked.database, "token": token.reveal(), "link": link,
+        "config": context.config, "database": checked.database.to_string(), "token": token.reveal(), "link": link,
         "url": url,
     });
     context.output.value(&answer, |_| {

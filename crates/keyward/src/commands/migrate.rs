@@ -4,11 +4,10 @@ use super::Context;
 use crate::config;
 use crate::exit::{Exit, Failure};
 use crate::open::{self, Access};
-use keyward_store::SqliteStore;
 
 pub(super) async fn run(context: Context<'_>) -> Result<Exit, Failure> {
     let checked = config::load(context.config)?.check()?;
-    let pending = SqliteStore::pending_migrations(&open::options(&checked, Access::Migrate)).await?;
+    let pending = open::pending_migrations(&checked, Access::Migrate).await?;
     if !pending.is_empty() {
         open::engine(&checked, Access::Migrate)
             .await?

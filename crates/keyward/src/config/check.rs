@@ -2,19 +2,17 @@
 
 use super::schema::UseCase;
 use super::values::Checker;
-use super::{ConfigFaults, Loaded, console, gateway, public_url};
+use super::{ConfigFaults, Database, Loaded, console, database, gateway, public_url};
 use crate::logs;
 use keyward_domain::{Prefix, RoutePattern, SecretFormat, Template, UseCaseCatalogue, UseCaseName};
 use keyward_engine::OnStale;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::time::Duration;
 
 /// A configuration that is right, in the terms of those who are told it.
 #[derive(Clone, Debug)]
 pub(crate) struct Checked {
-    /// The database file.
-    pub(crate) database: PathBuf,
+    pub(crate) database: Database,
     pub(crate) engine: keyward_engine::Settings,
     pub(crate) gateway: keyward_gateway::Settings,
     pub(crate) rules: keyward_gateway::Rules,
@@ -55,7 +53,7 @@ impl Loaded {
 /// Reads everything before it gives up, so that one run tells all faults.
 fn read(checker: &mut Checker<'_>) -> Option<Checked> {
     let config = &checker.loaded.config;
-    let database = database(checker, &config.database.url);
+    let database = database::read(checker);
     let engine = engine(checker);
     let log = log(checker);
     let access_log = config.log.access;
@@ -81,20 +79,6 @@ fn read(checker: &mut Checker<'_>) -> Option<Checked> {
         log: log?,
         drain,
     })
-}
-
-fn database(checker: &mut Checker<'_>, url: &str) -> Option<PathBuf> {
-    // `sqlite://keyward.db` is how some write a relative path, and would be one from the root.
-    let is_file = |path: &&str| {
-        let from_root = path.starts_with("//") && !path.starts_with("///");
-        !path.is_empty() && !from_root && !path.contains('?') && *path != ":memory:"
-    };
-    if let Some(path) = url.strip_prefix("sqlite:").filter(is_file) {
-        return Some(checker.path("database.url", path));
-    }
-    let way_out = "write it as sqlite:keyward.db, or sqlite:/var/lib/keyward/keyward.db, without options";
-    checker.fault("database.url", format!("`{url}` is no database file: {way_out}"));
-    None
 }
 
 fn engine(checker: &mut Checker<'_>) -> Option<keyward_engine::Settings> {

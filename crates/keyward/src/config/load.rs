@@ -1,5 +1,6 @@
 //! Reads the file and the environment into the schema.
 
+use super::database::hide_passwords;
 use super::schema::Config;
 use super::{ConfigFault, ConfigFaults};
 use figment::Figment;
@@ -110,7 +111,7 @@ fn read_fault(error: &figment::Error) -> ConfigFault {
     ConfigFault {
         key: key_of(&path),
         variable,
-        message,
+        message: hide_passwords(&message),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The form of the configuration file. Texts with a form of their own (addresses, durations, templates) are kept as
 //! texts here and read by the checks, so that all their faults are told at once.
 
+use super::database::without_password;
 use serde::{Deserialize, Serialize};
 
 /// The whole file.
@@ -21,6 +22,8 @@ pub(crate) struct Config {
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Database {
     pub(crate) url: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) password_file: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
@@ -200,6 +203,12 @@ impl Config {
         config.gateway.routes.get_or_insert_with(|| vec![Route::of_api()]);
         config
     }
+
+    /// The same as it may be shown to others.
+    pub(crate) fn without_passwords(mut self) -> Self {
+        self.database.url = without_password(&self.database.url);
+        self
+    }
 }
 
 impl UseCase {
@@ -241,6 +250,7 @@ impl Default for Database {
     fn default() -> Self {
         Self {
             url: "sqlite:keyward.db".into(),
+            password_file: None,
         }
     }
 }

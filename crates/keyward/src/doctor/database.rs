@@ -2,10 +2,10 @@
 
 use super::finding::Finding;
 use super::{files, host};
-use crate::config::Checked;
+use crate::config::{Checked, Database};
 use crate::open::{self, Access};
 use keyward_engine::Engine;
-use keyward_store::{AuditQuery, SqliteStore, StoreError};
+use keyward_store::{AuditQuery, StoreError};
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -18,16 +18,22 @@ pub(super) async fn check(checked: &Checked) -> Vec<Finding> {
         Ok(findings) => findings,
         Err(_) => {
             let what = format!("locked, or too slow: no answer within {} s", PATIENCE.as_secs());
-            let way_out =
-                "end the program that holds it (`fuser` shows which), and run `keyward doctor` again";
-            vec![Finding::problem(CHECK, checked.database.display(), what, way_out)]
+            let way_out = match checked.database {
+                Database::Sqlite(_) => {
+                    "end the program that holds it (`fuser` shows which), and run `keyward doctor` again"
+                }
+                Database::Postgres(_) => {
+                    "look at the server's load and locks, and run `keyward doctor` again"
+                }
+            };
+            vec![Finding::problem(CHECK, &checked.database, what, way_out)]
         }
     }
 }
 
 async fn open_and_look(checked: &Checked) -> Vec<Finding> {
-    let place = checked.database.display();
-    match SqliteStore::pending_migrations(&open::options(checked, Access::Write)).await {
+    let place = &checked.database;
+    match open::pending_migrations(checked, Access::Write).await {
         Ok(pending) if !pending.is_empty() => {
             let what = format!(
                 "the schema is older than this program (pending: {})",
@@ -53,25 +59,26 @@ fn cannot_open(checked: &Checked, error: &StoreError) -> Finding {
     let way_out = match error {
         // The adapter's sentence says the way out itself.
         StoreError::Open(_) => "do as it says, and run `keyward doctor` again",
-        _ => "end what holds the file, and run `keyward doctor` again",
+        _ => "end what holds the database, and run `keyward doctor` again",
     };
-    Finding::problem(CHECK, checked.database.display(), error.to_string(), way_out)
+    Finding::problem(CHECK, &checked.database, error.to_string(), way_out)
 }
 
 async fn look_inside(checked: &Checked, engine: &Engine) -> Vec<Finding> {
-    let place = checked.database.display();
+    let place = &checked.database;
     let mut findings = vec![match engine.store().check().await {
-        Ok(()) => Finding::good(CHECK, &place, "opens, may be written to, up to date and whole"),
+        Ok(()) => Finding::good(CHECK, place, "opens, may be written to, up to date and whole"),
         Err(error) => {
             let way_out = "stop Keyward and restore a backup";
-            Finding::problem(CHECK, &place, error.to_string(), way_out)
+            Finding::problem(CHECK, place, error.to_string(), way_out)
         }
     }];
-    if files::mode(&checked.database).is_some_and(|mode| mode & 0o077 != 0) {
+    let mode = checked.database.file().and_then(files::mode);
+    if mode.is_some_and(|mode| mode & 0o077 != 0) {
         let way_out = format!("run: chmod 600 {place}");
         findings.push(Finding::warning(
             CHECK,
-            &place,
+            place,
             "other accounts may open it",
             way_out,
         ));

@@ -43,7 +43,7 @@ impl Node {
         ops.serve();
         tracing::info!(
             gateway = %gateway.address(), console = %console.address(), ops = %ops.address(),
-            database = %checked.database.display(), keys = engine.status().keys, "ready"
+            database = %checked.database, keys = engine.status().keys, "ready"
         );
         Ok(Self {
             engine,
@@ -73,7 +73,7 @@ fn about(checked: &Checked) -> About {
     About {
         version: env!("CARGO_PKG_VERSION").into(),
         node: node.trim().into(),
-        store: format!("SQLite, {}", checked.database.display()),
+        store: format!("{}, {}", checked.database.kind(), checked.database),
     }
 }
 

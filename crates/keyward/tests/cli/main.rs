@@ -9,6 +9,8 @@ mod doctor;
 #[cfg(test)]
 mod files;
 #[cfg(test)]
+mod postgres;
+#[cfg(test)]
 mod serve;
 #[cfg(test)]
 mod support;

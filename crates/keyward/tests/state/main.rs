@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "test code")]
 
 mod limits;
+mod postgres;
 mod reload;
 mod revocation;
 mod start;

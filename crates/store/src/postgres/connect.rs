@@ -2,6 +2,7 @@
 
 use super::fault::{opening, refused};
 use super::lent::ANSWER;
+use super::listen::Listen;
 use super::{PostgresOptions, PostgresStore, migrate};
 use crate::StoreError;
 use crate::migrations::Migration;
@@ -41,6 +42,7 @@ impl PostgresStore {
             turn: Semaphore::new(1),
             changes: pool(&settings, WRITERS),
             readers: pool(&settings, READERS),
+            listen: Listen::new(&settings),
             place,
         })
     }

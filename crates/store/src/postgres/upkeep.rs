@@ -13,15 +13,29 @@ use keyward_domain::{Key, Site, Timestamp, User};
 use sqlx::PgConnection;
 use sqlx::postgres::PgRow;
 
-pub(super) async fn prune(write: &mut Write<'_>, now: Timestamp) -> Result<(), StoreError> {
+/// Counts that one transaction drops.
+const ROWS: i64 = 20_000;
+
+/// Drops some of the counts that are past their keep. Says whether there may be more: what is dropped stays so, however many
+/// have gathered while nobody pruned.
+pub(super) async fn prune_usage(write: &mut Write<'_>, now: Timestamp) -> Result<bool, StoreError> {
+    let mut has_more = false;
     for (period, days) in KEPT {
-        sqlx::query("DELETE FROM usage WHERE period = $1 AND start < $2")
-            .bind(period.millis())
-            .bind(now.plus_days(-days).millis())
-            .execute(write.connection())
-            .await
-            .map_err(writing)?;
+        let done = sqlx::query(
+            "DELETE FROM usage WHERE ctid IN (SELECT ctid FROM usage WHERE period = $1 AND start < $2 LIMIT $3)",
+        )
+        .bind(period.millis())
+        .bind(now.plus_days(-days).millis())
+        .bind(ROWS)
+        .execute(write.connection())
+        .await
+        .map_err(writing)?;
+        has_more |= done.rows_affected() >= ROWS.unsigned_abs();
     }
+    Ok(has_more)
+}
+
+pub(super) async fn prune(write: &mut Write<'_>, now: Timestamp) -> Result<(), StoreError> {
     for (sql, at) in [
         ("DELETE FROM idempotency WHERE at < $1", now.plus_days(-1)),
         ("DELETE FROM setup_token WHERE expires_at <= $1", now),

@@ -1,22 +1,37 @@
-//! Usage: a batch is one statement for the counts, one for the last uses and two for the addresses, however long it is.
+//! Usage: a batch is a statement for the counts, one for the last uses and two for the addresses, of many rows each.
 
 use super::fault::{reading, writing};
 use super::write::Write;
 use crate::rows::{LastUsedRow, RecentAddressRow, UsageRow};
-use crate::sums::sums;
+use crate::sums::{Bucket, sums};
 use crate::{LastUsed, Period, RECENT_ADDRESSES, RecentAddress, StoreError, UsageBatch, UsageBucket};
 use keyward_domain::{KeyId, Timestamp};
-use sqlx::{PgConnection, Postgres, QueryBuilder};
+use sqlx::PgConnection;
+use std::time::Duration;
 
-/// Ids of one IN list.
-const CHUNK: usize = 1000;
+/// How long a batch may take: longer than a change, and less than the engine waits before it gives the batch up.
+pub(super) const PATIENCE: Duration = Duration::from_secs(25);
+/// Rows of one statement, so that none takes too long for the server.
+const ROWS: usize = 10_000;
 /// [`RECENT_ADDRESSES`], as PostgreSQL counts.
 const KEPT: i64 = RECENT_ADDRESSES.cast_signed() as i64;
 
 pub(super) async fn add(write: &mut Write<'_>, batch: &UsageBatch) -> Result<(), StoreError> {
-    add_counts(write, batch).await?;
-    add_last_used(write, batch).await?;
-    add_addresses(write, batch).await
+    let sums: Vec<(Bucket, u64)> = sums(batch).into_iter().collect();
+    for chunk in sums.chunks(ROWS) {
+        add_counts(write, chunk).await?;
+    }
+    let mut last_used: Vec<&LastUsed> = batch.last_used.iter().collect();
+    last_used.sort_by_key(|used| used.key);
+    for chunk in last_used.chunks(ROWS) {
+        add_last_used(write, chunk).await?;
+    }
+    let mut addresses: Vec<&RecentAddress> = batch.addresses.iter().collect();
+    addresses.sort_by_key(|used| used.key);
+    for chunk in addresses.chunks(ROWS) {
+        add_addresses(write, chunk).await?;
+    }
+    Ok(())
 }
 
 /// A WITH clause that begins with the rows of a batch and keeps hold of their keys, so that none of these is purged
@@ -31,19 +46,15 @@ macro_rules! with_held_keys {
     };
 }
 
-async fn add_counts(write: &mut Write<'_>, batch: &UsageBatch) -> Result<(), StoreError> {
-    let sums = sums(batch);
-    if sums.is_empty() {
-        return Ok(());
-    }
+async fn add_counts(write: &mut Write<'_>, sums: &[(Bucket, u64)]) -> Result<(), StoreError> {
     let (mut keys, mut periods, mut starts) = (Vec::new(), Vec::new(), Vec::new());
     let (mut outcomes, mut counts) = (Vec::new(), Vec::new());
     for ((key, period, start, outcome), sum) in sums {
         keys.push(key.as_bytes().to_vec());
-        periods.push(period);
-        starts.push(start);
-        outcomes.push(outcome);
-        counts.push(i64::try_from(sum).unwrap_or(i64::MAX));
+        periods.push(*period);
+        starts.push(*start);
+        outcomes.push(*outcome);
+        counts.push(i64::try_from(*sum).unwrap_or(i64::MAX));
     }
     // The sum stays at the highest count there is instead of failing the whole batch.
     sqlx::query(concat!(
@@ -69,12 +80,9 @@ async fn add_counts(write: &mut Write<'_>, batch: &UsageBatch) -> Result<(), Sto
     Ok(())
 }
 
-async fn add_last_used(write: &mut Write<'_>, batch: &UsageBatch) -> Result<(), StoreError> {
-    if batch.last_used.is_empty() {
-        return Ok(());
-    }
+async fn add_last_used(write: &mut Write<'_>, last_used: &[&LastUsed]) -> Result<(), StoreError> {
     let (mut keys, mut instants, mut addresses) = (Vec::new(), Vec::new(), Vec::new());
-    for used in &batch.last_used {
+    for used in last_used {
         keys.push(used.key.as_bytes().to_vec());
         instants.push(used.at.millis());
         addresses.push(used.address.map(|address| address.to_string()));
@@ -98,12 +106,9 @@ async fn add_last_used(write: &mut Write<'_>, batch: &UsageBatch) -> Result<(), 
 }
 
 /// Adds addresses, and drops those that are not among the latest of their key any more.
-async fn add_addresses(write: &mut Write<'_>, batch: &UsageBatch) -> Result<(), StoreError> {
-    if batch.addresses.is_empty() {
-        return Ok(());
-    }
+async fn add_addresses(write: &mut Write<'_>, used_from: &[&RecentAddress]) -> Result<(), StoreError> {
     let (mut keys, mut addresses, mut instants) = (Vec::new(), Vec::new(), Vec::new());
-    for used in &batch.addresses {
+    for used in used_from {
         keys.push(used.key.as_bytes().to_vec());
         addresses.push(used.address.to_string());
         instants.push(used.at.millis());
@@ -178,19 +183,13 @@ pub(super) async fn last_used(
     connection: &mut PgConnection,
     keys: &[KeyId],
 ) -> Result<Vec<LastUsed>, StoreError> {
-    let mut found = Vec::new();
-    for chunk in keys.chunks(CHUNK) {
-        let mut sql =
-            QueryBuilder::<Postgres>::new("SELECT key_id, at, address FROM last_used WHERE key_id IN (");
-        let mut ids = sql.separated(", ");
-        for key in chunk {
-            ids.push_bind(key.as_bytes().as_slice());
-        }
-        sql.push(")");
-        let rows = sql.build().fetch_all(&mut *connection).await.map_err(reading)?;
-        for row in &rows {
-            found.push(LastUsed::try_from(LastUsedRow(row))?);
-        }
-    }
-    Ok(found)
+    let keys: Vec<&[u8]> = keys.iter().map(|key| key.as_bytes().as_slice()).collect();
+    let rows = sqlx::query("SELECT key_id, at, address FROM last_used WHERE key_id = ANY($1)")
+        .bind(keys)
+        .fetch_all(connection)
+        .await
+        .map_err(reading)?;
+    rows.iter()
+        .map(|row| LastUsed::try_from(LastUsedRow(row)))
+        .collect()
 }

@@ -9,9 +9,6 @@ use crate::{AuditEvent, IdempotencyClaim, Inserted, StoreError, UserQuery};
 use keyward_domain::{Email, Revision, User, UserId};
 use sqlx::{PgConnection, Postgres, QueryBuilder};
 
-/// Ids of one IN list.
-const CHUNK: usize = 1000;
-
 pub(super) async fn find(connection: &mut PgConnection, id: UserId) -> Result<Option<User>, StoreError> {
     let row = sqlx::query(concat!("SELECT ", user_columns!(), " FROM users WHERE id = $1"))
         .bind(id.as_bytes().as_slice())
@@ -25,21 +22,17 @@ pub(super) async fn find_many(
     connection: &mut PgConnection,
     ids: &[UserId],
 ) -> Result<Vec<User>, StoreError> {
-    let mut found = Vec::with_capacity(ids.len());
-    for chunk in ids.chunks(CHUNK) {
-        let mut sql =
-            QueryBuilder::<Postgres>::new(concat!("SELECT ", user_columns!(), " FROM users WHERE id IN ("));
-        let mut list = sql.separated(", ");
-        for id in chunk {
-            list.push_bind(id.as_bytes().as_slice());
-        }
-        sql.push(")");
-        let rows = sql.build().fetch_all(&mut *connection).await.map_err(reading)?;
-        for row in &rows {
-            found.push(User::try_from(UserRow(row))?);
-        }
-    }
-    Ok(found)
+    let ids: Vec<&[u8]> = ids.iter().map(|id| id.as_bytes().as_slice()).collect();
+    let rows = sqlx::query(concat!(
+        "SELECT ",
+        user_columns!(),
+        " FROM users WHERE id = ANY($1)"
+    ))
+    .bind(ids)
+    .fetch_all(connection)
+    .await
+    .map_err(reading)?;
+    rows.iter().map(|row| User::try_from(UserRow(row))).collect()
 }
 
 pub(super) async fn find_by_email(

@@ -57,9 +57,11 @@ impl<'s> Write<'s> {
         self.lent.connection()
     }
 
-    /// Raises the revision: the first step of every change.
+    /// Raises the revision: the first step of every change. Who listens is told of it with the commit.
     pub(super) async fn raise(&mut self) -> Result<Revision, StoreError> {
-        let row = sqlx::query("UPDATE meta SET revision = revision + 1 RETURNING revision")
+        let sql = "WITH raised AS (UPDATE meta SET revision = revision + 1 RETURNING revision) \
+                   SELECT revision, pg_notify('keyward_revision', revision::text) FROM raised";
+        let row = sqlx::query(sql)
             .fetch_optional(self.connection())
             .await
             .map_err(writing)?

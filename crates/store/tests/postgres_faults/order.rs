@@ -5,9 +5,12 @@ use super::{created, options, owner};
 use keyward_domain::Revision;
 use keyward_store::{Change, Inserted, PostgresStore, Store};
 use keyward_testkit::Postgres;
+use sqlx::Connection;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 const NODES: u64 = 3;
 const WRITERS: u64 = 4;
@@ -79,7 +82,6 @@ async fn a_node_that_is_frozen_within_a_change_does_not_hold_up_the_others() {
     let mut frozen = sqlx::PgConnection::connect(&server.url("postgres"))
         .await
         .unwrap();
-    use sqlx::Connection;
     sqlx::raw_sql(
         "SET idle_in_transaction_session_timeout = 5000; BEGIN; SELECT 1 FROM meta FOR UPDATE; \
          UPDATE meta SET revision = revision + 1",
@@ -90,4 +92,54 @@ async fn a_node_that_is_frozen_within_a_change_does_not_hold_up_the_others() {
     let done = store.insert_key(&key(owner.id, 2), &event(2), None).await;
     assert_eq!(done.unwrap(), Inserted::New(Revision(owner.revision.0 + 1)));
     drop(frozen);
+}
+
+const GUARD: Duration = Duration::from_secs(60);
+
+/// Waits until the store is told of something; nobody asks it here.
+async fn told(store: &PostgresStore) {
+    timeout(GUARD, store.changed()).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_is_told_of_the_changes_of_another_and_again_after_the_server_was_away() {
+    let server = Postgres::start_quick();
+    let first = created(&server).await;
+    let owner = owner(&first).await;
+    let second = PostgresStore::open(&options(&server)).await.unwrap();
+    // That it has begun to listen is a reason to look.
+    told(&second).await;
+    for round in 0..3 {
+        if round == 1 {
+            server.sigkill();
+            server.resume();
+            told(&second).await;
+        }
+        if round == 2 {
+            let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'keyward listener'";
+            assert_eq!(server.sql("postgres", end), "t");
+            told(&second).await;
+        }
+        // Several changes in a row may be one reason to look.
+        for number in round * 10 + 2..round * 10 + 5 {
+            first
+                .insert_key(&key(owner.id, number), &event(number), None)
+                .await
+                .unwrap();
+        }
+        let wanted = first.revision().await.unwrap();
+        loop {
+            told(&second).await;
+            if second.revision().await.unwrap() >= wanted {
+                break;
+            }
+        }
+    }
+    first.close().await;
+    second.close().await;
+    let sessions = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'keyward%'";
+    let until = Instant::now() + GUARD;
+    while server.sql("postgres", sessions) != "0" {
+        assert!(Instant::now() < until, "a closed store has sessions");
+    }
 }

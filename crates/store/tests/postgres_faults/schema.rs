@@ -149,6 +149,34 @@ async fn s7_a_step_that_fails_leaves_whole_steps_and_is_made_later() {
 }
 
 #[tokio::test]
+async fn a_role_that_may_only_read_and_write_rows_will_do_when_the_tables_are_there() {
+    let server = Postgres::start_quick();
+    created(&server).await.close().await;
+    server.sql(
+        "postgres",
+        "CREATE ROLE node LOGIN; GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO node",
+    );
+    let options = PostgresOptions {
+        url: server.url("postgres").replace("keyward@", "node@"),
+        ..options(&server)
+    };
+    let store = PostgresStore::open(&options).await.unwrap();
+    let owner = owner(&store).await;
+    let use_ = keyward_store::LastUsed {
+        key: super::samples::key(owner.id, 2).id,
+        at: super::samples::START,
+        address: None,
+    };
+    let batch = keyward_store::UsageBatch {
+        last_used: vec![use_],
+        ..keyward_store::UsageBatch::default()
+    };
+    store.add_usage(&batch).await.unwrap();
+    store.check().await.unwrap();
+    store.close().await;
+}
+
+#[tokio::test]
 async fn a11_the_audit_log_cannot_be_changed() {
     let server = Postgres::start_quick();
     let store = created(&server).await;

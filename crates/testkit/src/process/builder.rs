@@ -174,6 +174,10 @@ impl Prepared {
             fs::write(keyward.config_path(), config).expect("write the configuration");
             fs::rename(keyward.dir().join("keyward.db"), file).expect("move the database");
         }
+        if url.starts_with("postgres") {
+            // Another node may have made the tables.
+            keyward.cli(&["init", "--no-token"]).await;
+        }
         if no_admin {
             return;
         }

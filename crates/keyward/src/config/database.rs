@@ -1,0 +1,252 @@
+//! Where the database is. What is shown of it to anybody holds no password.
+
+use super::schema;
+use super::values::Checker;
+use keyward_store::PostgresOptions;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use url::Url;
+
+/// Stands where a password stood.
+const HIDDEN: &str = "***";
+
+/// A database that is served from.
+#[derive(Clone, Debug)]
+pub(crate) enum Database {
+    /// A file of SQLite.
+    Sqlite(PathBuf),
+    /// A database of a PostgreSQL server; how it is opened is not said yet.
+    Postgres(PostgresOptions),
+}
+
+impl Database {
+    /// What kind it is, in words for people.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::Sqlite(_) => "SQLite",
+            Self::Postgres(_) => "PostgreSQL",
+        }
+    }
+
+    /// The file, when it is one.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        match self {
+            Self::Sqlite(path) => Some(path),
+            Self::Postgres(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(path) => path.display().fmt(f),
+            Self::Postgres(options) => f.write_str(&options.place()),
+        }
+    }
+}
+
+/// Reads the section `database`.
+pub(super) fn read(checker: &mut Checker<'_>) -> Option<Database> {
+    let database = &checker.loaded.config.database;
+    if is_postgres(&database.url) {
+        return postgres(checker, database);
+    }
+    if database.password_file.is_some() {
+        checker.fault(
+            "database.password_file",
+            "there is no password to an SQLite file: leave it out",
+        );
+    }
+    sqlite(checker, &database.url)
+}
+
+fn is_postgres(url: &str) -> bool {
+    url.starts_with("postgres:") || url.starts_with("postgresql:")
+}
+
+fn sqlite(checker: &mut Checker<'_>, url: &str) -> Option<Database> {
+    // `sqlite://keyward.db` is how some write a relative path, and would be one from the root.
+    let is_file = |path: &&str| {
+        let from_root = path.starts_with("//") && !path.starts_with("///");
+        !path.is_empty() && !from_root && !path.contains('?') && *path != ":memory:"
+    };
+    if let Some(path) = url.strip_prefix("sqlite:").filter(is_file) {
+        return Some(Database::Sqlite(checker.path("database.url", path)));
+    }
+    // Something mistyped may hold a password.
+    let shown = if url.contains('@') { HIDDEN } else { url };
+    let way_out = "write it as sqlite:keyward.db, or sqlite:/var/lib/keyward/keyward.db, without options; or as \
+                   postgres://user@host:5432/database";
+    checker.fault("database.url", format!("`{shown}` is no database: {way_out}"));
+    None
+}
+
+fn postgres(checker: &mut Checker<'_>, database: &schema::Database) -> Option<Database> {
+    let key = "database.url";
+    let has_password = checker.take(key, check_address(&database.url))?;
+    let password = match &database.password_file {
+        None => None,
+        Some(_) if has_password => {
+            checker.fault(
+                "database.password_file",
+                "database.url has a password already: leave one of them out",
+            );
+            return None;
+        }
+        Some(file) => {
+            let path = checker.path("database.password_file", file);
+            Some(checker.take("database.password_file", read_password(&path))?)
+        }
+    };
+    let options = PostgresOptions {
+        url: database.url.clone(),
+        password,
+        create: false,
+        migrate: false,
+        read_only: false,
+    };
+    checker.take(key, options.check())?;
+    Some(Database::Postgres(options))
+}
+
+/// Whether an address has a password; or what is wrong with it, in words that hold none of it.
+fn check_address(url: &str) -> Result<bool, &'static str> {
+    const FORM: &str =
+        "write it as postgres://user@host:5432/database, with % and two digits for what is no letter";
+    let url = Url::parse(url).map_err(|_| FORM)?;
+    let has = |name: &str| {
+        url.query_pairs()
+            .any(|(key, value)| key == name && !value.is_empty())
+    };
+    if url.username().is_empty() && !has("user") {
+        return Err("it names no user: write it as postgres://user@host:5432/database");
+    }
+    if url.path().trim_matches('/').is_empty() && !has("dbname") {
+        return Err("it names no database: write it as postgres://user@host:5432/database");
+    }
+    Ok(url.password().is_some() || has("password"))
+}
+
+fn read_password(file: &Path) -> Result<String, String> {
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| format!("{}: cannot be read: {error}", file.display()))?;
+    let password = text.strip_suffix('\n').unwrap_or(&text);
+    let password = password.strip_suffix('\r').unwrap_or(password);
+    match password {
+        "" => Err(format!("{}: is empty", file.display())),
+        _ => Ok(password.to_owned()),
+    }
+}
+
+/// An address with its passwords hidden, for whoever looks at a configuration.
+pub(super) fn without_password(url: &str) -> String {
+    if !is_postgres(url) {
+        return url.to_owned();
+    }
+    let Ok(mut shown) = Url::parse(url) else {
+        return format!("postgres://{HIDDEN}");
+    };
+    if shown.password().is_some() && shown.set_password(Some(HIDDEN)).is_err() {
+        return format!("postgres://{HIDDEN}");
+    }
+    if shown.query().is_some_and(|query| query.contains("password")) {
+        let pairs: Vec<(String, String)> = shown
+            .query_pairs()
+            .map(|(key, value)| match key.as_ref() {
+                "password" | "sslpassword" => (key.into_owned(), HIDDEN.to_owned()),
+                _ => (key.into_owned(), value.into_owned()),
+            })
+            .collect();
+        shown.query_pairs_mut().clear().extend_pairs(pairs);
+    }
+    shown.into()
+}
+
+/// A text that may quote an address, with its passwords hidden: a fault of the file's form quotes a line of it.
+pub(super) fn hide_passwords(text: &str) -> String {
+    // `user:password@`, in which a password may hold whatever it likes but the end of the quotation.
+    let text = hide_after(text, "://", |word| word.rfind('@').unwrap_or(0));
+    hide_after(&text, "password=", |word| word.find('&').unwrap_or(word.len()))
+}
+
+/// Hides the beginning of each word after a mark, as long as `length` says.
+fn hide_after(text: &str, mark: &str, length: fn(&str) -> usize) -> String {
+    let is_end = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '`');
+    let mut parts = text.split(mark);
+    let mut shown = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let word = &part[..part.find(is_end).unwrap_or(part.len())];
+        let hidden = length(word);
+        shown.push_str(mark);
+        if hidden > 0 {
+            shown.push_str(HIDDEN);
+        }
+        shown.push_str(&part[hidden..]);
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_password_is_shown_wherever_it_stands() {
+        for (url, shown) in [
+            ("sqlite:keyward.db", "sqlite:keyward.db"),
+            ("postgres://a@b/c", "postgres://a@b/c"),
+            (
+                "postgres://a:s3cret@b:1/c?sslmode=require",
+                "postgres://a:***@b:1/c?sslmode=require",
+            ),
+            ("postgresql://a:s%40cret@b/c", "postgresql://a:***@b/c"),
+            (
+                "postgres://a@b/c?password=s3cret&x=1",
+                "postgres://a@b/c?password=***&x=1",
+            ),
+            ("postgres://a:s3cret@b:x/c", "postgres://***"),
+        ] {
+            assert_eq!(without_password(url), shown);
+        }
+    }
+
+    #[test]
+    fn a_quotation_shows_no_password() {
+        for (text, shown) in [
+            ("see https://example.com/x", "see https://example.com/x"),
+            (
+                "8 | url = \"postgres://a:s3:c/r@t@b/c\" # x@y; duplicate key",
+                "8 | url = \"postgres://***@b/c\" # x@y; duplicate key",
+            ),
+            (
+                "is `postgres://b/c?password=s3cret&x=1`",
+                "is `postgres://b/c?password=***&x=1`",
+            ),
+            (
+                "postgres://a:s3cret@b/c and postgres://d:s3cret@e",
+                "postgres://***@b/c and postgres://***@e",
+            ),
+        ] {
+            assert_eq!(hide_passwords(text), shown);
+        }
+    }
+
+    #[test]
+    fn an_address_names_user_and_database() {
+        assert_eq!(check_address("postgres://a@b/c"), Ok(false));
+        assert_eq!(check_address("postgres://a:b@c/d"), Ok(true));
+        assert_eq!(
+            check_address("postgres:///d?host=/run/postgresql&user=a"),
+            Ok(false)
+        );
+        for url in [
+            "postgres://b/c",
+            "postgres://a@b",
+            "postgres://a@b/",
+            "postgres://a@b:x/c",
+        ] {
+            assert!(check_address(url).is_err(), "{url}");
+        }
+    }
+}

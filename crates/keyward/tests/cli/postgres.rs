@@ -1,0 +1,140 @@
+//! The commands over a PostgreSQL database, and that no password is told by any of them.
+
+use crate::support::{FREE_PORTS, Place, Running};
+use keyward_testkit::Postgres;
+
+const SECRET: &str = "s3cret-of-the-database";
+
+/// A folder whose configuration names a database of the server.
+fn place(server: &Postgres, section: &str) -> Place {
+    let place = Place::empty();
+    place.write("keyward.toml", &format!("[database]\n{section}\n{FREE_PORTS}"));
+    place.run(&["config", "check"]).expect(0);
+    assert!(!server.log().contains("PANIC"));
+    place
+}
+
+fn with_password(server: &Postgres) -> String {
+    server
+        .url("postgres")
+        .replace("keyward@", &format!("keyward:{SECRET}@"))
+}
+
+#[test]
+fn every_command_works_on_a_database_of_postgresql_and_none_tells_its_password() {
+    let server = Postgres::start_quick();
+    let place = place(&server, &format!("url = \"{}\"", with_password(&server)));
+    let mut told = Vec::new();
+    let mut run = |args: &[&str], code: i32| {
+        let ran = place.run(args).expect(code);
+        told.push(format!("{args:?}: {}{}", ran.out, ran.err));
+        ran.out
+    };
+    run(&["users", "list"], 1);
+    assert!(run(&["init"], 0).contains("tables made"));
+    run(&["init"], 4);
+    run(&["init", "--new-token"], 0);
+    run(&["users", "create", "ada@example.com", "--role", "admin"], 0);
+    run(&["sites", "create", "123"], 0);
+    run(
+        &["keys", "create", "--owner", "ada@example.com", "--name", "first"],
+        0,
+    );
+    assert!(run(&["keys", "list"], 0).contains("first"));
+    assert!(run(&["audit"], 0).contains("key.create"));
+    assert!(run(&["migrate"], 0).contains("up to date"));
+    let exported = place.path("keys.jsonl");
+    run(&["export", "--output", exported.to_str().unwrap()], 0);
+    let printed = run(&["config", "print"], 0);
+    assert!(printed.contains("keyward:***@"), "{printed}");
+    run(&["config", "print", "--json"], 0);
+    let file = place.path("copy.dump");
+    run(&["backup", file.to_str().unwrap()], 1);
+    assert!(!file.exists());
+    let doctor = place.run(&["doctor"]);
+    assert!(
+        doctor
+            .out
+            .contains("opens, may be written to, up to date and whole"),
+        "{doctor:?}"
+    );
+    let running = Running::start(&place, &["serve"]);
+    let mut all = vec![
+        doctor.out,
+        running.told.to_string(),
+        running.get("ops", "/readyz"),
+        running.get("ops", "/metrics"),
+    ];
+    server.sigkill();
+    all.push(running.get("ops", "/readyz"));
+    drop(running);
+    all.extend(told);
+    let ran = place.run(&["keys", "list"]).expect(1);
+    assert!(ran.err.contains("cannot be reached"), "{ran:?}");
+    all.extend([ran.err, place.run(&["doctor"]).out]);
+    all.push(std::fs::read_to_string(place.path("log")).unwrap());
+    for text in &all {
+        assert!(!text.contains(SECRET), "{text}");
+    }
+    let of_backup = all.iter().find(|text| text.starts_with("[\"backup\"")).unwrap();
+    assert!(of_backup.contains("pg_dump"), "{of_backup}");
+}
+
+#[test]
+fn a_password_may_lie_in_a_file() {
+    let server = Postgres::start_quick();
+    server.sql("postgres", &format!("CREATE ROLE node LOGIN PASSWORD '{SECRET}'"));
+    server.sql("postgres", "CREATE DATABASE keyward OWNER node");
+    let file = server.sql("postgres", "SHOW hba_file");
+    let rules = "VALUES ('host all node 127.0.0.1/32 scram-sha-256'), ('host all all 127.0.0.1/32 trust')";
+    server.sql("postgres", &format!("COPY ({rules}) TO '{file}'"));
+    server.sigkill();
+    server.resume();
+    let url = server.url("keyward").replace("keyward@", "node@");
+    let place = Place::empty();
+    place.write(
+        "keyward.toml",
+        &format!("[database]\nurl = \"{url}\"\npassword_file = \"password\"\n{FREE_PORTS}"),
+    );
+    let told = place.run(&["config", "check"]).expect(5).err;
+    assert!(told.contains("database.password_file"), "{told}");
+    place.write("password", "wrong\n");
+    let told = place.run(&["init"]).expect(1).err;
+    assert!(told.contains("check user and password"), "{told}");
+    place.write("password", &format!("{SECRET}\n"));
+    place.run(&["init", "--no-token"]).expect(0);
+    place.run(&["users", "create", "ada@example.com"]).expect(0);
+    let printed = place.run(&["config", "print"]).expect(0).out;
+    assert!(
+        printed.contains("password_file") && !printed.contains(SECRET),
+        "{printed}"
+    );
+}
+
+#[test]
+fn faults_of_the_address_are_told_without_it() {
+    for (section, words) in [
+        ("url = \"postgres://a:s3cret@b\"", "names no database"),
+        ("url = \"postgres://b/c\"", "names no user"),
+        ("url = \"postgres://a:s3cret@b:x/c\"", "postgres://user@host"),
+        (
+            "url = \"postgres://a:s3cret@b/c?sslmode=maybe\"",
+            "postgres://user@host",
+        ),
+        ("url = \"postgers://a:s3cret@b/c\"", "is no database"),
+        (
+            "url = \"postgres://a:s3cret@b/c\"\npassword_file = \"x\"",
+            "a password already",
+        ),
+        ("password_file = \"x\"", "there is no password"),
+        ("url = \"postgres://a:s3cret@b/c\"\nurl = 1", "duplicate key"),
+        ("url = \"postgres://a:s3cret@b/c", "TOML"),
+        ("url = { a = \"postgres://a:s3cret@b/c\" }", "must be a text"),
+    ] {
+        let place = Place::empty();
+        place.write("keyward.toml", &format!("[database]\n{section}\n{FREE_PORTS}"));
+        let told = place.run(&["config", "check"]).expect(5).err;
+        assert!(told.contains(words), "{section}: {told}");
+        assert!(!told.contains("s3cret"), "{told}");
+    }
+}
