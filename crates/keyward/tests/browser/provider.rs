@@ -147,6 +147,24 @@ impl Street {
         // That it may tell Keyward who they are.
         follow(browser, "button[type=submit]").await;
     }
+
+    /// An administrator takes away by which name the provider knows Ada: what was begun with it ends.
+    async fn unbind(&self) {
+        let (keyward, browser) = (&self.keyward, &self.browser);
+        let issuer = format!("localhost:{}", self.provider.port);
+        open(keyward, browser, "/account").await;
+        assert_says(browser, &issuer).await;
+        assert_accessible(browser, "an account that is bound").await;
+        open(keyward, browser, "/admin/users").await;
+        follow(browser, "td a[href^='/admin/users/']").await;
+        assert_says(browser, &issuer).await;
+        assert_accessible(browser, "a user who is bound").await;
+        follow(browser, "a[href$='/identities']").await;
+        assert_accessible(browser, "unbinding").await;
+        assert_fits(browser, "unbinding").await;
+        follow(browser, "main form button.button-bad").await;
+        assert_eq!(browser.path().await, "/sign-in");
+    }
 }
 
 /// The audit log tells the way; what changed is folded up there.
@@ -171,6 +189,7 @@ async fn people_sign_in_at_a_provider(words: &'static Words) {
     assert_eq!(browser.path().await, LIST);
     open(keyward, browser, "/admin/audit?action=session.create").await;
     assert_noted(browser).await;
+    street.unbind().await;
     street.sign_in_as("nobody@example.com").await;
     crate::support::until(browser, "a.button[href='/sign-in']").await;
     assert_says(browser, words.nobody).await;
