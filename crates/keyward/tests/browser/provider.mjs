@@ -1,7 +1,7 @@
 // A provider of OpenID Connect that others made (npm: oidc-provider), as a process of its own. It prints its port. Whoever
 // signs in is whom they say they are: their name there is what they type, and so is their verified address.
 import { createServer } from 'node:http';
-import { Provider } from 'oidc-provider';
+import Provider from 'oidc-provider';
 
 const [secret] = process.argv.slice(2);
 const configuration = {
