@@ -21,6 +21,7 @@ mod keys;
 mod once;
 mod own_key;
 mod page;
+mod priority;
 mod replica;
 mod setup;
 mod sites;
@@ -44,6 +45,7 @@ pub use keys::{ActBy, HealthCount, HealthMark, IssuedKey, KeyAct, KeyFilter, Key
 pub use once::{Created, Once};
 pub use own_key::OwnKey;
 pub use page::Page;
+pub use priority::yield_to_others;
 pub use setup::Administrator;
 pub use sites::SiteView;
 pub use usage::{UsageSeries, UsageWindow};

@@ -4,6 +4,7 @@
 //! strangers who fill the other queue keep nobody out who was in before. Both are bounded; beyond that, whoever comes is
 //! told to come again.
 
+use crate::yield_to_others;
 use argon2::{Algorithm, Argon2, Params, PasswordHash as Phc, PasswordHasher, PasswordVerifier, Version};
 use keyward_domain::{NewPassword, PasswordHash};
 use std::collections::VecDeque;
@@ -16,6 +17,8 @@ use zeroize::Zeroizing;
 const MEMORY_KIB: u32 = 19 * 1024;
 const PASSES: u32 = 2;
 const LANES: u32 = 1;
+/// The lowest priority there is.
+const NICE: i32 = 19;
 /// So many jobs wait in each queue at most.
 const MOST_WAITING: usize = 64;
 
@@ -141,7 +144,7 @@ impl Shared {
 
     /// The thread: one job after the other.
     fn work(&self) {
-        yield_to_others();
+        yield_to_others(NICE);
         while let Some(job) = self.next() {
             match job {
                 // Nobody waits for it any more.
@@ -204,14 +207,6 @@ fn argon2() -> Result<Argon2<'static>, HashFault> {
     let params = Params::new(MEMORY_KIB, PASSES, LANES, None)
         .map_err(|_| HashFault::Broken("the parameters for passwords are wrong"))?;
     Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
-}
-
-/// On Linux a priority belongs to a thread; elsewhere it would be the whole program's.
-fn yield_to_others() {
-    #[cfg(target_os = "linux")]
-    if let Err(error) = rustix::process::setpriority_process(None, 19) {
-        tracing::warn!(%error, "passwords are hashed at the priority of everything else");
-    }
 }
 
 #[cfg(test)]

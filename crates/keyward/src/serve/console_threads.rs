@@ -2,6 +2,7 @@
 //! requests of clients go first.
 
 use crate::exit::Failure;
+use keyward_engine::yield_to_others;
 use std::future::Future;
 use tokio::runtime::{Builder, Runtime};
 
@@ -14,7 +15,7 @@ impl ConsoleThreads {
     pub(super) fn start() -> Result<Self, Failure> {
         let runtime = Builder::new_multi_thread()
             .thread_name("console")
-            .on_thread_start(yield_to_others)
+            .on_thread_start(|| yield_to_others(NICE))
             .enable_all()
             .build()
             .map_err(|error| {
@@ -40,13 +41,5 @@ impl Drop for ConsoleThreads {
         if let Some(runtime) = self.0.take() {
             runtime.shutdown_background();
         }
-    }
-}
-
-/// On Linux a priority belongs to a thread; elsewhere it would be the whole program's.
-fn yield_to_others() {
-    #[cfg(target_os = "linux")]
-    if let Err(error) = rustix::process::setpriority_process(None, NICE) {
-        tracing::warn!(%error, "the console runs at the priority of the gateway");
     }
 }

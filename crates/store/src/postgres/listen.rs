@@ -12,8 +12,8 @@ use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
 
-/// Where commits are told; the name is in `write` too.
-const CHANNEL: &str = "keyward_revision";
+/// Where commits are told.
+pub(super) const CHANNEL: &str = "keyward_revision";
 /// After so long without a word, the server is asked whether it is still there.
 const QUIET: Duration = Duration::from_secs(15);
 /// How long to wait before listening again: from the first to the last, doubled each time.

@@ -3,6 +3,7 @@
 use super::audit;
 use super::fault::{damaged, silent, writing};
 use super::lent::{ANSWER, Lent};
+use super::listen::CHANNEL;
 use crate::{AuditEvent, StoreError};
 use keyward_domain::Revision;
 use sqlx::{PgConnection, PgPool, Row};
@@ -60,8 +61,9 @@ impl<'s> Write<'s> {
     /// Raises the revision: the first step of every change. Who listens is told of it with the commit.
     pub(super) async fn raise(&mut self) -> Result<Revision, StoreError> {
         let sql = "WITH raised AS (UPDATE meta SET revision = revision + 1 RETURNING revision) \
-                   SELECT revision, pg_notify('keyward_revision', revision::text) FROM raised";
+                   SELECT revision, pg_notify($1, revision::text) FROM raised";
         let row = sqlx::query(sql)
+            .bind(CHANNEL)
             .fetch_optional(self.connection())
             .await
             .map_err(writing)?
