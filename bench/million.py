@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
-"""Memory and start time of Keyward with many keys in SQLite.
+"""Memory and start time of Keyward with many keys, in SQLite or in PostgreSQL.
 
-    bench/million.py [--keys 1000000]
+    bench/million.py [--keys 1000000] [--postgres]
 
 Builds Keyward in release mode, imports the keys (each with a site, a network and a limit), starts `keyward serve`, and tells
-how long it takes until /readyz says 200, how much memory is resident then, and after 100,000 requests over all keys.
+how long it takes until /readyz says 200, how much memory is resident then, and after 100,000 requests over all keys. PostgreSQL is a
+server of its own (Debian: postgresql), without settings beyond the package's; in the end it is stopped, and Keyward starts from
+its snapshot on disk.
 """
 import argparse, hashlib, json, pathlib, shutil, signal, socket, subprocess, sys, time, urllib.request
+import nodes
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 RUN = ROOT / "bench" / "run-million"
@@ -73,12 +76,43 @@ def key(number):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--keys", type=int, default=1_000_000)
-    keys = parser.parse_args().keys
+    parser.add_argument("--postgres", action="store_true")
+    options = parser.parse_args()
     subprocess.run(["cargo", "build", "--release", "-p", "keyward"], cwd=ROOT, check=True)
     shutil.rmtree(RUN, ignore_errors=True)
     RUN.mkdir()
+    config = CONFIG
+    if options.postgres:
+        config = config.replace("[gateway]\n", '[replica]\nsnapshot = "replica.snapshot"\n[gateway]\nmax_staleness = "1h"\n')
+    with nodes.database(RUN, options.postgres) as (url, size):
+        (RUN / "keyward.toml").write_text(config.replace("sqlite:keyward.db", url))
+        measure(options.keys, size)
+    if options.postgres:
+        took, memory = start(lambda _: None)
+        print(f"| start to ready from the snapshot | {took:.2f} s |\n| resident then | {memory:.0f} MiB |")
+    shutil.rmtree(RUN)
+
+
+def start(use):
+    """Starts it, uses it, ends it: the seconds until it was ready, and the MiB that were resident then."""
+    began = time.monotonic()
+    log = open(RUN / "serve.log", "wb")
+    server = subprocess.Popen([KEYWARD, "serve"], cwd=RUN, stdout=log, stderr=log)
+    try:
+        while not ready():
+            if server.poll() is not None or time.monotonic() - began > 120:
+                sys.exit(f"Keyward did not become ready; see {RUN / 'serve.log'}")
+            time.sleep(0.01)
+        took, memory = time.monotonic() - began, resident(server.pid)
+        use(server.pid)
+        return took, memory
+    finally:
+        server.send_signal(signal.SIGTERM)
+        server.wait(60)
+
+
+def measure(keys, size):
     run("init", "--no-token")
-    (RUN / "keyward.toml").write_text(CONFIG)
     run("users", "create", "bench@example.com")
     for site in range(100):
         run("sites", "create", f"s{site}")
@@ -88,27 +122,17 @@ def main():
                    "addresses": ["192.0.2.0/24"], "limit": 60, "secret": key(number)}
             file.write(json.dumps(row) + "\n")
     took = run("import", "import.jsonl", "--format", "jsonl")
-    began = time.monotonic()
-    log = open(RUN / "serve.log", "wb")
-    server = subprocess.Popen([KEYWARD, "serve"], cwd=RUN, stdout=log, stderr=log)
-    try:
-        while not ready():
-            if server.poll() is not None or time.monotonic() - began > 120:
-                sys.exit(f"Keyward did not become ready; see {RUN / 'serve.log'}")
-            time.sleep(0.01)
-        started = time.monotonic() - began
-        after_start = resident(server.pid)
+    after_use = []
+
+    def use(pid):
         requests(keys, 100_000)
-        after_use = resident(server.pid)
-    finally:
-        server.send_signal(signal.SIGTERM)
-        server.wait(30)
-    size = (RUN / "keyward.db").stat().st_size / 2**20
+        after_use.append(resident(pid))
+
+    started, after_start = start(use)
     print("| what | figure |\n|---|---|")
-    print(f"| keys | {keys:,} |\n| import from JSON lines | {took:.1f} s |\n| database file | {size:.0f} MiB |")
+    print(f"| keys | {keys:,} |\n| import from JSON lines | {took:.1f} s |\n| database | {size() / 2**20:.0f} MiB |")
     print(f"| start to ready | {started:.2f} s |\n| resident when ready | {after_start:.0f} MiB |")
-    print(f"| resident after 100,000 requests | {after_use:.0f} MiB |")
-    shutil.rmtree(RUN)
+    print(f"| resident after 100,000 requests | {after_use[0]:.0f} MiB |")
 
 
 if __name__ == "__main__":

@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """How long the server takes for the console's pages when there are many keys.
 
-    bench/pages.py [--keys 1000 100000] [--rounds 15]
+    bench/pages.py [--keys 1000 100000] [--rounds 15] [--postgres]
 
 Builds Keyward in release mode, imports the keys (owners, sites, networks and limits of every kind), signs in as an
 administrator, and asks for the list in every order and through every filter. Each page is asked for in turns with one that
 reads no keys (the account page); figures are medians of the time from the request to the last byte.
 """
 import argparse, http.client, json, pathlib, shutil, signal, statistics, subprocess, sys, time, urllib.parse, urllib.request
+import nodes
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 RUN = ROOT / "bench" / "run-pages"
@@ -62,11 +63,11 @@ def rows(count):
         yield json.dumps(row) + "\n"
 
 
-def prepare(count):
+def prepare(count, url):
     """A folder with so many keys, and a Keyward that runs in it; gives its process and the link for the first administrator."""
     shutil.rmtree(RUN, ignore_errors=True)
     RUN.mkdir()
-    (RUN / "keyward.toml").write_text(CONFIG)
+    (RUN / "keyward.toml").write_text(CONFIG.replace("sqlite:keyward.db", url))
     run("init", "--no-token")
     for person in range(50):
         run("users", "create", f"person{person}@example.com")
@@ -113,24 +114,32 @@ def measure(connection, cookie, path, rounds):
     return statistics.median(times), statistics.median(plain), size
 
 
+def measure_all(count, url, rounds):
+    figures = {}
+    server, link = prepare(count, url)
+    try:
+        connection = http.client.HTTPConnection("127.0.0.1", 9401)
+        cookie = sign_in(connection, link)
+        for name, path in PAGES:
+            path = path.replace("LAST", str((count + 49) // 50))
+            figures[count, name] = measure(connection, cookie, path, rounds)
+    finally:
+        server.send_signal(signal.SIGTERM)
+        server.wait(20)
+    return figures
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--keys", type=int, nargs="+", default=[1000, 100_000])
     parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--postgres", action="store_true")
     options = parser.parse_args()
     subprocess.run(["cargo", "build", "--release", "-p", "keyward"], cwd=ROOT, check=True)
     figures = {}
     for count in options.keys:
-        server, link = prepare(count)
-        try:
-            connection = http.client.HTTPConnection("127.0.0.1", 9401)
-            cookie = sign_in(connection, link)
-            for name, path in PAGES:
-                path = path.replace("LAST", str((count + 49) // 50))
-                figures[count, name] = measure(connection, cookie, path, options.rounds)
-        finally:
-            server.send_signal(signal.SIGTERM)
-            server.wait(20)
+        with nodes.database(RUN, options.postgres) as (url, _):
+            figures |= measure_all(count, url, options.rounds)
     print("| page | " + " | ".join(f"{count:,} keys: ms | account page = 1 | KiB" for count in options.keys) + " |")
     print("|---|" + "---|---|---|" * len(options.keys))
     for name, _ in PAGES:

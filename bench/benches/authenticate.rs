@@ -14,13 +14,16 @@ use keyward_domain::{
     ClientAddress, Prefix, Presented, SecretFormat, StrictPath, UseCase, UseCaseCatalogue, UseCaseName,
 };
 use keyward_engine::{
-    Actor, Asked, Counting, Decision, Engine, ImportFormat, OnStale, Settings, SystemClock, UserDraft,
+    Actor, Asked, Counting, Decision, Engine, ImportFile, ImportFormat, OnStale, Settings, SystemClock,
+    UserDraft,
 };
 use keyward_store::{SqliteOptions, SqliteStore};
 use std::collections::HashMap;
 use std::fmt::Write;
 use std::net::IpAddr;
+use std::pin::pin;
 use std::sync::{Arc, LazyLock, Mutex};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 #[global_allocator]
@@ -111,7 +114,11 @@ fn build(keys: usize) -> World {
                 .unwrap();
         }
         engine
-            .import_keys(&Actor::OPERATOR, ImportFormat::JsonLines, &file, &|_, _| {})
+            .import_keys(
+                &Actor::OPERATOR,
+                &ImportFile::new(ImportFormat::JsonLines, &file),
+                &|_, _| {},
+            )
             .await
             .unwrap();
         engine.load().await.unwrap();
@@ -143,10 +150,12 @@ fn decide(engine: &Engine, secret: &Sent, site: &str) -> bool {
         method: "GET",
         path: StrictPath::parse(b"/api/s1/items").unwrap_or_else(|fault| panic!("{fault}")),
     };
-    matches!(
-        engine.authenticate(Presented::parse(secret), &asked, Counting::Count),
-        Decision::Granted(_)
-    )
+    // With counters in memory, a decision is ready when it is first asked for.
+    let decision = pin!(engine.authenticate(Presented::parse(secret), &asked, Counting::Count));
+    match decision.poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(decision) => matches!(decision, Decision::Granted(_)),
+        Poll::Pending => panic!("a decision that waits"),
+    }
 }
 
 const SITES: [&str; 100] = {

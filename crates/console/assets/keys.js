@@ -56,26 +56,26 @@ for (const button of document.querySelectorAll("[data-add]")) {
   });
 }
 
-// Keys: the page that shows a secret asks before one leaves it, until the secret is stored; and forgets it then.
+// Pages that show a secret once: they ask before one leaves them, until the secret is stored; and forget it then.
 const once = document.querySelector("[data-once]");
 if (once) {
-  const stored = once.querySelector("[data-stored]");
-  once.querySelector("[data-needs-script]").hidden = false;
-  // A reload, and the way back, lead to the key's page instead of sending the form again.
+  const stored = once.querySelector("[data-stored]") ?? { checked: false };
+  once.querySelector("[data-needs-script]")?.removeAttribute("hidden");
+  // A reload, and the way back, lead to the page behind it instead of sending the form again.
   history.replaceState(null, "", once.dataset.once);
-  const secret = document.getElementById("secret");
-  secret.addEventListener("focus", () => secret.select());
+  const secret = once.querySelector("[data-secret]");
+  secret.addEventListener("focus", () => secret.select?.());
   const download = once.querySelector("[data-download]");
   download.hidden = false;
   download.addEventListener("click", () => {
     const link = document.createElement("a");
-    link.href = URL.createObjectURL(new Blob([secret.value + "\n"], { type: "text/plain" }));
+    link.href = URL.createObjectURL(new Blob([(secret.value ?? secret.textContent).trimEnd() + "\n"], { type: "text/plain" }));
     link.download = download.dataset.download;
     link.click();
     URL.revokeObjectURL(link.href);
   });
   for (const button of document.querySelectorAll("[data-stores]")) {
-    button.addEventListener(button.dataset.download ? "click" : "copied", () => { stored.checked = true; });
+    button.addEventListener(button.dataset.copy ? "copied" : "click", () => { stored.checked = true; });
   }
   window.addEventListener("beforeunload", (event) => { if (!stored.checked) event.preventDefault(); });
   window.addEventListener("pagehide", () => {

@@ -2,8 +2,10 @@
 
 pub(crate) mod audit;
 pub(crate) mod catalogue;
+pub(crate) mod changes;
 pub(crate) mod keys;
 pub(crate) mod me;
+pub(crate) mod nodes;
 pub(crate) mod setup;
 pub(crate) mod sites;
 pub(crate) mod users;

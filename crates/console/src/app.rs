@@ -7,6 +7,7 @@ use keyward_engine::{Engine, EngineError};
 use keyward_oidc::Provider;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::sync::{Semaphore, watch};
 
 /// What handlers and layers share.
 #[derive(Clone)]
@@ -28,6 +29,10 @@ pub(crate) struct App {
     pub(crate) provider: Option<Arc<Provider>>,
     /// Whether an administrator has been seen: from then on there always is one.
     pub(crate) administrator_seen: Arc<AtomicBool>,
+    /// Places for those who are told of changes.
+    pub(crate) streams: Arc<Semaphore>,
+    /// True from when the plane drains.
+    pub(crate) stopped: watch::Receiver<bool>,
 }
 
 /// The address of the console, as `Origin` has it.

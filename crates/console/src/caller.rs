@@ -10,7 +10,7 @@ use http::StatusCode;
 use http::request::Parts;
 use keyward_domain::{KeyId, Quota};
 use keyward_engine::{Actor, Decision, Engine, Granted, Who};
-use keyward_tower::{credential, rate_limit_headers};
+use keyward_tower::wire::{credential, rate_limit_headers};
 use std::net::IpAddr;
 
 /// Where a request comes from: the other end of the connection, or what a trusted proxy says.
@@ -47,8 +47,9 @@ pub(crate) async fn require_caller(
     })?;
     let decision = app
         .engine
-        .authenticate_management(credential(request.headers()), client.0.into());
-    let now = app.engine.clock().now();
+        .authenticate_management(credential(request.headers()), client.0.into())
+        .await;
+    let now = app.engine.limit_time();
     match decision {
         Decision::Unavailable => Err(cannot_tell()),
         Decision::Denied(refusal) => Ok(marked(

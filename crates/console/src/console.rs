@@ -1,5 +1,6 @@
 //! The console's life: start, drain.
 
+use crate::api::changes::MOST_STREAMS;
 use crate::app::App;
 use crate::caller::Client;
 use crate::public_url::PublicUrl;
@@ -19,7 +20,7 @@ use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -123,6 +124,7 @@ impl Console {
         let provider = settings
             .provider
             .map(|provider| open_provider(engine, provider, &origin));
+        let (stop, stopped) = watch::channel(false);
         let app = router(App {
             engine: Arc::clone(engine),
             access_log: settings.access_log,
@@ -130,11 +132,12 @@ impl Console {
             public_url: settings.public_url,
             provider: provider.transpose()?,
             administrator_seen: Arc::default(),
+            streams: Arc::new(Semaphore::new(MOST_STREAMS)),
+            stopped: stopped.clone(),
             gateway_url: settings.gateway_url.into(),
             about: Arc::new(settings.about),
             started: engine.clock().now(),
         });
-        let (stop, stopped) = watch::channel(false);
         let server = Server {
             plane: "console",
             tls: tls.map(Arc::new),

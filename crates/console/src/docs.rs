@@ -37,6 +37,7 @@ use utoipa_swagger_ui::Config;
         (name = "use cases", description = "What keys may be for, as configured."),
         (name = "verify", description = "The decision, for callers that are not proxies."),
         (name = "audit", description = "Who changed what, and who tried to."),
+        (name = "nodes", description = "The nodes that serve from one database."),
         (name = "me", description = "Who calls."),
         (name = "setup", description = "The first administrator.")
     ),

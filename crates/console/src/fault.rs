@@ -3,8 +3,8 @@
 use crate::problem::Problem;
 use http::{HeaderValue, StatusCode, header};
 use keyward_domain::{KeyId, Reason, Timestamp};
-use keyward_engine::{Denied, EngineError, FieldFault, LineFault};
-use keyward_tower::Refusal;
+use keyward_engine::{Denied, EngineError, FieldFault, LineFault, Place};
+use keyward_tower::wire::Refusal;
 use serde_json::{Value, json};
 use std::error::Error;
 
@@ -57,7 +57,14 @@ fn invalid(faults: &[FieldFault]) -> Problem {
 fn invalid_lines(detail: String, faults: &[LineFault]) -> Problem {
     let errors: Vec<Value> = faults
         .iter()
-        .map(|fault| json!({ "line": fault.line, "field": fault.field, "message": fault.message }))
+        .map(|fault| match &fault.place {
+            Place::Line(line) => json!({ "line": line, "field": fault.field, "message": fault.message }),
+            Place::Item {
+                document, pointer, ..
+            } => json!({
+                "document": document, "pointer": pointer, "field": fault.field, "message": fault.message
+            }),
+        })
         .collect();
     Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_lines", detail)
         .with_extra("errors", errors.into())
@@ -75,7 +82,7 @@ pub(crate) fn cannot_tell() -> Problem {
 
 /// A key that may not pass.
 pub(crate) fn denied(denied: Denied, now: Timestamp) -> Problem {
-    Problem::of_refusal(Refusal(denied), now)
+    Problem::of_refusal(Refusal::new(denied.reason, denied.quota), now)
 }
 
 /// The owner of a good key is no longer valid, as the store has it.

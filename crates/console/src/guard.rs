@@ -114,7 +114,7 @@ fn write_problem(mut response: Response, id: &str, method: &Method) -> Response 
     }
     let body = problem.to_json(id);
     let headers = response.headers_mut();
-    keyward_tower::Problem::headers(headers);
+    keyward_tower::wire::Problem::headers(headers);
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
     headers.extend(problem.0.headers);
     *response.body_mut() = if method == Method::HEAD {

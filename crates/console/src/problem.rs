@@ -4,7 +4,7 @@ use crate::fields::{FieldError, FieldsFault};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use keyward_domain::Timestamp;
-use keyward_tower::Refusal;
+use keyward_tower::wire::Refusal;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
@@ -139,7 +139,7 @@ impl Problem {
     /// The document.
     pub(crate) fn to_json(&self, request_id: &str) -> String {
         let facts = &*self.0;
-        let problem = keyward_tower::Problem {
+        let problem = keyward_tower::wire::Problem {
             status: facts.status,
             code: facts.code,
             title: facts.title,

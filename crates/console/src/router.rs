@@ -1,6 +1,6 @@
 //! Which handler answers which path.
 
-use crate::api::{audit, catalogue, keys, me, setup, sites, users, verify};
+use crate::api::{audit, catalogue, changes, keys, me, nodes, setup, sites, users, verify};
 use crate::app::App;
 use crate::caller::require_caller;
 use crate::docs::{self, Document};
@@ -51,7 +51,9 @@ fn with_key(app: &App) -> OpenApiRouter<App> {
         .routes(routes!(sites::get_site, sites::update_site))
         .routes(routes!(catalogue::list_use_cases))
         .routes(routes!(audit::list_audit))
+        .routes(routes!(nodes::list_nodes))
         .routes(routes!(verify::verify_key))
+        .routes(routes!(changes::watch_changes))
         .routes(routes!(me::get_me))
         .route_layer(from_fn_with_state(app.clone(), require_caller))
 }

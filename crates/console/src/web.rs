@@ -11,6 +11,7 @@
 mod answer;
 mod assets;
 mod cookies;
+mod difference;
 mod form;
 mod language;
 mod moment;

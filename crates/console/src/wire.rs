@@ -3,6 +3,7 @@
 
 mod audit;
 mod key;
+mod node;
 mod page;
 mod site;
 mod usage;
@@ -11,6 +12,7 @@ mod words;
 
 pub use audit::{ActorWire, AuditWire, TargetWire};
 pub use key::{CreatedKeyWire, KeyWire, LastUsedWire, OwnerWire};
+pub(crate) use node::NodeWire;
 pub use page::PageWire;
 pub use site::SiteWire;
 pub use usage::{BucketWire, UsageWire};

@@ -74,6 +74,10 @@ typed_id!(
     AuditId
 );
 typed_id!(
+    /// Names one run of a node.
+    NodeId
+);
+typed_id!(
     /// Names a session of a person. Not a secret; never a credential.
     SessionId
 );

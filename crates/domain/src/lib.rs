@@ -6,6 +6,8 @@
 
 mod address;
 mod decision;
+mod forwarded;
+mod host;
 mod id;
 mod key;
 mod password;
@@ -23,7 +25,9 @@ pub use address::{AddressFault, AddressRule, ClientAddress, MAX_ADDRESSES};
 pub use decision::{
     Expiry, KeyRecord, OwnerRecord, Reason, RequestFacts, RequestSite, decide, decide_management,
 };
-pub use id::{AuditId, IdFault, KeyId, SessionId, UserId};
+pub use forwarded::{forwarded_client, is_trusted, parse_forwarded};
+pub use host::{HostTemplate, HostTemplateFault};
+pub use id::{AuditId, IdFault, KeyId, NodeId, SessionId, UserId};
 pub use key::{Key, KeyPatch, KeyStatus, RESTORE_DAYS, RateLimit, RateLimitFault, TransitionFault};
 pub use password::{NewPassword, PasswordFault, PasswordHash, TotpKey};
 pub use path::{PathFault, StrictPath};

@@ -161,7 +161,7 @@ fn is_dots(segment: &[u8]) -> bool {
     while let Some((sign, after)) = next_char(rest) {
         rest = after;
         match sign {
-            '/' | '\u{ff0f}' | '\u{2044}' | '\u{2215}' | '\u{ff3c}' | '\u{fe68}' | '\u{2216}' => {
+            _ if is_slash(sign) => {
                 if dots && !other {
                     return true;
                 }
@@ -174,6 +174,27 @@ fn is_dots(segment: &[u8]) -> bool {
         }
     }
     dots && !other
+}
+
+/// A slash, or what is folded to one or to a backslash. In the code pages of Japan and Korea, the signs of the yen and the won
+/// are the backslash.
+fn is_slash(sign: char) -> bool {
+    matches!(
+        sign,
+        '/' | '\u{ff0f}'
+            | '\u{2044}'
+            | '\u{2215}'
+            | '\u{29f8}'
+            | '\u{ff3c}'
+            | '\u{fe68}'
+            | '\u{2216}'
+            | '\u{29f5}'
+            | '\u{29f9}'
+            | '\u{a5}'
+            | '\u{ffe5}'
+            | '\u{20a9}'
+            | '\u{ffe6}'
+    )
 }
 
 /// Whether lenient readers would not count what stands here to the segment before it.
@@ -191,11 +212,18 @@ fn is_end(sign: char) -> bool {
 
 /// What readers trim, or do not even see.
 fn is_blank(sign: char) -> bool {
-    sign.is_whitespace()
-        || matches!(
-            sign,
-            '\u{ad}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}'
-        )
+    sign.is_whitespace() || is_ignorable(sign)
+}
+
+/// Unicode's `Default_Ignorable_Code_Point`: what is not shown, and dropped by readers that compare what is.
+fn is_ignorable(sign: char) -> bool {
+    matches!(
+        sign,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}'
+            | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fff8}'
+            | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}'
+    )
 }
 
 /// The next character, its escapes taken off, and what stands after it.

@@ -84,6 +84,11 @@ impl<'a> Presented<'a> {
         Ok(Self(value))
     }
 
+    /// What was sent.
+    pub fn as_bytes(self) -> &'a [u8] {
+        self.0
+    }
+
     /// What a key is looked up by.
     pub fn fingerprint(self) -> Fingerprint {
         Fingerprint::of(self.0)

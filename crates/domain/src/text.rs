@@ -19,6 +19,9 @@ pub enum TextFault {
     /// NUL or another control character.
     #[error("must not contain control characters")]
     Control,
+    /// Letters that cannot be seen, or that turn others round, where nobody could tell two addresses apart.
+    #[error("must not contain invisible characters")]
+    Invisible,
     /// Not the form of an e-mail address.
     #[error("must be an e-mail address such as ada@example.com")]
     NotEmail,
@@ -75,8 +78,16 @@ impl Name {
     /// The most code points of a name.
     pub const MAX: usize = 64;
 
-    /// Checks and takes a name.
+    /// Checks and takes a name: there is something to be seen in it.
     pub fn new(text: &str) -> Result<Self, TextFault> {
+        if text.chars().all(|c| c.is_whitespace() || is_invisible(c)) {
+            return Err(TextFault::Empty);
+        }
+        Self::stored(text)
+    }
+
+    /// A name that was taken once, perhaps when more was.
+    pub fn stored(text: &str) -> Result<Self, TextFault> {
         if text.trim().is_empty() {
             return Err(TextFault::Empty);
         }
@@ -97,8 +108,16 @@ impl Description {
 }
 
 impl Email {
-    /// Checks and takes an address. Only the shape is checked: whether it receives mail is not known here.
+    /// Checks and takes an address: everything in it can be seen. Whether it receives mail is not known here.
     pub fn new(text: &str) -> Result<Self, TextFault> {
+        if text.chars().any(is_invisible) {
+            return Err(TextFault::Invisible);
+        }
+        Self::stored(text)
+    }
+
+    /// An address that was taken once, perhaps when more was. Only the shape is checked.
+    pub fn stored(text: &str) -> Result<Self, TextFault> {
         if text.is_empty() {
             return Err(TextFault::Empty);
         }
@@ -126,6 +145,17 @@ impl Email {
     }
 }
 
+/// Whether a character shows nothing by itself: Unicode's `Default_Ignorable_Code_Point`, the other format characters without a
+/// shape of their own (Unicode Character Database, `DerivedCoreProperties.txt`), and the blank of braille.
+fn is_invisible(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
+        | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
+        | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}'
+        | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+}
+
 /// Whether a letter of another script turns into one of ASCII in lower case, as the sign of the kelvin does: with it one address
 /// could be written as another.
 fn folds_to_ascii(c: char) -> bool {
@@ -145,7 +175,14 @@ mod tests {
             );
         }
         assert_eq!(Name::new(""), Err(TextFault::Empty));
-        assert_eq!(Name::new("  "), Err(TextFault::Empty));
+        for unseen in ["  ", "\u{200b}", "\u{202e} \u{feff}", "\u{3164}", "\u{2800}"] {
+            assert_eq!(Name::new(unseen), Err(TextFault::Empty), "{unseen:?}");
+        }
+        // What joins letters that are seen belongs to the writing of some languages, and to emoji.
+        for seen in ["\u{645}\u{6cc}\u{200c}\u{62e}", "👩\u{200d}💻"] {
+            assert!(Name::new(seen).is_ok());
+        }
+        assert!(Name::stored("\u{200b}").is_ok(), "what is stored can be read");
         assert_eq!(
             Name::new(&"é".repeat(65)),
             Err(TextFault::TooLong { max: 64, found: 65 })
@@ -177,6 +214,9 @@ mod tests {
             "<a>@b.c",
             "fran\u{212a}@b.c",
             "\u{130}da@b.c",
+            "ada\u{202e}@b.c",
+            "ada@b\u{200b}.c",
+            "a\u{ad}da@b.c",
         ] {
             assert!(Email::new(bad).is_err(), "{bad}");
         }

@@ -80,6 +80,9 @@ pub struct UseCase {
 }
 
 impl UseCase {
+    /// The title of the one use case that there is without a configuration.
+    pub const REST_API_TITLE: &str = "Call the REST API";
+
     /// Whether the use case opens a request at the gateway.
     pub fn opens(&self, method: &str, path: &StrictPath<'_>) -> bool {
         let covers = |pattern: &RoutePattern| {
@@ -143,6 +146,11 @@ impl UseCaseCatalogue {
                 .and_then(|place| u16::try_from(place).ok())
                 .unwrap_or(u16::MAX),
         )
+    }
+
+    /// The number of what the configuration does not name.
+    pub fn number_of_nothing(&self) -> UseCaseNo {
+        UseCaseNo(u16::MAX)
     }
 
     /// Finds a use case by name.

@@ -1,9 +1,11 @@
 //! What the use cases share: rights with their audit trail, texts turned into ids, and sites by name.
 
 use crate::{Actor, Engine, EngineError};
-use keyward_domain::{Email, Key, KeyId, Revision, Site, SiteId, SiteName, SiteRule, User, UserId};
+use keyward_domain::{
+    Email, Key, KeyId, Revision, Site, SiteId, SiteName, SiteRule, SiteStatus, User, UserId,
+};
 use keyward_store::{AuditOutcome, StoreError};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 impl Engine {
     /// Lets admins and operators pass; denies others, with a line in the audit log. Every use case for admins begins so; a
@@ -109,15 +111,15 @@ impl Engine {
         }
     }
 
-    /// The addresses of users, found at once.
-    pub(crate) async fn emails_of(
+    /// Users by their ids, found at once.
+    pub(crate) async fn users_of(
         &self,
         users: impl Iterator<Item = UserId>,
-    ) -> Result<HashMap<UserId, Email>, StoreError> {
+    ) -> Result<HashMap<UserId, User>, StoreError> {
         let distinct: HashSet<UserId> = users.collect();
         let ids: Vec<UserId> = distinct.into_iter().collect();
         let found = self.store.find_users(&ids).await?;
-        Ok(found.into_iter().map(|user| (user.id, user.email)).collect())
+        Ok(found.into_iter().map(|user| (user.id, user)).collect())
     }
 
     /// What became of a write: its revision, in force; or nothing when somebody else was faster and the caller did not
@@ -154,13 +156,17 @@ pub(crate) fn check_seen(seen: Option<Revision>, revision: Revision) -> Result<(
 pub(crate) struct SiteBook {
     ids: HashMap<SiteName, SiteId>,
     names: HashMap<SiteId, SiteName>,
+    /// Those that are open, by name.
+    open: BTreeMap<SiteName, SiteId>,
 }
 
 impl SiteBook {
     fn new(sites: Vec<Site>) -> Self {
-        let ids = sites.iter().map(|site| (site.name.clone(), site.id)).collect();
+        let named = |site: &Site| (site.name.clone(), site.id);
+        let is_open = |site: &&Site| site.status == SiteStatus::Active;
         Self {
-            ids,
+            ids: sites.iter().map(named).collect(),
+            open: sites.iter().filter(is_open).map(named).collect(),
             names: sites.into_iter().map(|site| (site.id, site.name)).collect(),
         }
     }
@@ -173,6 +179,13 @@ impl SiteBook {
     /// The number of a site, if it is one of those that the caller may know of.
     pub(crate) fn visible_id(&self, name: &str, visible: &SiteRule) -> Option<SiteId> {
         self.id(name).filter(|id| visible.allows(*id))
+    }
+
+    /// The first site, by name, that is open and allowed by both rules.
+    pub(crate) fn first_open(&self, one: &SiteRule, other: &SiteRule) -> Option<&SiteName> {
+        let mut open = self.open.iter();
+        let allowed = open.find(|(_, id)| one.allows(**id) && other.allows(**id));
+        allowed.map(|(name, _)| name)
     }
 
     /// The rule that a list of names stands for; absent is every site.

@@ -134,10 +134,10 @@ impl Engine {
 
     pub(crate) async fn audit_views(&self, query: &AuditQuery) -> Result<Vec<AuditView>, EngineError> {
         let events = self.store.list_audit(query).await?;
-        let emails = self.emails_of(events.iter().filter_map(acting_user)).await?;
+        let users = self.users_of(events.iter().filter_map(acting_user)).await?;
         let view = |event: AuditEvent| {
-            let email = acting_user(&event).and_then(|user| emails.get(&user));
-            let actor_email = email.map(ToString::to_string);
+            let user = acting_user(&event).and_then(|user| users.get(&user));
+            let actor_email = user.map(|user| user.email.to_string());
             AuditView { event, actor_email }
         };
         Ok(events.into_iter().map(view).collect())

@@ -1,12 +1,13 @@
-//! The hot path: one hash, one look-up, one decision, one counter. No I/O, no allocation when granted.
+//! The hot path: one hash, one look-up, one decision, one counter. No I/O, no allocation when granted; only a limit whose
+//! counter other nodes share may have to be waited for, and it is the last step.
 
 use crate::Engine;
 use crate::replica::Entry;
 use keyward_domain::{
-    Checksum, ClientAddress, CredentialFault, KeyId, OwnerRecord, Presented, Quota, Reason, RequestFacts,
-    RequestSite, StrictPath, Timestamp, UseCase, UserId, decide, decide_management,
+    Checksum, ClientAddress, CredentialFault, Expiry, KeyId, OwnerRecord, Presented, Quota, Reason,
+    RequestFacts, RequestSite, StrictPath, Timestamp, UseCase, UserId, decide, decide_management,
 };
-use keyward_limit::Pass;
+use keyward_limit::{Question, Verdict};
 use std::sync::atomic::Ordering;
 
 /// A request, as far as the decision looks at it.
@@ -38,7 +39,8 @@ pub enum Decision<'e> {
     Granted(Granted<'e>),
     /// The request is refused.
     Denied(Denied),
-    /// This node cannot tell: its replica is not loaded, or too old and set to refuse then. A 503, never a 401.
+    /// This node cannot tell: its replica is not loaded, or too old and set to refuse then, or nobody counts the key's limit
+    /// and what is not counted shall be refused. A 503, never a 401.
     Unavailable,
 }
 
@@ -53,6 +55,8 @@ pub struct Granted<'e> {
     pub use_case: &'e UseCase,
     /// What is left of the limit, when there is one.
     pub quota: Option<Quota>,
+    /// First instant at which the key is refused.
+    pub expiry: Expiry,
 }
 
 /// Who may not, and why.
@@ -66,6 +70,29 @@ pub struct Denied {
     pub quota: Option<Quota>,
 }
 
+/// What the first nine steps say; the tenth is left.
+enum Judged<'e> {
+    /// Nothing can be said.
+    Unavailable,
+    /// No key of ours.
+    Stranger(Denied),
+    /// A key.
+    Known(Known<'e>),
+}
+
+/// A request with a key, judged but for the limit.
+#[derive(Clone, Copy)]
+struct Known<'e> {
+    key: KeyId,
+    owner: UserId,
+    now: Timestamp,
+    expiry: Expiry,
+    outcome: Result<&'e UseCase, Reason>,
+    limit: Option<Question>,
+    /// What the limiter said at once.
+    verdict: Option<Verdict>,
+}
+
 impl Denied {
     const fn nobody(reason: Reason) -> Self {
         Self {
@@ -77,8 +104,9 @@ impl Denied {
 }
 
 impl Engine {
-    /// Decides about a request on the data plane: the ten steps, in their order.
-    pub fn authenticate(
+    /// Decides about a request on the data plane: the ten steps, in their order. It waits only for a limit that is counted
+    /// elsewhere, and then less than a tenth of a second; with counters in memory, it is ready when it is first polled.
+    pub async fn authenticate(
         &self,
         credential: Result<Presented<'_>, CredentialFault>,
         asked: &Asked<'_>,
@@ -93,56 +121,87 @@ impl Engine {
             method: asked.method,
             path: asked.path,
         };
-        self.judge(credential, asked.client, counting, |entry, owner, now| {
+        let judged = self.judge(credential, counting, |entry, owner, now| {
             let use_case = self.catalogue.get(entry.record.use_case);
             decide(&entry.record, owner, use_case, &facts, now).map(|()| use_case)
-        })
+        });
+        self.conclude(judged, asked.client, counting).await
     }
 
     /// Decides about a request on the console plane: the key must be one that manages.
-    pub fn authenticate_management(
+    pub async fn authenticate_management(
         &self,
         credential: Result<Presented<'_>, CredentialFault>,
         client: ClientAddress,
     ) -> Decision<'_> {
-        self.judge(credential, client, Counting::Count, |entry, owner, now| {
+        let judged = self.judge(credential, Counting::Count, |entry, owner, now| {
             let use_case = self.catalogue.get(entry.record.use_case);
             decide_management(&entry.record, owner, use_case, client, now).map(|()| use_case)
-        })
+        });
+        self.conclude(judged, client, Counting::Count).await
     }
 
+    /// All steps but the last, which is taken too when it waits for nobody.
     fn judge<'e>(
         &'e self,
         credential: Result<Presented<'_>, CredentialFault>,
-        client: ClientAddress,
         counting: Counting,
         decide: impl FnOnce(&Entry, &OwnerRecord, Timestamp) -> Result<Option<&'e UseCase>, Reason>,
-    ) -> Decision<'e> {
+    ) -> Judged<'e> {
         if !self.can_tell() {
-            return Decision::Unavailable;
+            return Judged::Unavailable;
         }
-        let outcome = self.presented(credential).and_then(|presented| {
-            let now = self.clock.now();
-            self.replica.with_key(&presented.fingerprint(), |entry| {
-                let entry = entry.ok_or(Denied::nobody(Reason::KeyInvalid))?;
-                let outcome = self.judge_entry(entry, counting, now, decide);
+        let presented = match self.presented(credential) {
+            Ok(presented) => presented,
+            Err(denied) => return Judged::Stranger(denied),
+        };
+        let now = self.clock.now();
+        self.replica
+            .with_key(&presented.fingerprint(), |entry| match entry {
+                None => Judged::Stranger(Denied::nobody(Reason::KeyInvalid)),
+                Some(entry) => Judged::Known(self.judge_entry(entry, counting, now, decide)),
+            })
+    }
+
+    /// The last step, where it has to wait; then the decision is counted.
+    async fn conclude<'e>(
+        &'e self,
+        judged: Judged<'e>,
+        client: ClientAddress,
+        counting: Counting,
+    ) -> Decision<'e> {
+        let outcome = match judged {
+            Judged::Unavailable => return Decision::Unavailable,
+            Judged::Stranger(denied) => Err(denied),
+            Judged::Known(known) => {
+                let verdict = match (known.limit, known.verdict) {
+                    (Some(question), None) => Some(self.replica.limiter.answer(&question, known.now).await),
+                    (_, verdict) => verdict,
+                };
+                let Some(outcome) = known.with(verdict) else {
+                    return Decision::Unavailable;
+                };
                 if counting == Counting::Count {
-                    self.usage.record(
-                        entry.record.id,
-                        now,
-                        outcome.err().map(|denied| denied.reason),
-                        client,
-                    );
+                    let refused = outcome.err().map(|denied: Denied| denied.reason);
+                    self.usage.record(known.key, known.now, refused, client);
                 }
                 outcome
-            })
-        });
+            }
+        };
         if counting == Counting::Count {
             self.tally.count(outcome.err().map(|denied| denied.reason));
         }
         match outcome {
             Ok(granted) => Decision::Granted(granted),
             Err(denied) => Decision::Denied(denied),
+        }
+    }
+
+    /// What the limiter says, whether it waits or not.
+    pub(crate) async fn ask_limiter(&self, question: &Question, now: Timestamp) -> Verdict {
+        match self.replica.limiter.at_once(question, now) {
+            Some(verdict) => verdict,
+            None => self.replica.limiter.answer(question, now).await,
         }
     }
 
@@ -161,58 +220,75 @@ impl Engine {
         }
     }
 
-    /// Steps 4 to 10, for a key that exists.
+    /// Steps 4 to 9, for a key that exists, and the tenth as far as it waits for nobody. A refused request costs nothing of
+    /// the limit, but is told what is left.
     fn judge_entry<'e>(
         &'e self,
         entry: &Entry,
         counting: Counting,
         now: Timestamp,
         decide: impl FnOnce(&Entry, &OwnerRecord, Timestamp) -> Result<Option<&'e UseCase>, Reason>,
-    ) -> Result<Granted<'e>, Denied> {
+    ) -> Known<'e> {
         let record = &entry.record;
         let owner = entry.owner.load();
-        let denied = |reason, quota| Denied {
-            reason,
-            key: Some(record.id),
-            quota,
-        };
-        let peek = || {
-            record
-                .limit
-                .map(|limit| self.replica.windows.peek(entry.window, now, limit))
-        };
-        let use_case = decide(entry, &owner, now_or_expiry(entry, now)).and_then(|use_case| {
+        let outcome = decide(entry, &owner, now_or_expiry(entry, now)).and_then(|use_case| {
             // `decide` grants nothing without a use case; a defect there must not open a door here.
             use_case.ok_or(Reason::UseCaseForbidden)
         });
-        let use_case = use_case.map_err(|reason| {
-            if reason == Reason::KeyExpired {
-                entry.seen_expired.store(true, Ordering::Relaxed);
-            }
-            denied(reason, peek())
-        })?;
-        let quota = match (record.limit, counting) {
-            (None, _) => None,
-            (Some(limit), Counting::Count) => match self.replica.windows.take(entry.window, now, limit) {
-                Pass::Yes(quota) => Some(quota),
-                Pass::No(quota) => return Err(denied(Reason::RateLimited, Some(quota))),
-            },
-            (Some(_), Counting::Peek) => match peek() {
-                Some(quota) if quota.remaining == 0 => return Err(denied(Reason::RateLimited, Some(quota))),
-                quota => quota,
-            },
-        };
-        Ok(Granted {
+        if outcome == Err(Reason::KeyExpired) {
+            entry.seen_expired.store(true, Ordering::Relaxed);
+        }
+        let limit = entry.question(counting == Counting::Count && outcome.is_ok());
+        Known {
             key: record.id,
             owner: owner.id,
-            use_case,
+            now,
+            expiry: record.expiry,
+            outcome,
+            limit,
+            verdict: limit.and_then(|question| self.replica.limiter.at_once(&question, now)),
+        }
+    }
+}
+
+impl<'e> Known<'e> {
+    /// The outcome, with what the limiter says. `None` when it cannot tell, and that decides.
+    fn with(self, verdict: Option<Verdict>) -> Option<Result<Granted<'e>, Denied>> {
+        let quota = verdict.and_then(Verdict::quota);
+        let denied = |reason| Denied {
+            reason,
+            key: Some(self.key),
             quota,
+        };
+        Some(match (self.outcome, verdict) {
+            (Err(reason), _) => Err(denied(reason)),
+            (Ok(_), Some(Verdict::Full(_))) => Err(denied(Reason::RateLimited)),
+            (Ok(_), Some(Verdict::Unknown)) => return None,
+            (Ok(use_case), Some(Verdict::Pass(_)) | None) => Ok(Granted {
+                key: self.key,
+                owner: self.owner,
+                use_case,
+                quota,
+                expiry: self.expiry,
+            }),
+        })
+    }
+}
+
+impl Entry {
+    /// What the limiter is asked about this key, when it has a limit.
+    pub(crate) fn question(&self, counts: bool) -> Option<Question> {
+        self.record.limit.map(|limit| Question {
+            key: self.record.id,
+            window: self.window,
+            limit,
+            counts,
         })
     }
 }
 
 /// A key that this node has refused as expired is past its expiry, even when the clock has been set back since.
-fn now_or_expiry(entry: &Entry, now: Timestamp) -> Timestamp {
+pub(crate) fn now_or_expiry(entry: &Entry, now: Timestamp) -> Timestamp {
     match entry.record.expiry.at() {
         Some(at) if entry.seen_expired.load(Ordering::Relaxed) => now.max(at),
         _ => now,

@@ -5,6 +5,7 @@ use keyward_domain::{Key, RESTORE_DAYS};
 use keyward_store::{AuditActor, AuditOutcome};
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -16,8 +17,14 @@ const FOLLOW_EVERY: Duration = Duration::from_secs(1);
 const FLUSH_EVERY: Duration = Duration::from_secs(10);
 /// How often deleted keys are purged and old rows dropped.
 const HOUSEKEEP_EVERY: Duration = Duration::from_secs(600);
+/// How often it is looked whether the replica has become stale.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How many different faults in a row are told of.
+const MOST_TOLD: usize = 16;
 /// How long one of these may take before it is given up.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a node that ends waits to be taken off the list of nodes.
+const FAREWELL: Duration = Duration::from_secs(2);
 
 /// The engine's background tasks, until [`Background::stop`].
 pub struct Background {
@@ -37,12 +44,28 @@ impl Background {
         tasks.spawn(task("follow the store", When::Changed(FOLLOW_EVERY), |engine| {
             Box::pin(async move { Ok(engine.follow().await?) })
         }));
+        tasks.spawn(task("tell of staleness", When::Every(LOOK_EVERY), |engine| {
+            Box::pin(async move {
+                engine.tell_staleness();
+                Ok(())
+            })
+        }));
         tasks.spawn(task("store usage", When::Every(FLUSH_EVERY), |engine| {
             Box::pin(async move { Ok(engine.flush_usage().await?) })
         }));
         tasks.spawn(task("housekeeping", When::Every(HOUSEKEEP_EVERY), |engine| {
-            Box::pin(async move { engine.housekeep().await })
+            Box::pin(async move { Ok(engine.housekeep().await?) })
         }));
+        let every = When::Every(engine.store.node_interval());
+        tasks.spawn(task("tell of this node", every, |engine| {
+            Box::pin(async move { Ok(engine.tell_node().await?) })
+        }));
+        if let Some(snapshots) = &engine.snapshots {
+            let every = When::Every(snapshots.settings.every);
+            tasks.spawn(task("write the snapshot", every, |engine| {
+                Box::pin(async move { Ok(engine.write_snapshot().await?) })
+            }));
+        }
         Self {
             stop,
             tasks,
@@ -50,13 +73,20 @@ impl Background {
         }
     }
 
-    /// Stops them, and stores what is still unstored.
+    /// Stops them, stores what is still unstored (usage, and the snapshot), and leaves the list of nodes.
     pub async fn stop(mut self) {
         // Nobody listening means that they have ended already.
         let _ = self.stop.send(true);
         while self.tasks.join_next().await.is_some() {}
         if let Err(error) = self.engine.flush_usage().await {
             tracing::error!(%error, "usage since the last flush could not be stored");
+        }
+        // A row that stays fades by itself: it is not worth waiting for a database that is silent.
+        if !matches!(timeout(FAREWELL, self.engine.forget_node()).await, Ok(Ok(()))) {
+            tracing::warn!("the other nodes will see this one fade from their list");
+        }
+        if let Err(error) = self.engine.write_snapshot().await {
+            tracing::error!(%error, "the last state is not on disk");
         }
     }
 }
@@ -70,7 +100,8 @@ enum When {
     Changed(Duration),
 }
 
-type Work = std::pin::Pin<Box<dyn Future<Output = Result<(), EngineError>> + Send>>;
+type Fault = Box<dyn std::error::Error + Send + Sync>;
+type Work = std::pin::Pin<Box<dyn Future<Output = Result<(), Fault>> + Send>>;
 
 async fn repeat(
     name: &'static str,
@@ -82,7 +113,7 @@ async fn repeat(
     let (When::Every(every) | When::Changed(every)) = when;
     let mut ticks = interval(every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut failing = false;
+    let mut told = Told::default();
     loop {
         tokio::select! {
             _ = ticks.tick() => {}
@@ -92,17 +123,31 @@ async fn repeat(
         let outcome = timeout(PATIENCE, work(Arc::clone(&engine))).await;
         let fault = match outcome {
             Ok(Ok(())) => None,
-            Ok(Err(error)) => Some(with_cause(&error)),
+            Ok(Err(error)) => Some(with_cause(&*error)),
             Err(_) => Some(format!("no answer within {} s", PATIENCE.as_secs())),
         };
-        match (&fault, failing) {
-            (Some(fault), false) => {
-                tracing::error!(task = name, %fault, "background task fails; it goes on trying");
+        told.tell(name, fault);
+    }
+}
+
+/// The faults that were told since a task last worked: each is told once, however they take turns.
+#[derive(Default)]
+struct Told(Vec<String>);
+
+impl Told {
+    fn tell(&mut self, task: &str, fault: Option<String>) {
+        match fault {
+            Some(fault) if self.0.contains(&fault) || self.0.len() == MOST_TOLD => {}
+            Some(fault) => {
+                tracing::error!(task, %fault, "background task fails; it goes on trying");
+                self.0.push(fault);
             }
-            (None, true) => tracing::info!(task = name, "background task works again"),
-            _ => {}
+            None if self.0.is_empty() => {}
+            None => {
+                tracing::info!(task, "background task works again");
+                self.0.clear();
+            }
         }
-        failing = fault.is_some();
     }
 }
 
@@ -114,6 +159,25 @@ fn with_cause(error: &dyn std::error::Error) -> String {
 }
 
 impl Engine {
+    /// Says in the log when this node becomes stale, and when it is fresh again.
+    fn tell_staleness(&self) {
+        let is_stale = self.replica.is_loaded() && self.is_stale();
+        if self.told_stale.swap(is_stale, Ordering::Relaxed) == is_stale {
+            return;
+        }
+        if is_stale {
+            let (age_s, on_stale) = (self.age().as_secs(), self.on_stale.word());
+            tracing::warn!(
+                age_s,
+                on_stale,
+                "stale: the database has not confirmed what this node decides by for longer than max_staleness; what was \
+                 revoked since is not known here"
+            );
+        } else {
+            tracing::info!("fresh again: the database confirms what this node decides by");
+        }
+    }
+
     /// Purges keys that were deleted 30 days ago, and drops rows that have outlived their use.
     ///
     /// # Errors
@@ -151,5 +215,24 @@ impl Engine {
             Ok(_) | Err(keyward_store::StoreError::Conflict | keyward_store::StoreError::NotFound) => Ok(()),
             Err(error) => Err(error.into()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_fault_of_a_series_is_told_once_and_again_in_the_next() {
+        let mut told = Told::default();
+        let told_after = |told: &mut Told, fault: Option<&str>| {
+            told.tell("test", fault.map(str::to_owned));
+            told.0.len()
+        };
+        assert_eq!(told_after(&mut told, Some("away")), 1);
+        assert_eq!(told_after(&mut told, Some("a standby")), 2);
+        assert_eq!(told_after(&mut told, Some("away")), 2);
+        assert_eq!(told_after(&mut told, None), 0);
+        assert_eq!(told_after(&mut told, Some("away")), 1);
     }
 }

@@ -1,14 +1,23 @@
 //! The engine and its state.
 
 use crate::accounts::Gate;
+use crate::ids::Ids;
+use crate::nodes::ThisNode;
 use crate::replica::Replica;
+use crate::snapshot::{SnapshotStatus, Snapshots};
 use crate::usage::Usage;
 use crate::{Clock, EngineError};
-use keyward_domain::{Fingerprint, Reason, RequestSite, Revision, Secret, SecretFormat, UseCaseCatalogue};
+use keyward_domain::{
+    Fingerprint, NodeId, Reason, RequestSite, Revision, Secret, SecretFormat, Timestamp, UseCaseCatalogue,
+};
+use keyward_limit::{Limiter, LimiterStatus};
 use keyward_store::{Store, StoreError};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
+
+/// How long whoever has made a change waits until it is in force here. Then they are told that it follows.
+const CONFIRM_WITHIN: Duration = Duration::from_secs(10);
 
 /// What a node does when its replica has not been confirmed for too long.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -17,6 +26,16 @@ pub enum OnStale {
     Serve,
     /// Answers 503.
     Refuse,
+}
+
+impl OnStale {
+    /// As it is written in the settings.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Serve => "serve",
+            Self::Refuse => "refuse",
+        }
+    }
 }
 
 /// What an engine is told at its start.
@@ -36,14 +55,20 @@ pub struct Settings {
 pub struct Engine {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) clock: Arc<dyn Clock>,
+    ids: Ids,
     pub(crate) format: SecretFormat,
     pub(crate) catalogue: Arc<UseCaseCatalogue>,
     pub(crate) replica: Replica,
     pub(crate) usage: Usage,
     pub(crate) tally: Tally,
     pub(crate) gate: Gate,
+    pub(crate) snapshots: Option<Snapshots>,
+    pub(crate) this_node: OnceLock<ThisNode>,
+    pub(crate) node_id: OnceLock<NodeId>,
     max_staleness: Duration,
-    on_stale: OnStale,
+    pub(crate) on_stale: OnStale,
+    /// Whether the log says that this node is stale.
+    pub(crate) told_stale: AtomicBool,
 }
 
 /// How an engine is doing, for metrics and probes.
@@ -57,6 +82,10 @@ pub struct EngineStatus {
     pub age: Duration,
     /// Whether that is longer than allowed.
     pub stale: bool,
+    /// Whether it comes from a snapshot, and the store has not answered since the start.
+    pub from_snapshot: bool,
+    /// What is on disk of it.
+    pub snapshot: Option<SnapshotStatus>,
     /// Keys in memory.
     pub keys: usize,
     /// Requests granted since the start.
@@ -69,6 +98,8 @@ pub struct EngineStatus {
     pub usage_lost: u64,
     /// Passwords hashed since the start, to check or to keep one.
     pub password_runs: u64,
+    /// How limits are counted.
+    pub limiter: LimiterStatus,
 }
 
 impl Engine {
@@ -78,15 +109,27 @@ impl Engine {
         Self {
             store,
             clock,
+            ids: Ids::default(),
             format: settings.format,
             replica: Replica::new(Arc::clone(&catalogue)),
             catalogue,
             usage: Usage::default(),
             tally: Tally::default(),
             gate: Gate::default(),
+            snapshots: None,
+            this_node: OnceLock::new(),
+            node_id: OnceLock::new(),
             max_staleness: settings.max_staleness,
             on_stale: settings.on_stale,
+            told_stale: AtomicBool::new(false),
         }
+    }
+
+    /// The same with another limiter than one in memory, before anything is loaded.
+    #[must_use]
+    pub fn with_limiter(mut self, limiter: Limiter) -> Self {
+        self.replica.limiter = limiter;
+        self
     }
 
     /// Loads the replica; requests are decided once it is there.
@@ -120,6 +163,16 @@ impl Engine {
         &*self.clock
     }
 
+    /// What counts the limits.
+    pub fn limiter(&self) -> &Limiter {
+        &self.replica.limiter
+    }
+
+    /// The time by which windows of limits end: that of whoever counts them.
+    pub fn limit_time(&self) -> Timestamp {
+        self.replica.limiter.time(self.clock.now())
+    }
+
     /// The store, for copies and checks of it.
     pub fn store(&self) -> &dyn Store {
         &*self.store
@@ -130,8 +183,13 @@ impl Engine {
         EngineStatus {
             loaded: self.replica.is_loaded(),
             revision: self.replica.revision(),
-            age: Duration::from_millis(self.replica.age_millis()),
+            age: self.age(),
             stale: self.is_stale(),
+            from_snapshot: self.replica.is_from_snapshot(),
+            snapshot: self
+                .snapshots
+                .as_ref()
+                .and_then(|snapshots| snapshots.status(self.clock.now())),
             keys: self.replica.len(),
             granted: self.tally.granted.load(Ordering::Relaxed),
             denied: Reason::ALL
@@ -141,6 +199,7 @@ impl Engine {
             usage_pending: self.usage.pending(),
             usage_lost: self.usage.lost(),
             password_runs: self.gate.hasher.runs(),
+            limiter: self.limiter().status(),
         }
     }
 
@@ -149,21 +208,33 @@ impl Engine {
         self.replica.is_loaded() && (self.on_stale == OnStale::Serve || !self.is_stale())
     }
 
-    fn is_stale(&self) -> bool {
-        Duration::from_millis(self.replica.age_millis()) > self.max_staleness
+    pub(crate) fn is_stale(&self) -> bool {
+        self.age() > self.max_staleness
+    }
+
+    pub(crate) fn age(&self) -> Duration {
+        Duration::from_millis(self.replica.age_millis().unsigned_abs())
     }
 
     /// Puts a committed change in force on this node, so that the answer may be sent.
     pub(crate) async fn confirm(&self, revision: Revision) -> Result<(), EngineError> {
-        let mut outcome = self.replica.catch_up(&*self.store, revision).await;
+        let confirmed = tokio::time::timeout(CONFIRM_WITHIN, self.try_to_confirm(revision)).await;
+        let slow = || StoreError::Unavailable("it does not answer in time".to_owned());
+        confirmed
+            .unwrap_or_else(|_| Err(slow()))
+            .map_err(EngineError::Unconfirmed)
+    }
+
+    async fn try_to_confirm(&self, revision: Revision) -> Result<(), StoreError> {
+        let mut outcome = self.replica.put_in_force(&*self.store, revision).await;
         for pause_ms in [10, 50, 200] {
             if outcome.is_ok() {
                 break;
             }
             tokio::time::sleep(Duration::from_millis(pause_ms)).await;
-            outcome = self.replica.catch_up(&*self.store, revision).await;
+            outcome = self.replica.put_in_force(&*self.store, revision).await;
         }
-        outcome.map_err(EngineError::Unconfirmed)
+        outcome
     }
 
     /// A new secret and what is stored of it.
@@ -182,11 +253,12 @@ impl Engine {
         Ok((secret, fingerprint))
     }
 
-    /// Ten random bytes and the time, for a new id.
+    /// The time and the ten bytes below it, for a new id that sorts after all that this node made before.
     pub(crate) fn id_parts(&self) -> Result<(u64, [u8; 10]), EngineError> {
-        let mut random = [0; 10];
+        let mut random = [0; 16];
         getrandom::fill(&mut random).map_err(|_| EngineError::NoEntropy)?;
-        Ok((u64::try_from(self.clock.now().millis()).unwrap_or(0), random))
+        let millis = u64::try_from(self.clock.now().millis()).unwrap_or(0);
+        Ok(self.ids.next(millis, random))
     }
 }
 

@@ -11,11 +11,27 @@ pub struct FieldFault {
     pub message: String,
 }
 
-/// A line of an import that cannot be taken.
+/// Where something stands in an import file. In the order of the file.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Place {
+    /// A line, from 1.
+    Line(u64),
+    /// A value of a JSON document.
+    Item {
+        /// Which document of the file, from 1.
+        document: u64,
+        /// The how manieth key of the document, or other thing that is told of.
+        nth: usize,
+        /// Its JSON pointer (RFC 6901); empty is the whole document.
+        pointer: String,
+    },
+}
+
+/// A key of an import that cannot be taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LineFault {
-    /// The line of the file, from 1.
-    pub line: u64,
+    /// Where it stands.
+    pub place: Place,
     /// The field, when it is one.
     pub field: Option<&'static str>,
     /// What is wrong and the way out.
@@ -66,13 +82,42 @@ pub enum EngineError {
 }
 
 fn lines(faults: &[LineFault]) -> String {
-    let mut lines: Vec<u64> = faults.iter().map(|fault| fault.line).collect();
-    lines.sort_unstable();
-    lines.dedup();
-    match lines.len() {
-        1 => "1 line".into(),
-        more => format!("{more} lines"),
+    let mut places: Vec<&Place> = faults.iter().map(|fault| &fault.place).collect();
+    places.sort_unstable();
+    places.dedup();
+    let what = match places.first() {
+        Some(Place::Item { .. }) => "place",
+        _ => "line",
+    };
+    match places.len() {
+        1 => format!("1 {what}"),
+        more => format!("{more} {what}s"),
     }
+}
+
+impl From<u64> for Place {
+    fn from(line: u64) -> Self {
+        Self::Line(line)
+    }
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Line(line) => write!(f, "line {line}"),
+            Self::Item {
+                document, pointer, ..
+            } if *document == 1 && !pointer.is_empty() => f.write_str(pointer),
+            Self::Item {
+                document, pointer, ..
+            } => write!(f, "document {document}{}{pointer}", space(pointer)),
+        }
+    }
+}
+
+/// Between the number of a document and a pointer into it.
+fn space(pointer: &str) -> &'static str {
+    if pointer.is_empty() { "" } else { " " }
 }
 
 fn fields(faults: &[FieldFault]) -> String {

@@ -1,18 +1,19 @@
-//! Import: keys that another system made, from CSV or JSON lines. All or nothing; every fault names its line.
+//! Import: keys that another system made, in a form of ours or of that system. All or nothing; every fault names its place.
 
+mod owners;
 mod rows;
+mod take;
+mod told;
 
-use crate::access::SiteBook;
-use crate::draft::Faults;
-use crate::{Actor, Engine, EngineError, FieldFault, KeyDraft, LineFault};
-use keyward_domain::{Fingerprint, Hint, Key, KeyStatus, Secret, User};
-use keyward_store::StoreError;
-use rows::{Row, read_rows};
-use std::collections::HashMap;
+use crate::{Actor, Engine, EngineError, LineFault, Place};
+use keyward_domain::{Fingerprint, Key, KeyId};
+use keyward_store::{KeyQuery, KeyStatusFilter, StoreError};
+use rows::{Reading, read_rows};
+use std::collections::{HashMap, HashSet};
 use std::str::FromStr;
+use told::Told;
 
-/// At most so many faults are told; the rest shows when these are mended.
-const MOST_FAULTS: usize = 100;
+pub use told::ImportNote;
 
 /// The form of an import file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -21,6 +22,12 @@ pub enum ImportFormat {
     Csv,
     /// A JSON object a line.
     JsonLines,
+    /// The blocks of nginx's `map`, or the lines within: `key name;`.
+    NginxMap,
+    /// Kong's keys: pages of its Admin API, or a dump by decK, in JSON.
+    Kong,
+    /// Unkey's keys: pages of `apis.listKeys`.
+    Unkey,
 }
 
 impl FromStr for ImportFormat {
@@ -30,195 +37,154 @@ impl FromStr for ImportFormat {
         match text {
             "csv" => Ok(Self::Csv),
             "jsonl" => Ok(Self::JsonLines),
-            _ => Err("an import is `csv` or `jsonl`"),
+            "nginx-map" => Ok(Self::NginxMap),
+            "kong" => Ok(Self::Kong),
+            "unkey" => Ok(Self::Unkey),
+            _ => Err("an import is `csv`, `jsonl`, `nginx-map`, `kong` or `unkey`"),
         }
     }
 }
 
+/// A file to import.
+#[derive(Clone, Debug)]
+pub struct ImportFile<'a> {
+    /// Its form.
+    pub format: ImportFormat,
+    /// Its text.
+    pub text: &'a str,
+    /// What counts for a key where the file says nothing.
+    pub defaults: ImportDefaults,
+    /// Whether everything is checked and nothing written.
+    pub dry_run: bool,
+}
+
+/// What counts for a key where the file says nothing.
+#[derive(Clone, Debug, Default)]
+pub struct ImportDefaults {
+    /// The owner's id or e-mail.
+    pub owner: Option<String>,
+    /// Owners (ids or e-mails) by what the other system calls them.
+    pub owners: HashMap<String, String>,
+    /// The use case.
+    pub use_case: Option<String>,
+    /// Site names; absent is every site.
+    pub sites: Option<Vec<String>>,
+}
+
 /// What an import did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Imported {
-    /// Keys that were added.
+    /// Keys that were added, or would have been.
     pub keys: usize,
+    /// What was not taken over, or is told for another reason.
+    pub notes: Vec<ImportNote>,
+}
+
+impl<'a> ImportFile<'a> {
+    /// A file that says everything itself.
+    pub fn new(format: ImportFormat, text: &'a str) -> Self {
+        Self {
+            format,
+            text,
+            defaults: ImportDefaults::default(),
+            dry_run: false,
+        }
+    }
 }
 
 impl Engine {
     /// Adds the keys of a file. Admins only. `progress` is told how many of how many are written.
     ///
     /// # Errors
-    /// `InvalidLines` names the lines that cannot be taken; nothing is then imported.
+    /// `InvalidLines` names the places that cannot be taken; nothing is then imported.
     pub async fn import_keys(
         &self,
         actor: &Actor,
-        format: ImportFormat,
-        file: &str,
+        file: &ImportFile<'_>,
         progress: &(dyn Fn(usize, usize) + Sync),
     ) -> Result<Imported, EngineError> {
         self.require_admin(actor, "key.import", ("key", "")).await?;
-        let mut faults = LineFaults::default();
-        let rows = read_rows(format, file, &mut faults);
-        let keys = self.read_keys(rows, &mut faults).await?;
-        let lines: Vec<u64> = keys.iter().map(|(line, _)| *line).collect();
-        faults.into_result()?;
-        let keys: Vec<Key> = keys.into_iter().map(|(_, key)| key).collect();
+        let mut told = Told::default();
+        let reading = Reading {
+            format: file.format,
+            needs_owner: file.defaults.owner.is_none(),
+            owners: &file.defaults.owners,
+            now: self.clock.now(),
+        };
+        let rows = read_rows(reading, file.text, &mut told);
+        let keys = self.read_keys(rows, &file.defaults, &mut told).await?;
+        let notes = told.into_notes()?;
+        let (places, keys): (Vec<Place>, Vec<Key>) = keys.into_iter().unzip();
         if keys.is_empty() {
-            let message = "the file holds no keys".to_owned();
-            return Err(EngineError::InvalidLines(vec![LineFault {
-                line: 1,
-                field: None,
-                message,
-            }]));
+            return Err(fault_at(1.into(), "the file holds no keys"));
         }
+        if file.dry_run {
+            self.require_new(&places, &keys).await?;
+        } else {
+            self.write_keys(actor, &places, &keys, progress).await?;
+        }
+        Ok(Imported {
+            keys: keys.len(),
+            notes,
+        })
+    }
+
+    async fn write_keys(
+        &self,
+        actor: &Actor,
+        places: &[Place],
+        keys: &[Key],
+        progress: &(dyn Fn(usize, usize) + Sync),
+    ) -> Result<(), EngineError> {
         let after = serde_json::json!({ "keys": keys.len() });
         let event = self.change_event(actor, "key.import", ("key", ""), None, Some(after))?;
         let stored = self
             .store
-            .import_keys(&keys, &event, &|done| progress(done, keys.len()))
+            .import_keys(keys, &event, &|done| progress(done, keys.len()))
             .await;
         match stored {
-            Ok(revision) => self.confirm(revision).await?,
-            Err(StoreError::Duplicate { row, .. }) => {
-                let line = lines.get(row).copied().unwrap_or(1);
-                return Err(EngineError::InvalidLines(vec![known_already(line)]));
-            }
-            Err(error) => return Err(error.into()),
+            Ok(revision) => self.confirm(revision).await,
+            Err(StoreError::Duplicate { row, .. }) => Err(known_already(places.get(row))),
+            Err(error) => Err(error.into()),
         }
-        Ok(Imported { keys: keys.len() })
     }
 
-    async fn read_keys(
-        &self,
-        rows: Vec<(u64, Row)>,
-        line_faults: &mut LineFaults,
-    ) -> Result<Vec<(u64, Key)>, EngineError> {
-        let book = self.site_book().await?;
-        let mut owners: HashMap<String, Option<User>> = HashMap::new();
-        let mut first_line: HashMap<Fingerprint, u64> = HashMap::with_capacity(rows.len());
-        let mut keys = Vec::with_capacity(rows.len());
-        for (line, row) in rows {
-            if !owners.contains_key(&row.owner) {
-                let found = self.find_user(&row.owner).await?.filter(User::is_valid);
-                owners.insert(row.owner.clone(), found);
-            }
-            let owner = owners.get(&row.owner).and_then(Option::as_ref);
-            match self.read_row(row, owner, &book)? {
-                Err(faults) => line_faults.add_all(line, faults),
-                Ok(key) => match first_line.insert(key.fingerprint, line) {
-                    Some(first) => line_faults.add(line, None, format!("the same secret as in line {first}")),
-                    None => keys.push((line, key)),
-                },
-            }
+    /// What the store says when it writes, without writing: no key of these is there.
+    async fn require_new(&self, places: &[Place], keys: &[Key]) -> Result<(), EngineError> {
+        let new: HashMap<&Fingerprint, usize> = (0..)
+            .zip(keys)
+            .map(|(row, key)| (&key.fingerprint, row))
+            .collect();
+        let mut known = HashSet::new();
+        let mut after: Option<KeyId> = None;
+        loop {
+            let query = KeyQuery {
+                status: Some(KeyStatusFilter::Any),
+                after,
+                most: 1000,
+                ..KeyQuery::default()
+            };
+            let page = self.store.list_keys(&query).await?;
+            let Some(last) = page.last() else { break };
+            after = Some(last.id);
+            known.extend(page.iter().filter_map(|key| new.get(&key.fingerprint).copied()));
         }
-        Ok(keys)
-    }
-
-    fn read_row(
-        &self,
-        row: Row,
-        owner: Option<&User>,
-        book: &SiteBook,
-    ) -> Result<Result<Key, Vec<FieldFault>>, EngineError> {
-        let mut faults = Faults::default();
-        let field = match (&row.secret, &row.fingerprint) {
-            (None, Some(_)) => "fingerprint",
-            _ => "secret",
-        };
-        let secret = faults.take(field, self.read_secret(&row));
-        let status = faults.take("status", read_status(row.status.as_deref()));
-        for field in row.shown_secrets() {
-            faults.add(
-                field,
-                "holds the secret itself, which is shown nowhere: write something else",
-            );
-        }
-        let named = row.owner;
-        let draft = KeyDraft {
-            owner: None,
-            name: row.name,
-            description: row.description,
-            use_case: row.use_case,
-            expires_at: row.expires_at,
-            sites: row.sites,
-            addresses: row.addresses,
-            limit: row.limit,
-        };
-        let Some(owner) = owner else {
-            if named.is_empty() {
-                faults.add("owner", "is required");
-            } else {
-                faults.add("owner", "there is no such active user: create the user first");
-            }
-            return Ok(Err(faults.into_faults()));
-        };
-        let key = self.read_key_draft(&Actor::OPERATOR, &draft, owner, book, &mut faults)?;
-        let faults = faults.into_faults();
-        let (true, Some(mut key), Some((fingerprint, hint)), Some(status)) =
-            (faults.is_empty(), key, secret, status)
-        else {
-            return Ok(Err(faults));
-        };
-        key.fingerprint = fingerprint;
-        key.hint = hint;
-        key.status = status;
-        Ok(Ok(key))
-    }
-
-    fn read_secret(&self, row: &Row) -> Result<(Fingerprint, Hint), String> {
-        match (&row.secret, &row.fingerprint) {
-            (Some(text), None) => {
-                let secret = Secret::foreign(text, &self.format).map_err(|fault| fault.to_string())?;
-                Ok((secret.fingerprint(), Hint::of(&secret, &self.format)))
-            }
-            (None, Some(text)) => {
-                let fingerprint = Fingerprint::from_hex(text).map_err(|fault| fault.to_string())?;
-                Ok((
-                    fingerprint,
-                    Hint::stored(row.hint.as_deref().unwrap_or("imported")),
-                ))
-            }
-            _ => Err("give either `secret` (clear text) or `fingerprint` (SHA-256 in hexadecimal)".into()),
+        match known.into_iter().min() {
+            Some(row) => Err(known_already(places.get(row))),
+            None => Ok(()),
         }
     }
 }
 
-fn read_status(word: Option<&str>) -> Result<KeyStatus, &'static str> {
-    match word {
-        None | Some("active") => Ok(KeyStatus::Active),
-        Some("disabled") => Ok(KeyStatus::Disabled),
-        Some(_) => Err("must be `active` or `disabled`"),
-    }
+fn known_already(place: Option<&Place>) -> EngineError {
+    let place = place.cloned().unwrap_or(Place::Line(1));
+    fault_at(place, "a key with this secret is there already")
 }
 
-fn known_already(line: u64) -> LineFault {
-    LineFault {
-        line,
+fn fault_at(place: Place, message: &str) -> EngineError {
+    EngineError::InvalidLines(vec![LineFault {
+        place,
         field: None,
-        message: "a key with this secret is there already".into(),
-    }
-}
-
-#[derive(Default)]
-struct LineFaults(Vec<LineFault>);
-
-impl LineFaults {
-    fn add(&mut self, line: u64, field: Option<&'static str>, message: String) {
-        if self.0.len() < MOST_FAULTS {
-            self.0.push(LineFault { line, field, message });
-        }
-    }
-
-    fn add_all(&mut self, line: u64, faults: Vec<FieldFault>) {
-        for fault in faults {
-            self.add(line, Some(fault.field), fault.message);
-        }
-    }
-
-    fn into_result(mut self) -> Result<(), EngineError> {
-        self.0.sort_by_key(|fault| fault.line);
-        if self.0.is_empty() {
-            Ok(())
-        } else {
-            Err(EngineError::InvalidLines(self.0))
-        }
-    }
+        message: message.to_owned(),
+    }])
 }

@@ -18,7 +18,7 @@ mod view;
 pub use health::{HealthCount, HealthMark, KeyHealth};
 pub use list::KeyFilter;
 pub use trail::{ActBy, KeyAct};
-pub use view::KeyView;
+pub use view::{Hindrance, KeyView};
 
 /// A key that was just made, with its secret: the one time that it is shown.
 pub struct IssuedKey {
@@ -69,7 +69,7 @@ impl Engine {
                 }
                 key.revision = revision;
                 Ok(Created::New(IssuedKey {
-                    view: self.key_view(key, &owner.email, &book, None),
+                    view: self.key_view(key, &owner, &book, None),
                     secret,
                 }))
             }

@@ -1,9 +1,9 @@
 //! The engine: everything that Keyward does, without HTTP.
 //!
-//! Two halves meet in the [`Engine`]. The hot path ([`Engine::authenticate`]) reads the replica and never waits. The use
-//! cases (`create_key`, `disable_user`, …) take the [`Actor`] first, check their rights, change the store in one atomic
-//! command, and return when the change is in force on this node. Who adds a use case writes it beside its like, checks
-//! rights through [`Actor`], and gives it an audit action.
+//! Two halves meet in the [`Engine`]. The hot path ([`Engine::authenticate`]) reads the replica and waits for nobody but a
+//! counter that other nodes share. The use cases (`create_key`, `disable_user`, …) take the [`Actor`] first, check their
+//! rights, change the store in one atomic command, and return when the change is in force on this node. Who adds a use case
+//! writes it beside its like, checks rights through [`Actor`], and gives it an audit action.
 
 mod access;
 mod accounts;
@@ -16,8 +16,10 @@ mod draft;
 mod engine;
 mod error;
 mod export;
+mod ids;
 mod import;
 mod keys;
+mod nodes;
 mod once;
 mod own_key;
 mod page;
@@ -25,8 +27,10 @@ mod priority;
 mod replica;
 mod setup;
 mod sites;
+mod snapshot;
 mod usage;
 mod users;
+mod watching;
 
 pub use accounts::{
     AccountFault, Exchange, IdentityView, LinkView, ProvenIdentity, SecondFactorSetup, Session, SessionView,
@@ -39,19 +43,22 @@ pub use background::Background;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use draft::{KeyDraft, KeyEdit, SiteEdit, UserDraft, UserEdit};
 pub use engine::{Engine, EngineStatus, OnStale, Settings};
-pub use error::{EngineError, FieldFault, LineFault};
-pub use import::{ImportFormat, Imported};
-pub use keys::{ActBy, HealthCount, HealthMark, IssuedKey, KeyAct, KeyFilter, KeyHealth, KeyView};
+pub use error::{EngineError, FieldFault, LineFault, Place};
+pub use import::{ImportDefaults, ImportFile, ImportFormat, ImportNote, Imported};
+pub use keys::{ActBy, HealthCount, HealthMark, Hindrance, IssuedKey, KeyAct, KeyFilter, KeyHealth, KeyView};
+pub use nodes::{NodeAbout, NodeView};
 pub use once::{Created, Once};
 pub use own_key::OwnKey;
 pub use page::Page;
 pub use priority::yield_to_others;
 pub use setup::Administrator;
 pub use sites::SiteView;
+pub use snapshot::{SnapshotFault, SnapshotSettings, SnapshotStatus};
 pub use usage::{UsageSeries, UsageWindow};
 pub use users::{UserFilter, UserView};
 
 pub use keyward_domain as domain;
+pub use keyward_limit::{Limiter, LimiterStatus, RedisOptions, RedisStatus};
 pub use keyward_store::{
     AuditActor, AuditEvent, AuditOutcome, Direction, KeyOrder, LastUsed, LinkPurpose, Period, RecentAddress,
     Store, UsageBucket,

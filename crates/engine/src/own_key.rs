@@ -17,7 +17,7 @@ pub struct OwnKey {
     pub expires_at: Option<Timestamp>,
     /// Sites that it reaches; `None` is every site.
     pub sites: Option<Vec<SiteName>>,
-    /// What is left of its limit, when it has one.
+    /// What is left of its limit, when it has one and anybody knows.
     pub quota: Option<Quota>,
 }
 
@@ -27,7 +27,7 @@ impl Engine {
     /// # Errors
     /// `key_missing`, `key_malformed`, `key_invalid`; `ip_forbidden` to an address that may not use the key;
     /// `use_case_forbidden` to a key that manages: it is none of the data plane's.
-    pub fn describe_own_key(
+    pub async fn describe_own_key(
         &self,
         credential: Result<Presented<'_>, CredentialFault>,
         client: ClientAddress,
@@ -35,8 +35,8 @@ impl Engine {
         if !self.can_tell() {
             return None;
         }
-        let outcome = self.presented(credential).and_then(|presented| {
-            let now = self.clock.now();
+        let now = self.clock.now();
+        let found = self.presented(credential).and_then(|presented| {
             self.replica.with_key(&presented.fingerprint(), |entry| {
                 let entry = entry.ok_or(Denied {
                     reason: Reason::KeyInvalid,
@@ -64,7 +64,7 @@ impl Engine {
                     (_, _, true) => "expired",
                     _ => "active",
                 };
-                Ok(OwnKey {
+                let own = OwnKey {
                     id: record.id,
                     status,
                     use_case: use_case
@@ -72,12 +72,19 @@ impl Engine {
                         .unwrap_or_default(),
                     expires_at: record.expiry.at(),
                     sites: self.replica.site_names(&record.sites),
-                    quota: record
-                        .limit
-                        .map(|limit| self.replica.windows.peek(entry.window, now, limit)),
-                })
+                    quota: None,
+                };
+                Ok((own, entry.question(false)))
             })
         });
-        Some(outcome)
+        let (own, question) = match found {
+            Ok(found) => found,
+            Err(denied) => return Some(Err(denied)),
+        };
+        let quota = match question {
+            Some(question) => self.ask_limiter(&question, now).await.quota(),
+            None => None,
+        };
+        Some(Ok(OwnKey { quota, ..own }))
     }
 }

@@ -1,7 +1,12 @@
 //! The replica: this node's copy of all keys, at a known revision.
 //!
 //! Proof of order: everything is put in by one applier at a time (the lock), and each time it reads the store *after* it
-//! has the lock. So what it puts in is never older than what is there, whoever committed what when.
+//! has the lock. So what it puts in is never older than what is there, whoever committed what when; and a store that shows
+//! another history then (by the mark of the revision that is known here) has itself gone back, and is read anew.
+
+mod follow;
+mod reload;
+mod snapshot;
 
 use arc_swap::ArcSwap;
 use foldhash::fast::FixedState;
@@ -9,26 +14,35 @@ use keyward_domain::{
     Expiry, Fingerprint, KeyId, KeyRecord, KeyStatus, OwnerRecord, RequestSite, Revision, SiteId, SiteName,
     SiteRule, SiteStatus, UseCaseCatalogue, User, UserId,
 };
-use keyward_limit::{WindowId, Windows};
-use keyward_store::{Change, KeyState, Store, StoreError};
+use keyward_limit::{Limiter, WindowId};
+use keyward_store::{Change, KeyState, Position, Store, StoreError};
 use papaya::Guard;
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
+use tokio::sync::watch;
 
 /// The copy.
 pub(crate) struct Replica {
     keys: papaya::HashMap<Fingerprint, Entry, BuildHasherDefault<FirstBytes>>,
     sites: ArcSwap<SiteTable>,
     catalogue: Arc<UseCaseCatalogue>,
-    pub(crate) windows: Windows,
+    pub(crate) limiter: Limiter,
     applied: AtomicU64,
+    /// The same with its mark, as the store gave it.
+    position: Mutex<Position>,
+    /// Tells those who wait of `applied`.
+    moved: watch::Sender<Revision>,
     loaded: AtomicBool,
     started: Instant,
-    /// Milliseconds after `started` at which the revision was last confirmed with the store.
-    confirmed: AtomicU64,
+    /// Milliseconds after `started` at which the revision was last confirmed with the store; of a snapshot, before.
+    confirmed: AtomicI64,
+    /// Cleared while everything is read anew: if that fails, what is here is of no one instant.
+    whole: AtomicBool,
+    /// What is here comes from a snapshot, and the store has not been read yet.
+    from_snapshot: AtomicBool,
     applier: tokio::sync::Mutex<Owners>,
     /// Keys that this node has refused as expired and that were deleted then, should they be restored.
     expired_gone: Mutex<HashSet<KeyId>>,
@@ -88,11 +102,15 @@ impl Replica {
                 .build(),
             sites: ArcSwap::default(),
             catalogue,
-            windows: Windows::default(),
+            limiter: Limiter::default(),
             applied: AtomicU64::new(0),
+            position: Mutex::default(),
+            moved: watch::Sender::new(Revision(0)),
             loaded: AtomicBool::new(false),
             started: Instant::now(),
-            confirmed: AtomicU64::new(0),
+            confirmed: AtomicI64::new(0),
+            whole: AtomicBool::new(true),
+            from_snapshot: AtomicBool::new(false),
             applier: tokio::sync::Mutex::default(),
             expired_gone: Mutex::default(),
         }
@@ -130,14 +148,33 @@ impl Replica {
         Revision(self.applied.load(Ordering::Acquire))
     }
 
-    /// Milliseconds since the store last confirmed the revision.
-    pub(crate) fn age_millis(&self) -> u64 {
-        self.elapsed_millis()
-            .saturating_sub(self.confirmed.load(Ordering::Relaxed))
+    /// What tells of each revision that comes into force here; of several in a row perhaps the last alone.
+    pub(crate) fn moves(&self) -> watch::Receiver<Revision> {
+        self.moved.subscribe()
     }
 
-    fn elapsed_millis(&self) -> u64 {
-        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    pub(crate) fn position(&self) -> Position {
+        *self.position.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn move_to(&self, position: Position) {
+        *self.position.lock().unwrap_or_else(PoisonError::into_inner) = position;
+        let revision = position.revision;
+        self.applied.store(revision.0, Ordering::Release);
+        self.moved
+            .send_if_modified(|known| std::mem::replace(known, revision) != revision);
+    }
+
+    /// Milliseconds since the store last confirmed the revision.
+    pub(crate) fn age_millis(&self) -> i64 {
+        let age = self
+            .elapsed_millis()
+            .saturating_sub(self.confirmed.load(Ordering::Relaxed));
+        age.max(0)
+    }
+
+    fn elapsed_millis(&self) -> i64 {
+        i64::try_from(self.started.elapsed().as_millis()).unwrap_or(i64::MAX)
     }
 
     /// Loads everything. Requests are answered once it is done. What is loaded already only catches up: a second load
@@ -152,68 +189,44 @@ impl Replica {
         self.forget_keys();
         let asked_at = self.elapsed_millis();
         let mut sites = SiteTable::default();
-        let revision = store
+        let position = store
             .load(&mut |change| match change {
                 Change::User(user) => put_owner(&mut owners, &user),
-                Change::Site(site) => sites.put(site),
+                Change::Site(site) => sites.put(site.id, site.name, site.status),
                 Change::Key(key) => self.put_key(&mut owners, key),
             })
             .await?;
         self.sites.store(Arc::new(sites));
         // The tables that were outgrown on the way are freed now, not with the next changes.
         self.keys.guard().flush();
-        self.confirm(revision, asked_at);
+        self.confirm(position, asked_at);
         self.loaded.store(true, Ordering::Release);
-        Ok(revision)
+        Ok(position.revision)
     }
 
-    /// Brings the replica to what the store holds now, or at least to `wanted`.
-    pub(crate) async fn catch_up(&self, store: &dyn Store, wanted: Revision) -> Result<(), StoreError> {
-        let mut owners = self.applier.lock().await;
-        if !self.is_loaded() || self.revision() >= wanted {
-            return Ok(());
-        }
-        let asked_at = self.elapsed_millis();
-        let feed = store.changes_since(self.revision()).await?;
+    fn apply(&self, owners: &mut Owners, changes: Vec<Change>) {
         let mut sites = None;
-        for change in feed.changes {
+        for change in changes {
             match change {
-                Change::User(user) => put_owner(&mut owners, &user),
-                Change::Site(site) => sites.get_or_insert_with(|| self.sites.load().copy()).put(site),
-                Change::Key(key) => self.put_key(&mut owners, key),
+                Change::User(user) => put_owner(owners, &user),
+                Change::Site(site) => {
+                    let sites = sites.get_or_insert_with(|| self.sites.load().copy());
+                    sites.put(site.id, site.name, site.status);
+                }
+                Change::Key(key) => self.put_key(owners, key),
             }
         }
         if let Some(sites) = sites {
             self.sites.store(Arc::new(sites));
         }
-        self.confirm(feed.revision, asked_at);
-        Ok(())
-    }
-
-    /// Asks the store for its revision, and catches up when it has moved.
-    pub(crate) async fn follow(&self, store: &dyn Store) -> Result<(), StoreError> {
-        let asked_at = self.elapsed_millis();
-        // Read before the store is asked: a change on this node may be put in force while the answer is under way.
-        let known = self.revision();
-        let revision = store.revision().await?;
-        if revision > known {
-            return self.catch_up(store, revision).await;
-        }
-        if revision < known {
-            // What was revoked since may be good again in there: this copy must not be called confirmed.
-            let why = "its revision went back, as after restoring a backup: restart this node";
-            return Err(StoreError::Unavailable(why.into()));
-        }
-        self.confirmed.fetch_max(asked_at, Ordering::Relaxed);
-        Ok(())
     }
 
     fn lock_expired_gone(&self) -> MutexGuard<'_, HashSet<KeyId>> {
         self.expired_gone.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn confirm(&self, revision: Revision, asked_at: u64) {
-        self.applied.store(revision.0, Ordering::Release);
+    fn confirm(&self, position: Position, asked_at: i64) {
+        self.move_to(position);
         self.confirmed.fetch_max(asked_at, Ordering::Relaxed);
     }
 
@@ -221,31 +234,36 @@ impl Replica {
     fn forget_keys(&self) {
         let keys = self.keys.pin();
         for entry in keys.values() {
-            self.windows.release(entry.window);
+            self.limiter.release(entry.window);
         }
         keys.clear();
     }
 
+    fn drop_key(&self, fingerprint: &Fingerprint, guard: &papaya::LocalGuard<'_>) {
+        let Some(entry) = self.keys.get(fingerprint, guard) else {
+            return;
+        };
+        if entry.seen_expired.load(Ordering::Relaxed) {
+            self.lock_expired_gone().insert(entry.record.id);
+        }
+        self.limiter.release(entry.window);
+        self.keys.remove(fingerprint, guard);
+        guard.flush();
+    }
+
     fn put_key(&self, owners: &mut Owners, key: KeyState) {
         let guard = self.keys.guard();
-        let known = self.keys.get(&key.fingerprint, &guard);
         if matches!(key.status, KeyStatus::Deleted { .. }) {
-            if let Some(entry) = known {
-                if entry.seen_expired.load(Ordering::Relaxed) {
-                    self.lock_expired_gone().insert(key.id);
-                }
-                self.windows.release(entry.window);
-                self.keys.remove(&key.fingerprint, &guard);
-                guard.flush();
-            }
+            self.drop_key(&key.fingerprint, &guard);
             return;
         }
+        let known = self.keys.get(&key.fingerprint, &guard);
         let owner = Arc::clone(
             owners
                 .entry(key.owner)
                 .or_insert_with(|| Owner::unknown(key.owner)),
         );
-        let window = known.map_or_else(|| self.windows.allocate(), |entry| entry.window);
+        let window = known.map_or_else(|| self.limiter.allocate(), |entry| entry.window);
         let seen_expired = known.map_or_else(
             || self.lock_expired_gone().remove(&key.id),
             |entry| entry.seen_expired.load(Ordering::Relaxed),
@@ -272,11 +290,14 @@ impl Replica {
 impl Owner {
     /// A user that the store has not shown yet: not valid.
     fn unknown(id: UserId) -> Arc<Self> {
-        let record = OwnerRecord {
+        Self::of(OwnerRecord {
             id,
             valid: false,
             sites: SiteRule::ANY,
-        };
+        })
+    }
+
+    fn of(record: OwnerRecord) -> Arc<Self> {
         Arc::new(Self(ArcSwap::from_pointee(record)))
     }
 }
@@ -302,13 +323,13 @@ impl SiteTable {
         }
     }
 
-    fn put(&mut self, site: keyward_domain::Site) {
-        if let Some(old) = self.by_id.insert(site.id, site.name.clone()) {
+    fn put(&mut self, id: SiteId, name: SiteName, status: SiteStatus) {
+        if let Some(old) = self.by_id.insert(id, name.clone()) {
             // Two sites may have swapped names in one feed: only the site's own entry goes.
-            if self.by_name.get(&old).is_some_and(|(id, _)| *id == site.id) {
+            if self.by_name.get(&old).is_some_and(|(owner, _)| *owner == id) {
                 self.by_name.remove(&old);
             }
         }
-        self.by_name.insert(site.name, (site.id, site.status));
+        self.by_name.insert(name, (id, status));
     }
 }

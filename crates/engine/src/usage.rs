@@ -2,13 +2,16 @@
 //!
 //! Each thread counts in a table of its own (more or less: threads share a fixed number of them), so that none waits for
 //! another. [`Engine::flush_usage`] takes the tables away and stores them in one batch. Nothing is lost but what a crash
-//! takes since the last flush, or what a store that is away for too long makes too much.
+//! takes since the last flush, or what a store that is away for too long makes too much. Nothing is counted twice: a batch
+//! whose answer was lost is sent again as it was, under the same number, by which the store knows it.
 
 use crate::actor::Actor;
 use crate::{Engine, EngineError};
 use foldhash::fast::FixedState;
 use keyward_domain::{ClientAddress, KeyId, Reason, Timestamp};
-use keyward_store::{LastUsed, Period, RecentAddress, StoreError, UsageBatch, UsageBucket, UsageCount};
+use keyward_store::{
+    FlushId, LastUsed, Period, RecentAddress, StoreError, UsageBatch, UsageBucket, UsageCount,
+};
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -30,6 +33,11 @@ type Table = HashMap<Place, Tally, FixedState>;
 pub(crate) struct Usage {
     counters: [Mutex<Counter>; COUNTERS],
     pending: Mutex<Table>,
+    /// The batch that was sent last, until it is known to be stored; whoever holds this flushes.
+    sent: tokio::sync::Mutex<Option<UsageBatch>>,
+    /// How many counts that is.
+    unanswered: AtomicUsize,
+    flushes: AtomicU64,
     lost: AtomicU64,
 }
 
@@ -52,6 +60,9 @@ impl Default for Usage {
         Self {
             counters: std::array::from_fn(|_| Mutex::default()),
             pending: Mutex::default(),
+            sent: tokio::sync::Mutex::default(),
+            unanswered: AtomicUsize::new(0),
+            flushes: AtomicU64::new(0),
             lost: AtomicU64::new(0),
         }
     }
@@ -109,31 +120,30 @@ impl Usage {
     }
 
     pub(crate) fn pending(&self) -> usize {
-        lock(&self.pending).len()
+        lock(&self.pending).len() + self.unanswered.load(Ordering::Relaxed)
     }
 
     pub(crate) fn lost(&self) -> u64 {
         self.lost.load(Ordering::Relaxed)
     }
 
-    /// Takes everything that was counted so far.
-    fn take(&self) -> Table {
-        let mut all = std::mem::take(&mut *lock(&self.pending));
+    /// Gathers what the threads have counted, so that their tables stay small.
+    fn gather(&self) {
+        let mut pending = lock(&self.pending);
         for counter in &self.counters {
             let counted = lock(counter).take();
-            self.merge(&mut all, counted);
+            self.merge(&mut pending, counted);
         }
-        all
     }
 
-    /// Keeps what could not be stored for the next time.
-    fn put_back(&self, older: Table) {
-        self.merge(&mut lock(&self.pending), older);
+    /// Takes what was gathered.
+    fn take(&self) -> Table {
+        std::mem::take(&mut *lock(&self.pending))
     }
 
     fn merge(&self, into: &mut Table, from: Table) {
         for (place, tally) in from {
-            let full = into.len() >= MOST_PENDING;
+            let full = into.len() + self.unanswered.load(Ordering::Relaxed) >= MOST_PENDING;
             match into.get_mut(&place) {
                 Some(sum) => sum.add(&tally),
                 None if full => drop(self.lost.fetch_add(tally.count, Ordering::Relaxed)),
@@ -234,15 +244,29 @@ impl Engine {
     /// # Errors
     /// Whatever the store says.
     pub async fn flush_usage(&self) -> Result<(), StoreError> {
+        let mut sent = self.usage.sent.lock().await;
+        self.usage.gather();
+        self.send_usage(&mut sent).await?;
         let counted = self.usage.take();
         if counted.is_empty() {
             return Ok(());
         }
-        let outcome = self.store.add_usage(&batch(&counted)).await;
-        if outcome.is_err() {
-            self.usage.put_back(counted);
+        let number = self.usage.flushes.fetch_add(1, Ordering::Relaxed) + 1;
+        let mut batch = batch(&counted);
+        batch.flush = self.node_id().map(|node| FlushId { node, number });
+        self.usage.unanswered.store(batch.counts.len(), Ordering::Relaxed);
+        *sent = Some(batch);
+        self.send_usage(&mut sent).await
+    }
+
+    /// Sends what was not answered yet. Given up on the way, or without an answer, it is kept and sent again.
+    async fn send_usage(&self, sent: &mut Option<UsageBatch>) -> Result<(), StoreError> {
+        if let Some(batch) = sent {
+            self.store.add_usage(batch).await?;
+            *sent = None;
+            self.usage.unanswered.store(0, Ordering::Relaxed);
         }
-        outcome
+        Ok(())
     }
 
     /// The addresses that a key was granted from last, latest first: 10 at most. A sample: of the requests of one minute

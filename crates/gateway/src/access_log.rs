@@ -11,6 +11,8 @@ use tokio::time::Instant;
 /// path only what the configuration and the registered sites name: a secret may have been pasted anywhere else.
 pub(crate) struct Access {
     pub(crate) id: RequestId,
+    /// The plane that it came to.
+    pub(crate) plane: &'static str,
     pub(crate) method: &'static str,
     pub(crate) place: Place,
     pub(crate) client: Option<IpAddr>,
@@ -51,6 +53,7 @@ impl Drop for Access {
         tracing::info!(
             target: "keyward::access",
             request_id = %self.id,
+            plane = self.plane,
             method = self.method,
             route = self.place.route.as_deref().unwrap_or("(none)"),
             site = self.place.site.as_deref(),

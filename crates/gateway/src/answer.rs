@@ -1,114 +1,22 @@
-//! Answers of the gateway's own, and the body type of all answers.
+//! Answers of the gateway's own.
 
-use crate::guard::{Fault, InFlight};
+mod body;
+
+pub(crate) use body::{AnswerBody, UnderWay};
+
+use crate::guard::Fault;
 use crate::request_id::RequestId;
-use crate::settings::Timeouts;
-use crate::upstream_body::UpstreamBody;
-use crate::upstream_fault::{BodyFault, UpstreamFault};
-use crate::watched::Watched;
-use bytes::Bytes;
+use crate::upstream_fault::UpstreamFault;
 use http::header::{CONNECTION, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
-use http_body::{Body, Frame, SizeHint};
 use keyward_domain::{PathFault, Timestamp};
-use keyward_tower::{Problem, Refusal};
-use std::pin::Pin;
-use std::task::{Context, Poll};
+use keyward_tower::wire::{Problem, Refusal};
 
 /// The name of a request, on every answer of the gateway's own.
 pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// An answer to a client.
 pub(crate) type Answer = Response<AnswerBody>;
-
-/// The body of an answer. While it lives, the answer is under way.
-pub(crate) struct AnswerBody {
-    kind: Kind,
-    under_way: Option<UnderWay>,
-}
-
-enum Kind {
-    Own(Option<Bytes>),
-    Upstream(Box<UpstreamBody>),
-    Watched(Watched),
-}
-
-/// What is noted when the last byte is handed over.
-pub(crate) struct UnderWay {
-    pub(crate) in_flight: InFlight,
-    pub(crate) _access: Option<Box<crate::access_log::Access>>,
-}
-
-impl AnswerBody {
-    pub(crate) fn own(bytes: impl Into<Bytes>) -> Self {
-        let bytes = bytes.into();
-        Self {
-            kind: Kind::Own(Some(bytes).filter(|bytes| !bytes.is_empty())),
-            under_way: None,
-        }
-    }
-
-    pub(crate) fn upstream(body: UpstreamBody) -> Self {
-        Self {
-            kind: Kind::Upstream(Box::new(body)),
-            under_way: None,
-        }
-    }
-
-    /// Over HTTP/2 a client can leave one answer standing while its connection lives on, and no write ever waits: then
-    /// what the answer holds of an upstream is let go.
-    pub(crate) fn watch(&mut self, timeouts: &Timeouts) {
-        let kind = std::mem::replace(&mut self.kind, Kind::Own(None));
-        self.kind = match kind {
-            Kind::Upstream(body) if !body.is_end_stream() => Kind::Watched(Watched::new(body, timeouts)),
-            other => other,
-        };
-    }
-
-    pub(crate) fn note(&mut self, under_way: UnderWay) {
-        self.under_way = Some(under_way);
-    }
-}
-
-impl Body for AnswerBody {
-    type Data = Bytes;
-    type Error = BodyFault;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BodyFault>>> {
-        let this = &mut *self;
-        if let Some(under_way) = &mut this.under_way {
-            under_way.in_flight.taken();
-        }
-        let frame = match &mut this.kind {
-            Kind::Own(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
-            Kind::Upstream(body) => Pin::new(&mut **body).poll_frame(cx),
-            Kind::Watched(body) => body.poll_frame(cx),
-        };
-        if let (Poll::Ready(Some(Ok(_))), Some(under_way)) = (&frame, &mut this.under_way) {
-            under_way.in_flight.handed_over();
-        }
-        frame
-    }
-
-    fn is_end_stream(&self) -> bool {
-        match &self.kind {
-            Kind::Own(bytes) => bytes.is_none(),
-            Kind::Upstream(body) => body.is_end_stream(),
-            Kind::Watched(body) => body.is_end_stream(),
-        }
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        match &self.kind {
-            Kind::Own(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
-            Kind::Upstream(body) => body.size_hint(),
-            Kind::Watched(body) => body.size_hint(),
-        }
-    }
-}
 
 /// A problem document of the gateway's own.
 pub(crate) fn problem(problem: Problem<'_>, id: RequestId) -> Answer {
@@ -200,6 +108,24 @@ pub(crate) fn no_route(id: RequestId) -> Answer {
         Problem::new(StatusCode::NOT_FOUND, "no_route", "Not found", detail),
         id,
     )
+}
+
+/// 404: the plane that answers proxies was asked nothing.
+pub(crate) fn no_question(id: RequestId) -> Answer {
+    let detail = "Proxies ask at /authz/nginx, /authz/forward-auth, /authz/ext-authz or by gRPC.";
+    problem(
+        Problem::new(StatusCode::NOT_FOUND, "no_question", "Not found", detail),
+        id,
+    )
+}
+
+/// 403: somebody asks who is no listed proxy.
+pub(crate) fn proxy_not_listed(id: RequestId) -> Answer {
+    let detail = "This address is not among those that may ask. Add the proxy's to authz.proxies.";
+    closing(problem(
+        Problem::new(StatusCode::FORBIDDEN, "proxy_not_listed", "Forbidden", detail),
+        id,
+    ))
 }
 
 /// 405: methods that are never forwarded.

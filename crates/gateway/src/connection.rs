@@ -1,29 +1,20 @@
 //! One client's connection: TLS, HTTP/1.1 or HTTP/2, and the service that answers its requests.
 
-use crate::access_log::{Access, Place, method_word};
-use crate::answer::{self, Answer, UnderWay};
-use crate::cors;
+use crate::answer;
 use crate::guard::{Guard, Limits, Link, MOST_HEADERS};
-use crate::judge::{Judge, Verdict};
-use crate::outcome::Outcome;
 use crate::peer::Peer;
-use crate::proxy::Proxy;
-use crate::request_id::RequestId;
+use crate::respond::respond;
 use crate::settings::Timeouts;
 use crate::shared::Shared;
 use bytes::BytesMut;
-use http::header::{CONNECTION, ORIGIN};
-use http::{HeaderValue, Request, Version};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use keyward_listener::Slot;
-use std::cell::RefCell;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::net::TcpStream;
@@ -151,7 +142,7 @@ where
     // a flush while bytes of the client's are unread, and buffers without bound for a client that does not read.
     http1.timer(TokioTimer::new()).header_read_timeout(None);
     // The guard has counted the fields. Only for more than usual: hyper then asks for memory at each request.
-    if shared.settings.headers > HYPER_HEADERS {
+    if shared.limits().headers > HYPER_HEADERS {
         http1.max_headers(MOST_HEADERS);
     }
     let mut connection = pin!(http1.serve_connection(guard, service).with_upgrades());
@@ -225,98 +216,4 @@ fn note_end(ended: Result<(), hyper::Error>) {
     if let Err(error) = ended {
         tracing::debug!(%error, "connection of a client ended");
     }
-}
-
-/// Answers one request.
-async fn respond(
-    shared: &Arc<Shared>,
-    worker: usize,
-    peer: &Peer,
-    link: &Arc<Link>,
-    request: Request<Incoming>,
-) -> Answer {
-    let began = Instant::now();
-    let (in_flight, fault) = link.serve();
-    let id = RequestId::next();
-    let rules = shared.rules.load_full();
-    let (parts, body) = request.into_parts();
-    let version = parts.version;
-    let origin = rules
-        .cors
-        .as_ref()
-        .and_then(|_| parts.headers.get(ORIGIN).cloned());
-    let method = method_word(&parts.method);
-    let mut place = Place::default();
-    let mut client = None;
-    let outcome = match fault {
-        Some(fault) => Outcome::new("malformed", answer::guarded(fault, id)),
-        None => {
-            let judge = Judge {
-                engine: &shared.engine,
-                rules: &rules,
-                metrics: &shared.metrics,
-                peer,
-                id,
-                place: shared.settings.access_log.then(RefCell::default),
-            };
-            let verdict = judge.judge(parts, body);
-            place = judge.place.map(RefCell::into_inner).unwrap_or_default();
-            match verdict {
-                Verdict::Answer(outcome) => outcome,
-                Verdict::Swagger(page) => {
-                    let answer = Box::pin(page.serve(&rules, &shared.settings.timeouts, worker, id)).await;
-                    Outcome::new("swagger", answer)
-                }
-                Verdict::Forward(judged) => {
-                    client = judged.client_ip();
-                    let proxy = Proxy {
-                        engine: &shared.engine,
-                        rules: &rules,
-                        metrics: &shared.metrics,
-                        timeouts: &shared.settings.timeouts,
-                        worker,
-                    };
-                    proxy.run(*judged, &in_flight, id).await
-                }
-            }
-        }
-    };
-    let Outcome {
-        mut answer,
-        code,
-        key,
-    } = outcome;
-    cors::allow(&rules, origin.as_ref(), answer.headers_mut());
-    shared.metrics.count_answer(answer.status());
-    if shared.drain.has_begun()
-        && version != Version::HTTP_2
-        && answer.status() != http::StatusCode::SWITCHING_PROTOCOLS
-    {
-        answer
-            .headers_mut()
-            .insert(CONNECTION, HeaderValue::from_static("close"));
-    }
-    let status = answer.status().as_u16();
-    let access = shared.settings.access_log.then(|| {
-        let client = client.or(Some(peer.address));
-        Box::new(Access {
-            id,
-            method,
-            place,
-            client,
-            key,
-            code,
-            status,
-            began,
-        })
-    });
-    if version == Version::HTTP_2 {
-        answer.body_mut().watch(&shared.settings.timeouts);
-    }
-    answer.body_mut().note(UnderWay {
-        in_flight,
-        _access: access,
-    });
-    shared.served.fetch_add(1, Ordering::Relaxed);
-    answer
 }

@@ -1,33 +1,22 @@
-//! The gateway's life: start, reload, drain. Each worker is a thread with a runtime of its own; they share the port.
+//! The gateway's life: start, reload, drain.
 
-use crate::connection;
+use crate::authz::{Authz, Callers};
 use crate::drain::Drain;
 use crate::metrics::Metrics;
+use crate::port::{Bound, Port};
 use crate::rules::Compiled;
-use crate::shared::Shared;
-use crate::{Rules, Settings};
+use crate::shared::{Plane, Shared};
+use crate::{AuthzSettings, Rules, Settings};
 use arc_swap::ArcSwap;
 use keyward_engine::Engine;
-use keyward_listener::{Slots, Tls, accept, bind, close, follow_certificate};
+use keyward_listener::{Slots, Tls, TlsFiles};
 use std::net::SocketAddr;
-use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::thread::JoinHandle;
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, timeout_at};
-
-/// How long connections that are idle at the end are still served, so that their clients see `Connection: close`.
-const GRACE: Duration = Duration::from_secs(5);
 
 /// A running gateway.
-pub struct Gateway {
-    address: SocketAddr,
-    shared: Arc<Shared>,
-    workers: Vec<JoinHandle<()>>,
-}
+pub struct Gateway(Port);
 
 /// Why a gateway does not start, or rules are not taken; says which setting and the way out.
 #[derive(Debug, thiserror::Error)]
@@ -51,24 +40,13 @@ impl Gateway {
         } else {
             settings.workers
         };
-        let tls = settings
-            .tls
-            .clone()
-            .map(|files| Tls::load(files, &["h2", "http/1.1"]))
-            .transpose();
-        let listener = bind(settings.listen).map_err(|error| {
-            StartFault(format!(
-                "gateway.listen: {} cannot be bound: {error}",
-                settings.listen
-            ))
-        })?;
-        let address = listener
-            .local_addr()
-            .map_err(|error| StartFault(format!("gateway.listen: {error}")))?;
+        let tls = load_tls("gateway", settings.tls.clone())?;
+        let bound = Bound::bind("gateway", settings.listen)?;
         let shared = Arc::new(Shared {
+            plane: Plane::Gateway,
             engine: Arc::clone(engine),
-            rules: ArcSwap::from_pointee(Compiled::new(rules, count, None)?),
-            tls: tls.map_err(|fault| StartFault(format!("gateway.tls: {fault}")))?,
+            rules: Arc::new(ArcSwap::from_pointee(Compiled::new(rules, count, None)?)),
+            tls,
             metrics: Metrics::register(registry)?,
             drain: Drain::default(),
             served: AtomicU64::new(0),
@@ -76,122 +54,68 @@ impl Gateway {
             deadline: ArcSwap::default(),
             settings,
         });
-        let mut workers = Vec::with_capacity(count);
-        for worker in 0..count {
-            let listener = listener
-                .try_clone()
-                .map_err(|error| StartFault(format!("gateway.listen: {error}")))?;
-            let shared = Arc::clone(&shared);
-            let thread = std::thread::Builder::new().name(format!("gateway-{worker}"));
-            let thread = thread.spawn(move || run_worker(&shared, worker, listener));
-            workers.push(
-                thread.map_err(|error| StartFault(format!("gateway.workers: no more threads: {error}")))?,
-            );
-        }
-        Ok(Self {
-            address,
-            shared,
-            workers,
-        })
+        bound.serve(shared, count).map(Self)
+    }
+
+    /// Starts the plane that answers proxies by the same rules, on a port of its own.
+    ///
+    /// # Errors
+    /// The setting that is at fault.
+    pub fn start_authz(
+        &self,
+        settings: AuthzSettings,
+        registry: &prometheus::Registry,
+    ) -> Result<Authz, StartFault> {
+        let gateway = &self.0.shared;
+        let tls = load_tls("authz", settings.tls)?;
+        let bound = Bound::bind("authz", settings.listen)?;
+        let shared = Arc::new(Shared {
+            plane: Plane::Authz(Callers::new(settings.proxies, registry)?),
+            engine: Arc::clone(&gateway.engine),
+            rules: Arc::clone(&gateway.rules),
+            tls,
+            metrics: gateway.metrics.for_authz(registry)?,
+            drain: Drain::default(),
+            served: AtomicU64::new(0),
+            slots: Slots::new(settings.max_connections),
+            deadline: ArcSwap::default(),
+            settings: Settings {
+                listen: settings.listen,
+                tls: None,
+                // What a proxy adds: the names of the dialect, the host again, an address.
+                head_bytes: gateway.settings.head_bytes + 4096,
+                ..gateway.settings.clone()
+            },
+        });
+        bound.serve(shared, self.0.workers()).map(Authz::new)
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.0.address
     }
 
-    /// Puts new rules in force for the next request.
+    /// Puts new rules in force for the next request, here and on the plane that answers proxies.
     ///
     /// # Errors
     /// The setting that is at fault; the old rules then stay.
     pub fn reload(&self, rules: Rules) -> Result<(), StartFault> {
-        let count = self.workers.len();
-        let compiled = Compiled::new(rules, count, Some(&self.shared.rules.load()))?;
-        self.shared.rules.store(Arc::new(compiled));
+        let in_force = &self.0.shared.rules;
+        let compiled = Compiled::new(rules, self.0.workers(), Some(&in_force.load()))?;
+        in_force.store(Arc::new(compiled));
         Ok(())
     }
 
     /// Stops accepting, lets requests that are under way end within a time, and ends. Upgraded connections that are
     /// still open then are closed.
     pub async fn drain(self, within: Duration) {
-        self.shared
-            .deadline
-            .store(Arc::new(Some(Instant::now() + within)));
-        self.shared.drain.begin();
-        let grace = GRACE.min(within / 2);
-        let shared = Arc::clone(&self.shared);
-        let timer = tokio::spawn(async move {
-            sleep(grace).await;
-            shared.drain.finish();
-        });
-        let workers = self.workers;
-        let joined =
-            tokio::task::spawn_blocking(move || workers.into_iter().for_each(|worker| drop(worker.join())));
-        if joined.await.is_err() {
-            tracing::error!("a worker of the gateway did not end in order");
-        }
-        timer.abort();
+        self.0.drain(within).await;
     }
 }
 
-fn run_worker(shared: &Arc<Shared>, worker: usize, listener: std::net::TcpListener) {
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return tracing::error!(%error, worker, "a worker of the gateway cannot start"),
-    };
-    runtime.block_on(async {
-        match TcpListener::from_std(listener) {
-            Ok(listener) => work(shared, worker, listener).await,
-            Err(error) => tracing::error!(%error, worker, "a worker of the gateway cannot listen"),
-        }
-    });
-    // What is still running then (an upgraded connection) ends with the runtime.
-    runtime.shutdown_background();
-}
-
-async fn work(shared: &Arc<Shared>, worker: usize, listener: TcpListener) {
-    let mut connections = JoinSet::new();
-    // One worker does it for all.
-    let mut certificate = pin!(follow_certificate(
-        shared.tls.as_ref().filter(|_| worker == 0),
-        "gateway"
-    ));
-    loop {
-        tokio::select! {
-            never = &mut certificate => match never {},
-            (stream, peer) = accept(&listener) => take(shared, worker, &mut connections, stream, peer),
-            Some(_) = connections.join_next() => {}
-            () = shared.drain.first_call() => break,
-        }
-    }
-    // What the system has accepted for us already is served too, and nothing that comes after: clients that never
-    // stop coming would keep the port open for ever.
-    close(listener, |stream, peer| {
-        take(shared, worker, &mut connections, stream, peer);
-    })
-    .await;
-    let deadline = shared.deadline.load().unwrap_or_else(Instant::now);
-    let all = async { while connections.join_next().await.is_some() {} };
-    if timeout_at(deadline, all).await.is_err() {
-        tracing::warn!(
-            worker,
-            "connections were still open at the end of the drain, and are closed"
-        );
-    }
-}
-
-/// Serves a connection, if there is a place for it.
-fn take(
-    shared: &Arc<Shared>,
-    worker: usize,
-    connections: &mut JoinSet<()>,
-    stream: TcpStream,
-    peer: SocketAddr,
-) {
-    match shared.slots.take() {
-        Some(slot) => {
-            connections.spawn(connection::serve(Arc::clone(shared), worker, stream, peer, slot));
-        }
-        None => shared.metrics.connections_shed.inc(),
-    }
+fn load_tls(section: &str, files: Option<TlsFiles>) -> Result<Option<Tls>, StartFault> {
+    let tls = files
+        .map(|files| Tls::load(files, &["h2", "http/1.1"]))
+        .transpose();
+    tls.map_err(|fault| StartFault(format!("{section}.tls: {fault}")))
 }

@@ -6,9 +6,12 @@
 //! answers with the fault. So answers keep their order, and nothing after a fault is ever read as a request.
 
 mod head;
+mod line;
 mod link;
 
 pub(crate) use head::{Fault, Limits, MOST_HEADERS};
+use line::short_target;
+pub(crate) use line::{MOST_TARGET_BYTES, check_method, check_target};
 pub(crate) use link::{InFlight, Link};
 
 use crate::deadline::Deadline;
@@ -147,7 +150,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guard<S> {
     }
 
     fn shut(&mut self, fault: Fault) {
-        self.link.shut(fault);
+        self.link.shut(fault, short_target(&self.buffer));
         self.buffer.clear();
         self.buffer.extend_from_slice(LAST_REQUEST);
         self.approved = LAST_REQUEST.len();

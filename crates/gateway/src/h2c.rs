@@ -13,8 +13,8 @@ use hyper::body::Incoming;
 use hyper::client::conn::http2::{SendRequest, handshake};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use std::pin::{Pin, pin};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
@@ -69,7 +69,8 @@ impl H2c {
         };
         match answer {
             Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(error)) => Err(client_fault(&error).unwrap_or(UpstreamFault::Unreachable)),
+            // Of a body that broke off, the library says no more than that the request was reset.
+            Ok(Err(_)) => Err(*progress.fault.get().unwrap_or(&UpstreamFault::Unreachable)),
             Err(_) => Err(UpstreamFault::Timeout),
         }
     }
@@ -106,6 +107,8 @@ struct Progress {
     /// The upstream would take more, but the client has sent nothing.
     waits_for_client: AtomicBool,
     pieces: AtomicU64,
+    /// The client's own fault, when its body broke the exchange off.
+    fault: OnceLock<UpstreamFault>,
     /// The body was read to its end, or dropped.
     over: Notify,
 }
@@ -130,6 +133,9 @@ impl Body for Observed {
             .waits_for_client
             .store(frame.is_pending(), Ordering::Relaxed);
         progress.pieces.fetch_add(1, Ordering::Relaxed);
+        if let Poll::Ready(Some(Err(ClientBodyFault(fault)))) = &frame {
+            let _ = progress.fault.set(*fault);
+        }
         frame
     }
 
@@ -146,16 +152,4 @@ impl Drop for Observed {
     fn drop(&mut self) {
         self.progress.over.notify_one();
     }
-}
-
-/// The client's own fault, when its body broke an exchange off.
-fn client_fault(error: &hyper::Error) -> Option<UpstreamFault> {
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
-    while let Some(error) = cause {
-        if let Some(fault) = error.downcast_ref::<ClientBodyFault>() {
-            return Some(fault.0);
-        }
-        cause = error.source();
-    }
-    None
 }

@@ -46,7 +46,7 @@ impl Metrics {
             "Time of a decision, in seconds; one in 64 is measured.",
         )
         .buckets(vec![
-            1e-7, 2e-7, 3e-7, 5e-7, 7.5e-7, 1e-6, 2e-6, 5e-6, 1e-5, 5e-5, 1e-3,
+            1e-7, 2e-7, 3e-7, 5e-7, 7.5e-7, 1e-6, 2e-6, 5e-6, 1e-5, 5e-5, 1e-3, 5e-3, 2e-2, 1e-1,
         ]);
         let upstream = HistogramOpts::new(
             "keyward_upstream_seconds",
@@ -77,6 +77,24 @@ impl Metrics {
             registry.register(Box::new(metrics.upstream.clone()))?;
             registry.register(Box::new(metrics.upstream_faults.clone()))?;
             registry.register(Box::new(metrics.tunnels.clone()))?;
+            Ok(metrics)
+        })();
+        made.map_err(|error: prometheus::Error| StartFault(format!("metrics: {error}")))
+    }
+
+    /// The same numbers, with connections of the authz plane's own.
+    pub(crate) fn for_authz(&self, registry: &Registry) -> Result<Self, StartFault> {
+        let made = (|| {
+            let metrics = Self {
+                connections: IntGauge::new("keyward_authz_connections", "Open connections of proxies.")?,
+                connections_shed: IntCounter::new(
+                    "keyward_authz_connections_shed_total",
+                    "Connections of proxies closed at once because authz.max_connections was reached.",
+                )?,
+                ..self.clone()
+            };
+            registry.register(Box::new(metrics.connections.clone()))?;
+            registry.register(Box::new(metrics.connections_shed.clone()))?;
             Ok(metrics)
         })();
         made.map_err(|error: prometheus::Error| StartFault(format!("metrics: {error}")))

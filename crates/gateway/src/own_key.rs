@@ -8,30 +8,34 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, VARY};
 use http::{HeaderMap, HeaderValue, Response};
 use keyward_domain::{ClientAddress, Quota};
 use keyward_engine::{Engine, OwnKey};
-use keyward_tower::{Refusal, credential, rate_limit_headers, rate_limit_headers_ietf};
+use keyward_tower::wire::{Refusal, credential, rate_limit_headers, rate_limit_headers_ietf};
 use serde_json::json;
 
 /// Where it is asked.
 pub(crate) const PATH: &str = "/keyward/self";
 
 /// Tells the holder of a key about it; costs nothing of its limit.
-pub(crate) fn answer(
+pub(crate) async fn answer(
     engine: &Engine,
     rules: &Compiled,
     headers: &HeaderMap,
     client: ClientAddress,
     id: RequestId,
 ) -> Outcome {
-    let now = engine.clock().now();
     let tell_ietf = |quota: Option<Quota>, fields: &mut HeaderMap| {
         if let Some(quota) = quota.filter(|_| rules.ietf_rate_limit_headers) {
-            rate_limit_headers_ietf(quota, now, fields);
+            rate_limit_headers_ietf(quota, engine.limit_time(), fields);
         }
     };
-    match engine.describe_own_key(credential(headers), client) {
+    match engine.describe_own_key(credential(headers), client).await {
         None => Outcome::new("unavailable", answer::cannot_decide(id)),
         Some(Err(denied)) => {
-            let mut answer = answer::refusal(Refusal(denied), &rules.challenge, now, id);
+            let mut answer = answer::refusal(
+                Refusal::new(denied.reason, denied.quota),
+                &rules.challenge,
+                engine.limit_time(),
+                id,
+            );
             tell_ietf(denied.quota, answer.headers_mut());
             Outcome {
                 answer,

@@ -22,7 +22,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Status
 use http_body::Body;
 use http_body_util::BodyExt;
 use keyward_engine::Engine;
-use keyward_tower::{rate_limit_headers, rate_limit_headers_ietf};
+use keyward_tower::wire::{rate_limit_headers, rate_limit_headers_ietf};
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -86,7 +86,7 @@ impl Proxy<'_> {
             if let Some(quota) = identity.quota {
                 rate_limit_headers(quota, headers);
                 if self.rules.ietf_rate_limit_headers {
-                    rate_limit_headers_ietf(quota, self.engine.clock().now(), headers);
+                    rate_limit_headers_ietf(quota, self.engine.limit_time(), headers);
                 }
             }
         }

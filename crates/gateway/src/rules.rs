@@ -1,6 +1,5 @@
 //! The rules, compiled: checked once, so that a request is only compared with them.
 
-use crate::judged::folds_alike;
 use crate::pool::Pool;
 use crate::settings::{Rules, SiteSource, Swagger};
 use crate::swagger::check_openapi_file;
@@ -9,6 +8,7 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 use ipnet::IpNet;
 use keyward_domain::{PathFault, StrictPath, Template};
+use keyward_tower::wire::folds_alike;
 use std::sync::{Arc, Mutex};
 
 /// Rules in force.
@@ -101,7 +101,7 @@ impl Compiled {
                 .iter()
                 .filter_map(|route| match &route.site {
                     SiteSource::Header(name) => Some(name.clone()),
-                    SiteSource::Path | SiteSource::HostLabel(_) => None,
+                    SiteSource::Path | SiteSource::Host(_) => None,
                 })
                 .collect(),
             routes,

@@ -2,7 +2,7 @@
 
 use hyper::Uri;
 use ipnet::IpNet;
-use keyward_domain::Template;
+use keyward_domain::{HostTemplate, Template};
 use keyward_listener::TlsFiles;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -27,6 +27,19 @@ pub struct Settings {
     pub timeouts: Timeouts,
     /// Whether each request is logged.
     pub access_log: bool,
+}
+
+/// The plane that answers proxies. Everything else that it needs is the gateway's: rules, bounds, deadlines.
+#[derive(Clone, Debug)]
+pub struct AuthzSettings {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// The proxies whose word is taken.
+    pub proxies: Vec<IpNet>,
+    /// Certificate and key; without them it speaks plain HTTP.
+    pub tls: Option<TlsFiles>,
+    /// Connections at a time; those beyond are closed at once.
+    pub max_connections: usize,
 }
 
 /// A deadline for every phase of a request.
@@ -111,8 +124,8 @@ pub enum SiteSource {
     Path,
     /// Exactly one field of this name.
     Header(http::HeaderName),
-    /// This label of the host, from 0 at the left.
-    HostLabel(usize),
+    /// `{site}` of a template that the whole host must be.
+    Host(HostTemplate),
 }
 
 /// An upstream.

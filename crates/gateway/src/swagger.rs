@@ -15,7 +15,7 @@ use http::header::{
 };
 use http::{HeaderValue, Method, Response, StatusCode};
 use http_body_util::{BodyExt, Limited};
-use keyward_tower::Problem;
+use keyward_tower::wire::Problem;
 use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::{Arc, PoisonError};

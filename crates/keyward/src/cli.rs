@@ -33,7 +33,7 @@ pub(crate) struct Cli {
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum Command {
-    /// Run Keyward: the gateway, the console and the operator's port.
+    /// Run Keyward: the gateway, the console, the operator's port and, if there is to be one, the port that answers proxies.
     ///
     /// SIGHUP reads the configuration again; SIGTERM or Ctrl-C lets requests that are under way end, then stops; a second
     /// one stops at once.
@@ -44,6 +44,11 @@ pub(crate) enum Command {
     Init(Init),
     /// Bring the database's schema up to date.
     Migrate,
+    /// Move everything from one database into another, empty one: from SQLite to PostgreSQL, or back.
+    ///
+    /// Stop every Keyward that runs on the source first. Nothing is there of a move that does not come to its end: run it
+    /// again. The source stays as it is; afterwards name the new database in `database.url`.
+    MigrateStore(MigrateStore),
     /// Look for the usual mistakes, and say what to do about each.
     Doctor,
     /// Create, list, show and change keys.
@@ -66,6 +71,8 @@ pub(crate) enum Command {
     /// that is there), name, and secret (in clear) or fingerprint (its SHA-256 in hexadecimal). If wanted: hint,
     /// description, use_case, expires_at (RFC 3339), sites, addresses, limit, status (active or disabled). In CSV, an empty
     /// cell is absent, and a list is separated by `;`.
+    ///
+    /// The keys of nginx's `map`, Kong and Unkey are read as those systems write them: see docs/migrate/.
     Import(Import),
     /// Write all keys as JSON lines, without secrets and fingerprints.
     Export(Export),
@@ -105,6 +112,29 @@ pub(crate) struct Init {
     pub(crate) no_token: bool,
 }
 
+#[derive(Args)]
+pub(crate) struct MigrateStore {
+    /// Where everything is: sqlite:FILE, or postgres://user@host:port/database.
+    #[arg(long, value_name = "URL")]
+    pub(crate) from: String,
+    /// Where it shall go: the same. What is made there has to be empty.
+    #[arg(long, value_name = "URL")]
+    pub(crate) to: String,
+    /// A file with the password to `--from`, when the address does not hold it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) from_password_file: Option<PathBuf>,
+    /// A file with the password to `--to`, when the address does not hold it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) to_password_file: Option<PathBuf>,
+}
+
+impl std::fmt::Debug for MigrateStore {
+    /// Addresses may hold passwords.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MigrateStore").finish_non_exhaustive()
+    }
+}
+
 #[derive(Args, Debug)]
 pub(crate) struct Import {
     /// The file; `-` reads standard input.
@@ -112,6 +142,21 @@ pub(crate) struct Import {
     /// Its form; absent is what its name ends in.
     #[arg(long)]
     pub(crate) format: Option<Format>,
+    /// The owner (e-mail address or id) of keys for whom the file and the table of owners name none.
+    #[arg(long)]
+    pub(crate) owner: Option<String>,
+    /// A table of owners: CSV with the columns `id` (what the other system calls somebody) and `owner`.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) owners: Option<PathBuf>,
+    /// The use case of keys for which the file names none.
+    #[arg(long)]
+    pub(crate) use_case: Option<String>,
+    /// A site of keys for which the file names none; may be repeated.
+    #[arg(long = "site", value_name = "SITE")]
+    pub(crate) sites: Vec<String>,
+    /// Check everything and write nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 #[derive(ValueEnum, Clone, Copy, Debug)]
@@ -120,6 +165,12 @@ pub(crate) enum Format {
     Csv,
     /// A JSON object a line.
     Jsonl,
+    /// nginx: blocks of `map`, or the lines within one: `key name;`.
+    NginxMap,
+    /// Kong: pages of the Admin API's key-auths (and consumers), or a dump by decK, in JSON.
+    Kong,
+    /// Unkey: pages of apis.listKeys.
+    Unkey,
 }
 
 #[derive(Args, Debug)]

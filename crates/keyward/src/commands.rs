@@ -8,6 +8,7 @@ mod import;
 mod init;
 mod keys;
 mod migrate;
+mod migrate_store;
 mod sites;
 mod usage;
 mod users;
@@ -21,7 +22,11 @@ use clap::CommandFactory;
 use clap_complete::Shell;
 use keyward_engine::Engine;
 use std::path::Path;
+use std::time::Duration;
 use tokio::runtime::Builder;
+
+/// How long a process that ends waits for what nobody waits for any more, such as a name that is being looked up.
+const LEFTOVERS: Duration = Duration::from_secs(1);
 
 /// What every command is given.
 #[derive(Clone, Copy)]
@@ -44,11 +49,13 @@ pub(crate) fn run(cli: &Cli) -> Result<Exit, Failure> {
             Builder::new_current_thread()
         }
     };
-    runtime
+    let runtime = runtime
         .enable_all()
         .build()
-        .map_err(|error| Failure::failed(format!("the system gives no threads or timers: {error}")))?
-        .block_on(dispatch(context, &cli.command))
+        .map_err(|error| Failure::failed(format!("the system gives no threads or timers: {error}")))?;
+    let done = runtime.block_on(dispatch(context, &cli.command));
+    runtime.shutdown_timeout(LEFTOVERS);
+    done
 }
 
 async fn dispatch(context: Context<'_>, command: &Command) -> Result<Exit, Failure> {
@@ -57,6 +64,7 @@ async fn dispatch(context: Context<'_>, command: &Command) -> Result<Exit, Failu
         Command::Demo(args) => demo::run(context, args).await,
         Command::Init(args) => init::run(context, args).await,
         Command::Migrate => migrate::run(context).await,
+        Command::MigrateStore(args) => migrate_store::run(context, args).await,
         Command::Doctor => doctor::run(context).await,
         Command::Config(command) => config::run(context, *command),
         Command::Completions { shell } => completions(*shell),

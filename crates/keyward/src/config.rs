@@ -3,12 +3,14 @@
 //! [`schema`] is its form, [`check`] turns it into the settings of the other crates and collects every fault, [`diff`]
 //! tells what a reload may change. Who adds a setting adds a field to the schema, its check, and a line to the template.
 
+mod authz;
 pub(crate) mod check;
 mod console;
 mod database;
 pub(crate) mod diff;
 mod fault;
 mod gateway;
+mod limits;
 pub(crate) mod load;
 mod public_url;
 mod routes;
@@ -17,6 +19,6 @@ pub(crate) mod template;
 mod values;
 
 pub(crate) use check::Checked;
-pub(crate) use database::Database;
+pub(crate) use database::{Database, of_flag as database_of_flag};
 pub(crate) use fault::{ConfigFault, ConfigFaults};
 pub(crate) use load::{Loaded, load};

@@ -37,7 +37,7 @@ pub(crate) async fn run(context: Context<'_>, args: &Demo) -> Result<Exit, Failu
     signals.stop().await;
     note("stopping");
     signals.stop_at_once_on_next();
-    node.stop(checked.drain).await;
+    node.stop(checked.drain_delay, checked.drain).await;
     Ok(Exit::Done)
 }
 

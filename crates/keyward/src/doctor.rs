@@ -5,6 +5,7 @@ mod database;
 mod files;
 mod finding;
 mod host;
+mod limits;
 mod network;
 mod provider;
 mod tls;
@@ -35,12 +36,22 @@ async fn look_at_all(loaded: &Loaded, checked: &Checked, findings: &mut Vec<Find
     findings.extend(network::check_ports(checked).await);
     findings.extend(network::check_upstreams(checked).await);
     findings.extend(database::check(checked).await);
+    findings.extend(limits::check(checked).await);
+    findings.extend(files::check_passwords(loaded));
+    findings.extend(files::check_snapshot(checked));
     findings.extend(tls::check("gateway.tls", checked.gateway.tls.as_ref()));
+    let authz = checked.authz.as_ref();
+    findings.extend(tls::check(
+        "authz.tls",
+        authz.and_then(|authz| authz.tls.as_ref()),
+    ));
     findings.extend(tls::check("console.tls", checked.console.tls.as_ref()));
     findings.extend(provider::check(checked.console.provider.as_ref()).await);
     findings.extend(files::check_openapi_document(checked));
     findings.extend(checked.database.file().and_then(host::check_disk));
-    findings.extend(host::check_open_files(checked.gateway.max_connections));
+    findings.extend(host::check_open_files(
+        checked.gateway.max_connections + authz.map_or(0, |authz| authz.max_connections),
+    ));
 }
 
 fn wrong_configuration(faults: &ConfigFaults) -> Vec<Finding> {

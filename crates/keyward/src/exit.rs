@@ -1,7 +1,7 @@
 //! How a command ends: an exit code that scripts can use, and what is told to people.
 
 use crate::config::ConfigFaults;
-use keyward_engine::{EngineError, FieldFault, LineFault};
+use keyward_engine::{EngineError, FieldFault, LineFault, Place};
 use keyward_store::StoreError;
 use serde_json::{Value, json};
 use std::error::Error;
@@ -67,6 +67,14 @@ impl Failure {
         self
     }
 
+    /// Tells it in the log, which is where those look who run a service; what is left is the exit code.
+    pub(crate) fn into_log(self) -> Exit {
+        for line in &self.lines {
+            tracing::error!("{line}");
+        }
+        self.exit
+    }
+
     /// For programs.
     pub(crate) fn json(&self) -> Value {
         let mut error = json!({ "exit": self.exit as u8, "message": self.lines.join("\n") });
@@ -130,11 +138,24 @@ fn field_json(fault: &FieldFault) -> Value {
 
 fn file_line(fault: &LineFault) -> String {
     match fault.field {
-        Some(field) => format!("line {}: {field}: {}", fault.line, fault.message),
-        None => format!("line {}: {}", fault.line, fault.message),
+        Some(field) => format!("{}: {field}: {}", fault.place, fault.message),
+        None => format!("{}: {}", fault.place, fault.message),
     }
 }
 
 fn line_json(fault: &LineFault) -> Value {
-    json!({ "line": fault.line, "field": fault.field, "message": fault.message })
+    let mut json = place_json(&fault.place);
+    json["field"] = fault.field.into();
+    json["message"] = fault.message.clone().into();
+    json
+}
+
+/// Where something stands in a file, for programs.
+pub(crate) fn place_json(place: &Place) -> Value {
+    match place {
+        Place::Line(line) => json!({ "line": line }),
+        Place::Item {
+            document, pointer, ..
+        } => json!({ "document": document, "pointer": pointer }),
+    }
 }

@@ -4,10 +4,14 @@
 //! come out as `\uXXXX`. Libraries below us speak from `info` up only, because their deeper levels print whole heads of
 //! requests, secrets included.
 
+mod queue;
+
+use queue::Queue;
 use std::io::{self, Write};
+use std::sync::OnceLock;
+use std::time::Duration;
 use tracing::Level;
 use tracing_subscriber::filter::{LevelFilter, Targets};
-use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
@@ -42,11 +46,39 @@ pub(crate) const FOR_COMMANDS: Settings = Settings {
     level: Level::WARN,
 };
 
-/// Starts logging, and logs panics too. A second call changes nothing.
+/// The queue of a process that serves.
+static QUEUE: OnceLock<&Queue> = OnceLock::new();
+
+/// Starts logging for a short command, which waits for whoever reads its lines. A second call changes nothing.
 pub(crate) fn start(settings: Settings) {
+    log_to(settings, io::stderr);
+}
+
+/// Starts logging for a process that serves: its lines go through a queue, so that nothing waits for whoever reads them.
+pub(crate) fn start_queued(settings: Settings) -> io::Result<()> {
+    let queue = Queue::start(io::stderr)?;
+    let queue = *QUEUE.get_or_init(|| queue);
+    log_to(settings, move || queue);
+    Ok(())
+}
+
+/// Lines that were dropped because nobody read those before them.
+pub(crate) fn dropped() -> u64 {
+    QUEUE.get().map_or(0, |queue| queue.dropped())
+}
+
+/// Waits until all lines are written, but no longer than this.
+pub(crate) fn flush(within: Duration) {
+    if let Some(queue) = QUEUE.get() {
+        queue.flush(within);
+    }
+}
+
+/// Logs panics too.
+fn log_to<W: Write + 'static>(settings: Settings, out: impl Fn() -> W + Send + Sync + 'static) {
     let layer = tracing_subscriber::fmt::layer()
         .with_ansi(false)
-        .with_writer(OneLine);
+        .with_writer(move || Escaping(out()));
     let registry = tracing_subscriber::registry().with(filter(settings.level));
     // An error means that logging has been started already.
     let _ = match settings.form {
@@ -63,17 +95,6 @@ fn filter(level: Level) -> Targets {
     Targets::new()
         .with_default(LevelFilter::from_level(level.min(Level::INFO)))
         .with_target("keyward", level)
-}
-
-#[derive(Clone, Copy)]
-struct OneLine;
-
-impl<'a> MakeWriter<'a> for OneLine {
-    type Writer = Escaping<io::Stderr>;
-
-    fn make_writer(&'a self) -> Self::Writer {
-        Escaping(io::stderr())
-    }
 }
 
 /// Takes one event at a time, as the formatter hands them over.
@@ -114,6 +135,7 @@ fn does_something(c: char) -> bool {
 mod tests {
     use super::*;
     use std::sync::{Arc, Mutex};
+    use tracing_subscriber::fmt::MakeWriter;
 
     #[derive(Clone, Default)]
     struct Captured(Arc<Mutex<Vec<u8>>>);

@@ -15,6 +15,10 @@ mod usage;
 
 use clap::Parser;
 use std::process::ExitCode;
+use std::time::Duration;
+
+/// How long a process that ends waits for whoever reads its log.
+const LAST_LINES: Duration = Duration::from_secs(2);
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -28,5 +32,6 @@ fn main() -> ExitCode {
         output::Output { json: cli.json }.failure(&failure);
         failure.exit
     });
+    logs::flush(LAST_LINES);
     ExitCode::from(exit as u8)
 }

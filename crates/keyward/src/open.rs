@@ -3,8 +3,10 @@
 use crate::commands::Context;
 use crate::config::{self, Checked, Database};
 use crate::exit::{Exit, Failure};
-use keyward_engine::{Engine, SystemClock};
-use keyward_store::{PostgresOptions, PostgresStore, SqliteOptions, SqliteStore, Store, StoreError};
+use keyward_engine::{Engine, Limiter, SystemClock};
+use keyward_store::{
+    PostgresOptions, PostgresStore, SqliteOptions, SqliteStore, Store, StoreError, StorePlace,
+};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -41,6 +43,14 @@ fn postgres(place: &PostgresOptions, access: Access) -> PostgresOptions {
     }
 }
 
+/// A database, as one side of a move.
+pub(crate) fn place(database: &Database, access: Access) -> StorePlace {
+    match database {
+        Database::Sqlite(path) => StorePlace::Sqlite(sqlite(path, access)),
+        Database::Postgres(place) => StorePlace::Postgres(postgres(place, access)),
+    }
+}
+
 /// Opens the database of a configuration.
 pub(crate) async fn engine(checked: &Checked, access: Access) -> Result<Engine, StoreError> {
     let store: Arc<dyn Store> = match &checked.database {
@@ -48,6 +58,26 @@ pub(crate) async fn engine(checked: &Checked, access: Access) -> Result<Engine, 
         Database::Postgres(place) => Arc::new(PostgresStore::open(&postgres(place, access)).await?),
     };
     Ok(Engine::new(store, Arc::new(SystemClock), checked.engine.clone()))
+}
+
+/// Opens the database of a configuration to serve from. With a snapshot to start from, one whose server is away is opened
+/// when that is back.
+pub(crate) async fn engine_to_serve(checked: &Checked, access: Access) -> Result<Engine, StoreError> {
+    let (Database::Postgres(place), Some(snapshot)) = (&checked.database, &checked.snapshot) else {
+        return engine(checked, access).await;
+    };
+    let store = Arc::new(PostgresStore::open_or_wait(&postgres(place, access)).await?);
+    let engine = Engine::new(store, Arc::new(SystemClock), checked.engine.clone());
+    Ok(engine.with_snapshot(snapshot.clone()))
+}
+
+/// What counts the limits of requests: the memory, or the Redis of a configuration.
+pub(crate) fn limiter(checked: &Checked) -> Result<Limiter, Failure> {
+    match &checked.limits {
+        None => Ok(Limiter::default()),
+        Some(options) => Limiter::shared(options)
+            .map_err(|fault| Failure::failed(format!("limits.url: {}: {fault}", options.place()))),
+    }
 }
 
 /// The names of the migrations that opening would apply.

@@ -3,6 +3,7 @@
 mod metrics;
 
 use crate::exit::Failure;
+use crate::serve::source_of;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
@@ -130,6 +131,9 @@ async fn get_readyz(State(probe): State<Probe>) -> impl IntoResponse {
     let body = Json(json!({
         "ready": ready,
         "checks": { "planes": serving, "replica": status.loaded, "fresh": status.loaded && !status.stale, "draining": draining },
+        "source": source_of(&status),
+        // Told, and no reason not to be ready: what holds without Redis is the operator's choice.
+        "limiter": status.limiter.mode,
         "revision": status.revision.0,
         "age_ms": u64::try_from(status.age.as_millis()).unwrap_or(u64::MAX),
     }));

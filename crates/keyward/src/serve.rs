@@ -10,11 +10,12 @@ pub(crate) use signals::Signals;
 
 use crate::cli::Serve;
 use crate::commands::Context;
-use crate::config::{self, Checked};
+use crate::config::{self, Checked, Loaded};
 use crate::exit::{Exit, Failure};
 use crate::logs;
 use crate::open::Access;
-use crate::output::{note, print};
+use crate::output::print;
+use keyward_gateway::Authz;
 use signals::Signal;
 
 /// The way out of most of what can be wrong at a start.
@@ -23,42 +24,69 @@ const HINT: &str = "`keyward doctor` looks for the usual mistakes, and says what
 pub(crate) async fn run(context: Context<'_>, args: &Serve) -> Result<Exit, Failure> {
     let mut loaded = config::load(context.config)?;
     let checked = loaded.check_for_serve()?;
-    logs::start(checked.log);
+    logs::start_queued(checked.log)
+        .map_err(|error| Failure::failed(format!("the system gives no thread for the log: {error}")))?;
+    let done = serve(context, args, &mut loaded, &checked).await;
+    // From here on whoever looks for what went wrong reads the log.
+    Ok(done.unwrap_or_else(Failure::into_log))
+}
+
+async fn serve(
+    context: Context<'_>,
+    args: &Serve,
+    loaded: &mut Loaded,
+    checked: &Checked,
+) -> Result<Exit, Failure> {
     let mut signals = Signals::listen()?;
     let access = if args.no_migrate {
         Access::Write
     } else {
         Access::Migrate
     };
-    let node = Node::start(&checked, access)
-        .await
-        .map_err(|failure| failure.with_line(HINT))?;
-    announce(context, &node, &checked).await?;
+    let node = tokio::select! {
+        node = Node::start(checked, access) => node.map_err(|failure| failure.with_line(HINT))?,
+        () = signals.stop() => {
+            tracing::info!("stopped before it was ready");
+            return Ok(Exit::Done);
+        }
+    };
+    announce(context, &node, checked).await?;
     while signals.next().await == Signal::Reload {
-        reload::reload(&mut loaded, &node.gateway);
+        reload::reload(loaded, checked, &node.gateway);
     }
-    note("stopping: requests that are under way may end; a second signal stops at once");
+    tracing::info!("stopping: requests that are under way may end; a second signal stops at once");
     signals.stop_at_once_on_next();
-    node.stop(checked.drain).await;
+    node.stop(checked.drain_delay, checked.drain).await;
     Ok(Exit::Done)
 }
 
 /// The block that tells an operator what runs where.
 async fn announce(context: Context<'_>, node: &Node, checked: &Checked) -> Result<(), Failure> {
-    let keys = node.engine.status().keys;
+    let status = node.engine.status();
+    let keys = status.keys;
+    let source = source_of(&status);
     let answer = serde_json::json!({
-        "gateway": node.gateway.address(), "console": node.console.address(), "ops": node.ops.address(),
-        "database": checked.database.to_string(), "keys": keys,
+        "gateway": node.gateway.address(), "authz": node.authz.as_ref().map(Authz::address), "console": node.console.address(), "ops": node.ops.address(),
+        "database": checked.database.to_string(), "keys": keys, "source": source,
+        "limiter": node.engine.limiter().status().mode,
     });
+    let authz = node.authz.as_ref().zip(checked.authz.as_ref());
+    let authz = authz.map(|(authz, settings)| url(authz.address(), settings.tls.is_some()));
+    let authz = authz
+        .map(|url| format!("  authz     {url}\n"))
+        .unwrap_or_default();
     context.output.value(&answer, |_| {
         format!(
-            "Keyward is ready\n  gateway   {}\n  console   {}\n  ops       {}\n  database  {} ({keys} keys)",
+            "Keyward is ready\n  gateway   {}\n{authz}  console   {}\n  ops       {}\n  database  {} ({keys} keys)",
             url(node.gateway.address(), checked.gateway.tls.is_some()),
             url(node.console.address(), checked.console.tls.is_some()),
             url(node.ops.address(), false),
             checked.database,
         )
     })?;
+    if status.from_snapshot {
+        return Ok(());
+    }
     if !context.output.json && !node.engine.has_administrator().await? {
         print(&format!(
             "\nThere is no administrator yet: open the link that `keyward init` printed, or make a new one in its place \
@@ -67,6 +95,14 @@ async fn announce(context: Context<'_>, node: &Node, checked: &Checked) -> Resul
         ))?;
     }
     Ok(())
+}
+
+/// Where the keys in memory come from.
+pub(crate) fn source_of(status: &keyward_engine::EngineStatus) -> &'static str {
+    match status.from_snapshot {
+        true => "snapshot",
+        false => "database",
+    }
 }
 
 fn url(address: std::net::SocketAddr, tls: bool) -> String {

@@ -11,10 +11,12 @@ const WALLS: [(&str, &[&str]); 11] = [
     ("domain", &[]),
     ("store", &["domain"]),
     ("limit", &["domain"]),
-    ("listener", &[]),
+    // One rule says where a request comes from.
+    ("listener", &["domain"]),
     ("oidc", &["domain"]),
     ("engine", &["domain", "store", "limit"]),
-    ("tower", &["domain", "engine"]),
+    // The engine is one of two things that may decide behind the middleware; who has it opens its store, and says how it counts.
+    ("tower", &["domain", "engine", "store", "limit"]),
     ("gateway", &["domain", "engine", "tower", "listener"]),
     ("console", &["domain", "engine", "tower", "listener", "oidc"]),
     (
@@ -27,11 +29,12 @@ const WALLS: [(&str, &[&str]); 11] = [
 ];
 
 /// Libraries, by the beginning of their names, and the only crates that may name them.
-const RESERVED: [(&[&str], &[&str]); 5] = [
+const RESERVED: [(&[&str], &[&str]); 6] = [
     (&["sqlx", "rusqlite", "libsqlite3"], &["store"]),
     (&["redis", "fred"], &["limit"]),
     (&["clap", "figment", "config"], &["keyward"]),
     (&["openidconnect", "oauth2", "chrono"], &["oidc"]),
+    (&["envoy-types", "tonic", "prost"], &["gateway"]),
     // The testkit writes configurations.
     (&["toml"], &["keyward", "testkit"]),
 ];

@@ -66,7 +66,7 @@ async fn f3_a_length_over_http2_is_one_plain_number_too() {
 
 #[tokio::test]
 async fn p7_a_host_names_its_site_in_either_case() {
-    let routes = "[[gateway.routes]]\npath = \"/**\"\nsite = { host_label = 0 }\n";
+    let routes = "[[gateway.routes]]\npath = \"/**\"\nsite = { host = \"{site}.example.com\" }\n";
     let (keyward, upstream, secret) = start(routes).await;
     keyward.site("shut").await;
     keyward.site("open").await;

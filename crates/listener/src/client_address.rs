@@ -1,63 +1,18 @@
 //! Where a request comes from: the socket's peer, or what listed proxies say.
 
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use ipnet::IpNet;
-use std::net::{IpAddr, SocketAddr};
+use keyward_domain::forwarded_client;
+pub use keyward_domain::is_trusted;
+use std::net::IpAddr;
 
 /// Where a request came from, hop by hop.
 pub const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
-/// The client's address. Only behind a trusted peer is `X-Forwarded-For` read: from the right, past trusted proxies, to
-/// the first address that is not one. None where an entry cannot be read: the client is not known.
+/// The client's address, by the one rule for it: [`forwarded_client`].
 pub fn client_address(headers: &HeaderMap, peer: IpAddr, trusted: &[IpNet]) -> Option<IpAddr> {
-    let peer = peer.to_canonical();
-    if !is_trusted(peer, trusted) {
-        return Some(peer);
-    }
-    let mut client = peer;
-    let lines: Vec<_> = headers.get_all(X_FORWARDED_FOR).iter().collect();
-    // What stands left of the client's entry is the client's own and may be anything.
-    let entries = lines
-        .iter()
-        .rev()
-        .flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b','));
-    for entry in entries.map(<[u8]>::trim_ascii) {
-        if !entry.is_empty() {
-            client = parse_entry(str::from_utf8(entry).ok()?)?;
-            if !is_trusted(client, trusted) {
-                return Some(client);
-            }
-        }
-    }
-    Some(client)
-}
-
-/// Whether an address is one of the listed proxies'.
-pub fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {
-    trusted.iter().any(|net| net.contains(&address))
-}
-
-/// An address, with or without a port; IPv6 in brackets when there is one.
-fn parse_entry(entry: &str) -> Option<IpAddr> {
-    let bracketed = |text: &str| {
-        text.strip_prefix('[')?
-            .strip_suffix(']')?
-            .parse()
-            .ok()
-            .map(IpAddr::V6)
-    };
-    let address = entry
-        .parse::<IpAddr>()
-        .ok()
-        .or_else(|| bracketed(entry))
-        .or_else(|| {
-            entry
-                .parse::<SocketAddr>()
-                .ok()
-                .filter(|_| !entry.contains('%'))
-                .map(|socket| socket.ip())
-        });
-    address.map(|address| address.to_canonical())
+    let lines = headers.get_all(X_FORWARDED_FOR).iter();
+    forwarded_client(peer, lines.rev().map(HeaderValue::as_bytes), trusted)
 }
 
 #[cfg(test)]

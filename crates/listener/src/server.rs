@@ -2,12 +2,15 @@
 //! has a deadline; every number a bound.
 
 use crate::{Slot, Slots, Tls, accept, close, follow_certificate};
+use http::header::CONTENT_TYPE;
 use http::{Request, Response};
 use http_body::Body;
+use http_body_util::{BodyExt, Either};
 use hyper::body::Incoming;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
+use socket2::SockRef;
 use std::error::Error;
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -63,6 +66,7 @@ impl Server {
         let told = stop.clone();
         let take = |connections: &mut JoinSet<()>, stream, peer| {
             if let Some(slot) = slots.take() {
+                end_when_silent(&stream, IDLE_PATIENCE);
                 let (tls, service) = (self.tls.clone(), service(peer));
                 connections.spawn(serve(stream, slot, tls, builder.clone(), service, told.clone()));
             }
@@ -78,6 +82,14 @@ impl Server {
         }
         close(listener, |stream, peer| take(&mut connections, stream, peer)).await;
         while connections.join_next().await.is_some() {}
+    }
+}
+
+/// Lets the system end a connection whose client acknowledges nothing of what was sent to it for so long: one that lost its
+/// network says no goodbye, and an event stream would be written to it for a quarter of an hour.
+fn end_when_silent(stream: &TcpStream, patience: Duration) {
+    if let Err(error) = SockRef::from(stream).set_tcp_user_timeout(Some(patience)) {
+        tracing::debug!(%error, "clients that are gone keep their connections for longer");
     }
 }
 
@@ -145,10 +157,11 @@ async fn speak<I, S, B>(
     let service = service_fn(move |request: Request<Incoming>| {
         let under_way = Activity::begin(&seen);
         let answer = service.call(request);
+        let seen = Arc::clone(&seen);
         async move {
             let answer = answer.await;
             drop(under_way);
-            answer
+            answer.map(|answer| noted(answer, seen))
         }
     });
     let connection = builder.serve_connection(TokioIo::new(stream), service);
@@ -171,6 +184,29 @@ async fn speak<I, S, B>(
             _ => {}
         }
     }
+}
+
+/// An event stream goes on for as long as it has something to say to somebody who reads; other answers have a time.
+fn noted<B>(
+    answer: Response<B>,
+    activity: Arc<Activity>,
+) -> Response<Either<B, impl Body<Data = B::Data, Error = B::Error>>>
+where
+    B: Body,
+{
+    let is_stream = answer
+        .headers()
+        .get(CONTENT_TYPE)
+        .is_some_and(|kind| kind == "text/event-stream");
+    answer.map(|body| {
+        if !is_stream {
+            return Either::Left(body);
+        }
+        Either::Right(body.map_frame(move |frame| {
+            activity.lock().since = Instant::now();
+            frame
+        }))
+    })
 }
 
 /// What a connection is doing.
@@ -224,5 +260,28 @@ impl Drop for UnderWay {
         let mut state = self.0.lock();
         state.under_way -= 1;
         state.since = Instant::now();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use socket2::SockFilter;
+    use std::io::ErrorKind;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    #[tokio::test]
+    async fn a_client_that_is_gone_without_a_word_is_not_kept() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (mut served, _) = listener.accept().await.unwrap();
+        end_when_silent(&served, Duration::from_secs(1));
+        // From here on the client's system gets no packet of this connection, and so acknowledges none.
+        SockRef::from(&client)
+            .attach_filter(&[SockFilter::new(0x06, 0, 0, 0)])
+            .unwrap();
+        served.write_all(b"are you there?").await.unwrap();
+        let end = served.read_u8().await.unwrap_err();
+        assert_eq!(end.kind(), ErrorKind::TimedOut, "{end}");
     }
 }

@@ -21,6 +21,7 @@ pub mod identities;
 pub mod imports;
 pub mod keys;
 pub mod lists;
+pub mod nodes;
 pub mod once;
 pub mod orders;
 pub mod recent;
@@ -37,7 +38,7 @@ use std::any::Any;
 use std::sync::Arc;
 
 /// How many cases there are, so that a run of none is seen.
-pub const CASES: usize = 131;
+pub const CASES: usize = 135;
 
 /// A fresh, empty store, and what has to live as long as it.
 pub struct Fresh {
@@ -101,6 +102,7 @@ macro_rules! store_conformance {
                 an_empty_store_loads_as_nothing
                 load_gives_all_users_all_sites_and_the_keys_that_are_not_deleted
                 changes_since_gives_everything_after_a_revision
+                each_change_has_a_mark_that_the_feed_after_it_names
                 a_deleted_key_comes_as_deleted
                 an_import_comes_whole
                 load_is_of_one_instant_while_writers_go_on
@@ -171,6 +173,10 @@ macro_rules! store_conformance {
                 keys_are_filtered_by_each_mark
                 a_mark_holds_together_with_the_state
             }
+            nodes {
+                a_node_is_listed_as_it_told_of_itself_and_forgotten
+                a_node_that_was_not_seen_for_a_day_is_forgotten
+            }
             recent {
                 addresses_of_a_key_are_read_latest_first
                 an_address_is_kept_once_and_never_moves_back
@@ -211,6 +217,7 @@ macro_rules! store_conformance {
                 counts_of_absent_keys_are_dropped_and_the_others_kept
                 last_use_never_moves_back
                 last_uses_of_many_keys_are_read_at_once
+                a_batch_that_is_sent_again_is_counted_once
             }
             users {
                 a_new_user_is_found_as_it_was_inserted
@@ -308,6 +315,7 @@ mod tests {
             include_str!("conformance/imports.rs"),
             include_str!("conformance/keys.rs"),
             include_str!("conformance/lists.rs"),
+            include_str!("conformance/nodes.rs"),
             include_str!("conformance/once.rs"),
             include_str!("conformance/orders.rs"),
             include_str!("conformance/recent.rs"),

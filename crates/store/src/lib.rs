@@ -16,21 +16,25 @@ pub mod conformance;
 mod error;
 mod kept;
 mod migrations;
+mod nodes;
 mod port;
 mod postgres;
 mod rows;
 mod sqlite;
 mod sums;
+mod transfer;
 
 pub use accounts::{
     Accounts, Binding, BoundIdentity, ConfirmedFactor, Credentials, Entry, FoundSession, IdentityName, Link,
     LinkPurpose, NewPending, NewSession, PendingSignIn, Proof, SecondFactor, SessionRecord,
 };
 pub use error::{Duplicate, StoreError};
+pub use nodes::{FlushId, NodeRecord, SeenNode};
 pub use port::{
     AuditActor, AuditEvent, AuditOutcome, AuditQuery, Change, Direction, Feed, IdempotencyClaim, Inserted,
-    KeyMark, KeyOrder, KeyQuery, KeyState, KeyStatusFilter, LastUsed, Period, RECENT_ADDRESSES,
-    RecentAddress, Store, UsageBatch, UsageBucket, UsageCount, UserQuery,
+    KeyMark, KeyOrder, KeyQuery, KeyState, KeyStatusFilter, LastUsed, MARKS_KEPT, Period, Position,
+    RECENT_ADDRESSES, RecentAddress, Store, UsageBatch, UsageBucket, UsageCount, UserQuery,
 };
 pub use postgres::{PostgresOptions, PostgresStore};
 pub use sqlite::{SqliteOptions, SqliteStore};
+pub use transfer::{MovedTable, StorePlace, Transfer, TransferProgress, transfer};

@@ -43,6 +43,14 @@ pub(crate) fn pending(
     Ok(all.iter().filter(|step| !is_applied(step)).collect())
 }
 
+/// Says in the log which steps have been made.
+pub(crate) fn tell(applied: &[&str]) {
+    if !applied.is_empty() {
+        let steps = applied.join(", ");
+        tracing::info!(steps, "the schema of the database was brought up to date");
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,13 +1,14 @@
 //! The port: what Keyward asks of a database.
 
-use crate::{Accounts, StoreError};
+use crate::{Accounts, FlushId, NodeRecord, SeenNode, StoreError};
 use async_trait::async_trait;
 use keyward_domain::{
-    AddressRule, AuditId, Email, Fingerprint, Key, KeyId, KeyStatus, RateLimit, Reason, Revision, Site,
-    SiteId, SiteName, SiteRule, Timestamp, UseCaseName, User, UserId,
+    AddressRule, AuditId, Email, Fingerprint, Key, KeyId, KeyStatus, NodeId, RateLimit, Reason, Revision,
+    Site, SiteId, SiteName, SiteRule, Timestamp, UseCaseName, User, UserId,
 };
 use std::net::IpAddr;
 use std::path::Path;
+use std::time::Duration;
 
 /// A database that holds users, sites, keys, their audit log and their usage.
 ///
@@ -16,14 +17,20 @@ use std::path::Path;
 /// method that takes `expected` changes nothing unless the row is still at it ([`StoreError::Conflict`]).
 #[async_trait]
 pub trait Store: Accounts {
+    /// The place of the last committed change. A database that does not hold the last state, as a standby, does not say.
+    async fn position(&self) -> Result<Position, StoreError>;
+
     /// The revision of the last committed change.
-    async fn revision(&self) -> Result<Revision, StoreError>;
+    async fn revision(&self) -> Result<Revision, StoreError> {
+        Ok(self.position().await?.revision)
+    }
 
     /// Visits everything that a replica holds, as of one instant: all users (deleted ones too), all sites, all keys that
-    /// are not deleted, in this order. Returns the revision of that instant.
-    async fn load(&self, visit: &mut (dyn FnMut(Change) + Send)) -> Result<Revision, StoreError>;
+    /// are not deleted, in this order. Returns the position at that instant.
+    async fn load(&self, visit: &mut (dyn FnMut(Change) + Send)) -> Result<Position, StoreError>;
 
-    /// Everything that changed after a revision, in its state as of one instant; deleted keys come as such.
+    /// Everything that changed after a revision, in its state as of one instant; deleted keys come as such. Whoever
+    /// knows another mark of `after` than the feed's follows another history, which the feed does not continue.
     async fn changes_since(&self, after: Revision) -> Result<Feed, StoreError>;
 
     /// Waits until something may have changed since the last call, as far as the store is told of it by itself. One that
@@ -154,7 +161,8 @@ pub trait Store: Accounts {
 
     /// Adds counts to the minute, hour and day they fall in, moves last uses forward (never back), and keeps the
     /// [`RECENT_ADDRESSES`] addresses of each key that were used last. What belongs to keys that are no longer there is
-    /// dropped. Raises no revision.
+    /// dropped. A batch with a [`UsageBatch::flush`] is counted once, however often it comes; one that is not later than the
+    /// last of its node was counted. Raises no revision.
     async fn add_usage(&self, batch: &UsageBatch) -> Result<(), StoreError>;
 
     /// The counts of a key in `from <= start < until`, ordered by start.
@@ -172,8 +180,23 @@ pub trait Store: Accounts {
     /// The addresses that a key was granted from last, latest first: [`RECENT_ADDRESSES`] at most.
     async fn recent_addresses(&self, key: KeyId) -> Result<Vec<RecentAddress>, StoreError>;
 
+    /// Notes a node, and that it is there now.
+    async fn put_node(&self, node: &NodeRecord) -> Result<(), StoreError>;
+
+    /// Lists the nodes that were seen within a day, by host and address.
+    async fn list_nodes(&self) -> Result<Vec<SeenNode>, StoreError>;
+
+    /// Forgets a node; one that is not there is no fault.
+    async fn remove_node(&self, id: NodeId) -> Result<(), StoreError>;
+
+    /// How often a node notes that it is there: seldom where there is one, which every write makes sync its disk.
+    fn node_interval(&self) -> Duration {
+        Duration::from_secs(60)
+    }
+
     /// Drops what has outlived its use: minute counts older than 2 days, hour counts older than 62 days, day counts
-    /// older than 800 days, idempotency claims older than 24 hours, devices not seen for 400 days, and expired set-up
+    /// older than 800 days, idempotency claims older than 24 hours, devices not seen for 400 days, nodes not seen for a
+    /// day, and expired set-up
     /// tokens, sessions, links and waiting sign-ins.
     async fn prune(&self, now: Timestamp) -> Result<(), StoreError>;
 
@@ -223,11 +246,26 @@ pub struct KeyState {
     pub revision: Revision,
 }
 
-/// Changes after some revision, up to `revision`.
+/// A place in a history of changes. Two databases that have parted give the same revisions, but not the same marks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Position {
+    /// How many changes there were.
+    pub revision: Revision,
+    /// What was drawn at random for the last of them; `None` before the first, and of what lies more than
+    /// [`MARKS_KEPT`] changes back.
+    pub mark: Option<[u8; 16]>,
+}
+
+/// Of how many changes a store keeps the marks.
+pub const MARKS_KEPT: u64 = 1000;
+
+/// Changes after some revision, up to that of `position`.
 #[derive(Clone, Debug)]
 pub struct Feed {
-    /// The revision of the instant at which the feed was read.
-    pub revision: Revision,
+    /// Of the instant at which the feed was read.
+    pub position: Position,
+    /// The mark that the revision has here after which the changes were asked for.
+    pub mark_before: Option<[u8; 16]>,
     /// Users first, then sites, then keys.
     pub changes: Vec<Change>,
 }
@@ -465,6 +503,8 @@ pub struct AuditQuery {
 /// Uses of keys, collected off the hot path.
 #[derive(Clone, Debug, Default)]
 pub struct UsageBatch {
+    /// Its name, when it may be sent again because nobody knows whether it was stored.
+    pub flush: Option<FlushId>,
     /// Counts.
     pub counts: Vec<UsageCount>,
     /// Last uses.

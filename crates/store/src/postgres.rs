@@ -9,6 +9,7 @@ mod accounts;
 mod ask;
 mod audit;
 mod connect;
+mod copied;
 mod credentials;
 mod fault;
 mod feed;
@@ -19,10 +20,13 @@ mod lent;
 mod links;
 mod listen;
 mod migrate;
+mod nodes;
 mod once;
+mod opening;
 mod options;
 mod sessions;
 mod sites;
+mod transfer;
 mod upkeep;
 mod usage;
 mod users;
@@ -32,18 +36,21 @@ mod write;
 pub(crate) const STEPS: &[crate::migrations::Migration] = &migrate::ALL;
 
 pub use options::PostgresOptions;
+pub(crate) use transfer::{source, target};
 
 use crate::{
-    AuditEvent, AuditQuery, Change, Feed, IdempotencyClaim, Inserted, KeyQuery, LastUsed, Period,
-    RecentAddress, Store, StoreError, UsageBatch, UsageBucket, UserQuery,
+    AuditEvent, AuditQuery, Change, Feed, IdempotencyClaim, Inserted, KeyQuery, LastUsed, NodeRecord, Period,
+    Position, RecentAddress, SeenNode, Store, StoreError, UsageBatch, UsageBucket, UserQuery,
 };
 use ask::{change, note, read};
 use async_trait::async_trait;
-use keyward_domain::{Email, Key, KeyId, Revision, Site, SiteName, Timestamp, User, UserId};
+use keyward_domain::{Email, Key, KeyId, NodeId, Revision, Site, SiteName, Timestamp, User, UserId};
 use lent::{ANSWER, Lent};
 use listen::Listen;
+use opening::Opening;
 use sqlx::PgPool;
 use std::path::Path;
+use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use write::Write;
@@ -52,6 +59,8 @@ use write::Write;
 #[derive(Debug)]
 pub struct PostgresStore {
     place: String,
+    options: PostgresOptions,
+    opening: Opening,
     is_read_only: bool,
     /// Of this node's changes, only one at a time goes to wait for those of the others.
     turn: Semaphore,
@@ -63,6 +72,7 @@ pub struct PostgresStore {
 impl PostgresStore {
     /// A connection that only reads.
     async fn reader(&self) -> Result<Lent, StoreError> {
+        self.opening.check(&self.options).await?;
         Lent::from(&self.readers).await
     }
 
@@ -77,12 +87,14 @@ impl PostgresStore {
     /// Begins the one transaction of a change.
     async fn write(&self) -> Result<Write<'_>, StoreError> {
         self.check_writable()?;
+        self.opening.check(&self.options).await?;
         Write::change(&self.turn, &self.changes).await
     }
 
     /// Begins a transaction of what is no change.
     async fn note(&self) -> Result<Write<'_>, StoreError> {
         self.check_writable()?;
+        self.opening.check(&self.options).await?;
         Write::note(&self.changes).await
     }
 
@@ -99,11 +111,11 @@ impl PostgresStore {
 
 #[async_trait]
 impl Store for PostgresStore {
-    async fn revision(&self) -> Result<Revision, StoreError> {
-        read!(self, feed::revision())
+    async fn position(&self) -> Result<Position, StoreError> {
+        read!(self, feed::position())
     }
 
-    async fn load(&self, visit: &mut (dyn FnMut(Change) + Send)) -> Result<Revision, StoreError> {
+    async fn load(&self, visit: &mut (dyn FnMut(Change) + Send)) -> Result<Position, StoreError> {
         feed::load(self.snapshot().await?, visit).await
     }
 
@@ -279,6 +291,22 @@ impl Store for PostgresStore {
 
     async fn recent_addresses(&self, key: KeyId) -> Result<Vec<RecentAddress>, StoreError> {
         read!(self, usage::recent_addresses(key))
+    }
+
+    async fn put_node(&self, node: &NodeRecord) -> Result<(), StoreError> {
+        note!(self, nodes::put(node))
+    }
+
+    async fn list_nodes(&self) -> Result<Vec<SeenNode>, StoreError> {
+        read!(self, nodes::list())
+    }
+
+    async fn remove_node(&self, id: NodeId) -> Result<(), StoreError> {
+        note!(self, nodes::remove(id))
+    }
+
+    fn node_interval(&self) -> Duration {
+        Duration::from_secs(5)
     }
 
     async fn prune(&self, now: Timestamp) -> Result<(), StoreError> {

@@ -7,6 +7,8 @@
 mod account;
 mod cells;
 mod log;
+mod node;
+mod position;
 mod raw;
 
 pub(crate) use account::{
@@ -14,6 +16,9 @@ pub(crate) use account::{
     link_columns, pending_columns, session_columns,
 };
 pub(crate) use log::{AuditRow, GRANTED, LastUsedRow, RecentAddressRow, UsageRow};
+
+pub(crate) use node::{NodeRow, node_columns};
+pub(crate) use position::PositionRow;
 
 pub(crate) use cells::{
     actor_cells, address_rule_text, deleted_at, denied_cell, key_status_cells, site_rule_text,
@@ -191,7 +196,7 @@ impl TryFrom<KeyRow<'_>> for Key {
         Ok(Self {
             id: state.id,
             owner: state.owner,
-            name: cells.text(12, "name", Name::new)?,
+            name: cells.text(12, "name", Name::stored)?,
             description: cells.text(13, "description", Description::new)?,
             use_case: state.use_case,
             fingerprint: state.fingerprint,
@@ -248,8 +253,8 @@ impl TryFrom<UserRow<'_>> for User {
         };
         Ok(Self {
             id: UserId::from_bytes(cells.id(0, "id")?),
-            email: cells.text(1, "email", Email::new)?,
-            name: cells.text(2, "name", Name::new)?,
+            email: cells.text(1, "email", Email::stored)?,
+            name: cells.text(2, "name", Name::stored)?,
             role: cells.text(3, "role", str::parse)?,
             status,
             sites: cells.sites(6)?,

@@ -17,10 +17,13 @@ mod key_lists;
 mod keys;
 mod links;
 mod migrate;
+mod nodes;
 mod once;
 mod packed;
+mod place;
 mod sessions;
 mod sites;
+mod transfer;
 mod upkeep;
 mod usage;
 mod users;
@@ -30,23 +33,25 @@ mod write;
 pub(crate) const STEPS: &[crate::migrations::Migration] = &migrate::ALL;
 
 pub use connect::SqliteOptions;
+pub(crate) use transfer::{source, target};
 
 use crate::{
-    AuditEvent, AuditQuery, Change, Feed, IdempotencyClaim, Inserted, KeyQuery, LastUsed, Period,
-    RecentAddress, Store, StoreError, UsageBatch, UsageBucket, UserQuery,
+    AuditEvent, AuditQuery, Change, Feed, IdempotencyClaim, Inserted, KeyQuery, LastUsed, NodeRecord, Period,
+    Position, RecentAddress, SeenNode, Store, StoreError, UsageBatch, UsageBucket, UserQuery,
 };
 use async_trait::async_trait;
 use fault::reading;
-use keyward_domain::{Email, Key, KeyId, Revision, Site, SiteName, Timestamp, User, UserId};
+use keyward_domain::{Email, Key, KeyId, NodeId, Revision, Site, SiteName, Timestamp, User, UserId};
+use place::Place;
 use sqlx::SqlitePool;
 use sqlx::pool::PoolConnection;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use write::{Write, Writer};
 
 /// A store in one SQLite file.
 #[derive(Debug)]
 pub struct SqliteStore {
-    path: PathBuf,
+    place: Place,
     writer: Option<Writer>,
     readers: SqlitePool,
 }
@@ -54,16 +59,18 @@ pub struct SqliteStore {
 impl SqliteStore {
     /// A connection that only reads.
     async fn reader(&self) -> Result<PoolConnection<sqlx::Sqlite>, StoreError> {
+        self.place.check()?;
         self.readers.acquire().await.map_err(reading)
     }
 
     /// Begins the one transaction of a change.
     async fn write(&self) -> Result<Write<'_>, StoreError> {
+        self.place.check()?;
         match &self.writer {
             Some(writer) => writer.begin().await,
             None => Err(StoreError::NotWritable(format!(
                 "{} was opened for reading only",
-                self.path.display()
+                self.place.path().display()
             ))),
         }
     }
@@ -71,15 +78,17 @@ impl SqliteStore {
 
 #[async_trait]
 impl Store for SqliteStore {
-    async fn revision(&self) -> Result<Revision, StoreError> {
-        feed::revision(&mut *self.reader().await?).await
+    async fn position(&self) -> Result<Position, StoreError> {
+        feed::position(&mut *self.reader().await?).await
     }
 
-    async fn load(&self, visit: &mut (dyn FnMut(Change) + Send)) -> Result<Revision, StoreError> {
+    async fn load(&self, visit: &mut (dyn FnMut(Change) + Send)) -> Result<Position, StoreError> {
+        self.place.check()?;
         feed::load(&self.readers, visit).await
     }
 
     async fn changes_since(&self, after: Revision) -> Result<Feed, StoreError> {
+        self.place.check()?;
         feed::changes_since(&self.readers, after).await
     }
 
@@ -266,6 +275,22 @@ impl Store for SqliteStore {
 
     async fn recent_addresses(&self, key: KeyId) -> Result<Vec<RecentAddress>, StoreError> {
         usage::recent_addresses(&mut *self.reader().await?, key).await
+    }
+
+    async fn put_node(&self, node: &NodeRecord) -> Result<(), StoreError> {
+        let mut write = self.write().await?;
+        let done = nodes::put(&mut write, node).await;
+        write.finish(done).await
+    }
+
+    async fn list_nodes(&self) -> Result<Vec<SeenNode>, StoreError> {
+        nodes::list(&mut *self.reader().await?).await
+    }
+
+    async fn remove_node(&self, id: NodeId) -> Result<(), StoreError> {
+        let mut write = self.write().await?;
+        let done = nodes::remove(&mut write, id).await;
+        write.finish(done).await
     }
 
     async fn prune(&self, now: Timestamp) -> Result<(), StoreError> {

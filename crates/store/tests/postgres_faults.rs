@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+#[path = "postgres_faults/lost_answer.rs"]
+mod lost_answer;
 #[path = "postgres_faults/order.rs"]
 mod order;
 #[path = "common/samples.rs"]
@@ -10,6 +12,8 @@ mod samples;
 mod schema;
 #[path = "postgres_faults/server.rs"]
 mod server;
+#[path = "postgres_faults/silent.rs"]
+mod silent;
 #[path = "postgres_faults/usage.rs"]
 mod usage;
 

@@ -44,6 +44,13 @@ impl Certificate {
         &self.key
     }
 
+    /// Certificate and key in one text, as proxies take them.
+    pub fn pem(&self) -> String {
+        let read =
+            |file: &Path| fs::read_to_string(file).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
+        read(&self.certificate) + &read(&self.key)
+    }
+
     /// The certificate's bytes.
     pub fn der(&self) -> &CertificateDer<'static> {
         &self.der

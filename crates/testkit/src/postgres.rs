@@ -1,13 +1,11 @@
 //! A PostgreSQL server of its own: Debian's binaries over a temporary folder, on a free port.
 
-mod host;
-
-use crate::Signal;
-use host::{children_of, find_binaries, free_address, unprivileged};
+use crate::host::{children_of, find_postgres, free_address, spawn_for_good, unprivileged};
+use crate::{Certificate, Signal};
 use std::fs::{self, File};
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -39,9 +37,13 @@ impl Postgres {
 
     /// Starts a server with settings of `postgresql.conf`.
     pub fn start_with(settings: &[&str]) -> Self {
+        Self::prepare(settings, None)
+    }
+
+    fn prepare(settings: &[&str], certificate: Option<&Certificate>) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let server = Self {
-            binaries: find_binaries(),
+            binaries: find_postgres(),
             address: free_address(),
             account: unprivileged(),
             settings: settings.iter().map(|text| (*text).to_owned()).collect(),
@@ -49,8 +51,17 @@ impl Postgres {
             folder,
         };
         server.init();
+        if let Some(certificate) = certificate {
+            server.put("server.crt", certificate.certificate_path());
+            server.put("server.key", certificate.key_path());
+        }
         server.resume();
         server
+    }
+
+    /// Starts a server that speaks TLS too, and proves by this certificate who it is.
+    pub fn start_tls(certificate: &Certificate) -> Self {
+        Self::prepare(&["ssl=on"], Some(certificate))
     }
 
     /// Where it listens.
@@ -97,7 +108,40 @@ impl Postgres {
     }
 
     /// Starts the server again in the same place, and waits until it lets somebody in.
+    ///
+    /// It is tried again for a while, as a service manager would: sessions of a killed server end a little after it, and
+    /// until then no other starts.
     pub fn resume(&self) {
+        let deadline = Instant::now() + START_GUARD;
+        loop {
+            self.spawn();
+            if self.is_ready_before(deadline) {
+                return;
+            }
+            assert!(
+                Instant::now() < deadline,
+                "PostgreSQL did not start; log:\n{}",
+                self.log()
+            );
+            std::thread::sleep(POLL);
+        }
+    }
+
+    /// Makes a standby of the server, which follows nobody and only reads, until it is promoted.
+    pub fn become_standby(&self) {
+        self.sigkill();
+        let signal = self.folder.path().join("standby.signal");
+        fs::write(&signal, "").expect("a file");
+        self.put("standby.signal", &signal);
+        self.resume();
+    }
+
+    /// Makes a primary of it again.
+    pub fn promote(&self) {
+        self.sql("postgres", "SELECT pg_promote()");
+    }
+
+    fn spawn(&self) {
         let log = File::options()
             .create(true)
             .append(true)
@@ -108,13 +152,11 @@ impl Postgres {
         for setting in self.all_settings() {
             command.arg("-c").arg(setting);
         }
-        let spawned = command
+        command
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("a log file"))
-            .stderr(log)
-            .spawn();
-        *self.child.lock().unwrap() = Some(spawned.expect("run postgres"));
-        self.wait_until_ready();
+            .stderr(log);
+        *self.child.lock().unwrap() = Some(spawn_for_good(command));
     }
 
     fn all_settings(&self) -> Vec<String> {
@@ -129,22 +171,22 @@ impl Postgres {
         settings
     }
 
-    fn wait_until_ready(&self) {
-        let deadline = Instant::now() + START_GUARD;
-        loop {
-            let ended = self.child.lock().unwrap().as_mut().map(Child::try_wait);
-            let is_over = !matches!(ended, Some(Ok(None)));
-            if is_over || Instant::now() >= deadline {
-                panic!("PostgreSQL did not start; log:\n{}", self.log());
+    /// Waits until it lets somebody in; false when it ends before, or takes too long.
+    fn is_ready_before(&self, deadline: Instant) -> bool {
+        while Instant::now() < deadline {
+            let state = self.child.lock().unwrap().as_mut().map(Child::try_wait);
+            if !matches!(state, Some(Ok(None))) {
+                return false;
             }
             let ready = Command::new(self.binaries.join("pg_isready"))
                 .args(["-q", "-t", "5", "-d", &self.url("postgres")])
                 .status();
             if matches!(ready, Ok(status) if status.success()) {
-                return;
+                return true;
             }
             std::thread::sleep(POLL);
         }
+        false
     }
 
     /// What the server wrote.
@@ -190,11 +232,25 @@ impl Postgres {
         );
     }
 
+    /// Copies a file to where the server looks for it, for its account alone.
+    fn put(&self, name: &str, source: &Path) {
+        let path = self.data().join(name);
+        fs::copy(source, &path).expect("copy a file");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        if let Some(account) = self.account {
+            let done = Command::new("chown").arg(account).arg(&path).status();
+            assert!(
+                matches!(done, Ok(status) if status.success()),
+                "chown {account}: {done:?}"
+            );
+        }
+    }
+
     /// A program of PostgreSQL, run by an account that may run it.
     fn command(&self, program: &str) -> Command {
         let program = self.binaries.join(program);
         // It takes the place of the process that is started here, so a signal to the one reaches the other; and when
-        // this process is killed, the server ends as well.
+        // this process is killed, the server ends as well ([`spawn_for_good`] says why only then).
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "QUIT"]);
         if let Some(account) = self.account {
@@ -215,10 +271,12 @@ impl Postgres {
         let Some(server) = self.child.lock().unwrap().as_ref().map(Child::id) else {
             return;
         };
-        // The server first, so that it starts nothing meanwhile.
+        // It starts nothing meanwhile, and is still there as the parent of its sessions when they are looked for.
+        Signal::Stop.send(server);
+        let sessions = children_of(server);
         signal.send(server);
-        for child in children_of(server) {
-            signal.send(child);
+        for session in sessions {
+            signal.send(session);
         }
     }
 }

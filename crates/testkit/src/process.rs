@@ -11,6 +11,7 @@ mod tests;
 pub use api::{ApiAnswer, Issued, KeySpec};
 pub use builder::KeywardBuilder;
 
+use crate::host::fields_of_stat;
 use crate::{Certificate, RawClient, RawResponse, exchange, request};
 use serde_json::Value;
 use std::fs::{self, OpenOptions};
@@ -24,6 +25,7 @@ use tempfile::TempDir;
 const START_GUARD: Duration = Duration::from_secs(30);
 const CLI_GUARD: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(10);
+const STOP_GUARD: Duration = Duration::from_secs(10);
 const STDOUT: &str = "stdout.log";
 const STDERR: &str = "stderr.log";
 
@@ -33,6 +35,7 @@ pub struct Keyward {
     binary: PathBuf,
     environment: Vec<(String, String)>,
     gateway: SocketAddr,
+    authz: Option<SocketAddr>,
     console: SocketAddr,
     ops: SocketAddr,
     console_certificate: Option<Certificate>,
@@ -79,6 +82,11 @@ impl Keyward {
     /// The gateway's address.
     pub fn gateway(&self) -> SocketAddr {
         self.gateway
+    }
+
+    /// The address of the plane that answers proxies; the configuration has to have a section `authz`.
+    pub fn authz(&self) -> SocketAddr {
+        self.authz.expect("no section `authz` in the configuration")
     }
 
     /// The console plane's address.
@@ -177,8 +185,8 @@ impl Keyward {
         self.start().await;
     }
 
-    /// Starts the server, or tells why it is not ready.
-    pub(crate) async fn try_start(&self) -> Result<(), String> {
+    /// Starts the server and waits for nothing.
+    pub fn spawn(&self) {
         assert!(!self.is_running(), "the server runs already");
         let open = |name| {
             OpenOptions::new()
@@ -195,10 +203,15 @@ impl Keyward {
         command
             .stdout(open(STDOUT).expect("a log file"))
             .stderr(open(STDERR).expect("a log file"));
-        let told_before = self.stdout().len();
         let spawned = command.spawn();
         let child = spawned.unwrap_or_else(|e| panic!("run {}: {e}", self.binary.display()));
         *self.child() = Some(child);
+    }
+
+    /// Starts the server, or tells why it is not ready.
+    pub(crate) async fn try_start(&self) -> Result<(), String> {
+        let told_before = self.stdout().len();
+        self.spawn();
         let deadline = Instant::now() + START_GUARD;
         loop {
             if let Some(status) = self.wait_exit(Duration::ZERO).await {
@@ -333,6 +346,24 @@ impl CliOutput {
     }
 }
 
+/// A process that is told to stop runs on until each of its threads has heard of it.
+fn wait_until_stopped(pid: u32) {
+    let end = Instant::now() + STOP_GUARD;
+    while has_running_thread(pid) && Instant::now() < end {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+fn has_running_thread(pid: u32) -> bool {
+    let threads = fs::read_dir(format!("/proc/{pid}/task"));
+    let mut stats = threads
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|thread| fs::read_to_string(thread.path().join("stat")).ok());
+    stats.any(|stat| !matches!(fields_of_stat(&stat).next(), Some("T" | "t" | "Z" | "X") | None))
+}
+
 impl Signal {
     /// Sends it to a process; whether that was there to get it.
     pub(crate) fn send(self, pid: u32) -> bool {
@@ -341,6 +372,9 @@ impl Signal {
             .stderr(Stdio::null())
             .status()
             .expect("run kill");
+        if self == Self::Stop {
+            wait_until_stopped(pid);
+        }
         sent.success()
     }
 

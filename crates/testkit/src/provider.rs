@@ -75,6 +75,8 @@ pub struct OidcProvider {
 
 struct Inside {
     issuer: String,
+    /// The path under which all its addresses lie.
+    folder: String,
     client: String,
     secret: Option<String>,
     subject: String,
@@ -99,11 +101,17 @@ struct Granted {
 impl OidcProvider {
     /// Starts one for a client `keyward`, with this secret or without any, whose clock shows so many seconds since 1970.
     pub async fn start(secret: Option<&str>, now: i64) -> Self {
+        Self::start_in("", secret, now).await
+    }
+
+    /// Starts one whose addresses, its issuer's too, lie under a path, as those of providers with many tenants do.
+    pub async fn start_in(folder: &str, secret: Option<&str>, now: i64) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
         let address = listener.local_addr().expect("an address");
         let inside = Arc::new(Mutex::new(Inside {
             // Another site than 127.0.0.1, as a provider is to a browser.
-            issuer: format!("http://localhost:{}", address.port()),
+            issuer: format!("http://localhost:{}{folder}", address.port()),
+            folder: folder.into(),
             client: "keyward".into(),
             secret: secret.map(str::to_owned),
             subject: "subject-1".into(),
@@ -144,6 +152,11 @@ impl OidcProvider {
         let mut inside = self.inside();
         let inside = &mut *inside;
         std::mem::swap(&mut inside.keys, &mut inside.other_keys);
+    }
+
+    /// Its clock shows so many seconds since 1970 now.
+    pub fn set_clock(&self, now: i64) {
+        self.inside().now = now;
     }
 
     /// Its clock goes on by so many seconds.

@@ -1,12 +1,35 @@
-//! X-API-KEY in, decision out: what any HTTP service needs to ask Keyward.
-//!
-//! The gateway is the first user of this crate; nothing here knows of proxies. [`credential`] reads the header,
-//! [`Refusal`] turns a denial into an answer, [`rate_limit_headers`] tells a client what remains.
+#![doc = include_str!("../README.md")]
+#![deny(missing_docs)]
 
-mod credential;
-mod problem;
-mod rate_limit;
+mod answer;
+mod authorizer;
+mod body;
+mod client_ip;
+#[cfg(feature = "embedded")]
+mod embedded;
+mod future;
+mod identity;
+mod layer;
+#[cfg(feature = "remote")]
+mod remote;
+mod request_id;
+mod rules;
+mod service;
+mod use_case;
+#[doc(hidden)]
+pub mod wire;
 
-pub use credential::{X_API_KEY, credential};
-pub use problem::{Problem, Refusal};
-pub use rate_limit::{rate_limit_headers, rate_limit_headers_ietf, retry_after};
+pub use authorizer::Authorizer;
+pub use body::ResponseBody;
+pub use client_ip::ClientIp;
+#[cfg(feature = "embedded")]
+pub use embedded::{Embedded, EmbeddedOptions, OpenFault};
+pub use future::ResponseFuture;
+pub use identity::KeyIdentity;
+#[cfg(feature = "axum")]
+pub use identity::NoKeyIdentity;
+pub use layer::{ConfigFault, KeywardLayer, KeywardLayerBuilder};
+#[cfg(feature = "remote")]
+pub use remote::{ManagementKey, Remote, RemoteFault, RemoteOptions};
+pub use service::KeywardService;
+pub use use_case::{RequireUseCase, RequireUseCaseService};

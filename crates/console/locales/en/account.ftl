@@ -121,6 +121,7 @@ recovery-title = Recovery codes
 recovery-detail = Each lets you in once when the app is not at hand.
 recovery-once = These codes are displayed ONLY ONCE.
 recovery-keep = Copy them into your password manager, or print this page and put it away: not where the password is.
+recovery-download = Download
 recovery-done = I have kept them
 recovery-renew = Make new recovery codes
 recovery-renew-detail = Ten new codes take the place of the old ones, which then work no more.

@@ -57,6 +57,7 @@ admin-fault-stale = Somebody else has changed this meanwhile. Look at what is th
 admin-fault-typed = That is not the e-mail address of this user.
 admin-fault-day = Give a day that exists, such as 2027-01-31.
 admin-fault-no-user = There is no user with this e-mail address or id.
+admin-fault-inactive = This user is disabled: enable them first. A link would let nobody in.
 admin-fault-no-factor = This user has no second factor.
 admin-fault-no-identity = This user is bound to no account at a provider.
 
@@ -304,9 +305,23 @@ admin-uptime-value = { $days ->
     [one] 1 day{" "}
    *[other] { $days } days{" "}
 }{ $hours } h { $minutes } min
+admin-nodes = Nodes on this database
+admin-nodes-differ = Nodes run different versions: restart those that run the older one.
+admin-nodes-host = Node
+admin-nodes-this = (this one)
+admin-nodes-address = Gateway
+admin-nodes-started = Started
+admin-nodes-seen = Seen
+admin-nodes-away = Away
 admin-system-store = Database
 admin-system-limiter = Limiter
 admin-limiter-memory = In memory: this process counts for itself
+admin-limiter-exact = Redis at { $place }: every request is counted there
+admin-limiter-leased = Redis at { $place }: nodes take blocks of requests
+admin-limiter-up = Counts
+admin-limiter-local = Away: this process counts for itself
+admin-limiter-refuse = Away: keys with a limit are refused
+admin-limiter-allow = Away: requests pass uncounted
 admin-system-replica = Keys in memory
 admin-system-state = State
 admin-system-fresh = Up to date

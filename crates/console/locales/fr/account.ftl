@@ -121,6 +121,7 @@ recovery-title = Codes de secours
 recovery-detail = Chacun vous laisse entrer une fois quand l’application n’est pas à portée de main.
 recovery-once = Ces codes ne sont affichés QU’UNE SEULE FOIS.
 recovery-keep = Copiez-les dans votre gestionnaire de mots de passe, ou imprimez cette page et rangez-la : pas avec le mot de passe.
+recovery-download = Télécharger
 recovery-done = Je les ai conservés
 recovery-renew = Créer de nouveaux codes de secours
 recovery-renew-detail = Dix nouveaux codes remplacent les anciens, qui ne fonctionnent alors plus.

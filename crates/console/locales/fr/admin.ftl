@@ -57,6 +57,7 @@ admin-fault-stale = Quelqu’un d’autre a modifié cette fiche entre-temps. Re
 admin-fault-typed = Ce n’est pas l’adresse e-mail de cet utilisateur.
 admin-fault-day = Indiquez un jour qui existe, par exemple 2027-01-31.
 admin-fault-no-user = Aucun utilisateur n’a cette adresse e-mail ni cet identifiant.
+admin-fault-inactive = Cet utilisateur est désactivé : réactivez-le d’abord. Un lien n’ouvrirait aucun accès.
 admin-fault-no-factor = Cet utilisateur n’a pas de second facteur.
 admin-fault-no-identity = Cet utilisateur n’est lié à aucun compte chez un fournisseur d’identité.
 
@@ -304,9 +305,23 @@ admin-uptime-value = { $days ->
     [one] { $days } jour{" "}
    *[other] { $days } jours{" "}
 }{ $hours } h { $minutes } min
+admin-nodes = Nœuds sur cette base
+admin-nodes-differ = Des nœuds n’ont pas la même version : redémarrez ceux qui ont la plus ancienne.
+admin-nodes-host = Nœud
+admin-nodes-this = (celui-ci)
+admin-nodes-address = Passerelle
+admin-nodes-started = Démarré
+admin-nodes-seen = Vu
+admin-nodes-away = Absent
 admin-system-store = Base de données
 admin-system-limiter = Limiteur
 admin-limiter-memory = En mémoire : ce processus compte pour lui-même
+admin-limiter-exact = Redis sur { $place } : chaque requête y est comptée
+admin-limiter-leased = Redis sur { $place } : les nœuds prennent des lots de requêtes
+admin-limiter-up = Compte
+admin-limiter-local = Absent : ce processus compte pour lui-même
+admin-limiter-refuse = Absent : les clés limitées sont refusées
+admin-limiter-allow = Absent : les requêtes passent sans être comptées
 admin-system-replica = Clés en mémoire
 admin-system-state = État
 admin-system-fresh = À jour

@@ -10,8 +10,9 @@ use crate::fields::{Decode, Fields};
 use crate::problem::Problem;
 use axum::extract::State;
 use http::StatusCode;
-use keyward_domain::{ClientAddress, Presented, SiteName, StrictPath};
-use keyward_engine::{Asked, Counting, Decision, EngineError};
+use keyward_domain::{ClientAddress, Presented, Reason, SiteName, StrictPath, Timestamp};
+use keyward_engine::{Asked, Counting, Decision, Denied, EngineError};
+use keyward_tower::wire::retry_after;
 use serde::Serialize;
 use std::net::IpAddr;
 use utoipa::ToSchema;
@@ -91,11 +92,31 @@ pub(crate) struct DecisionWire {
     /// Unix seconds at which the minute ends.
     #[schema(required)]
     reset: Option<i64>,
+    /// Seconds to wait, when the limit is used up: what `Retry-After` says.
+    #[schema(required)]
+    retry_after: Option<i64>,
+    /// A short title of the refusal, for people.
+    #[schema(required)]
+    title: Option<&'static str>,
+    /// What happened and the way out, for the client.
+    #[schema(required)]
+    detail: Option<&'static str>,
+    /// The revision that was in force when this was decided, or an older one. Whoever keeps an answer must not use it when
+    /// `watchChanges` has told of a newer one.
+    revision: u64,
+    /// When it was decided, by this node's clock.
+    #[schema(format = DateTime)]
+    decided_at: String,
+    /// First instant at which the key is refused, when granted; null when it does not expire.
+    #[schema(required, format = DateTime)]
+    valid_until: Option<String>,
 }
 
 /// Decide about a request of somebody else's
 ///
-/// For callers that are not proxies. Admins only.
+/// For callers that are not proxies. Admins only. The key is judged: its state, its site, address and use case, and its limit.
+/// The gateway's routes, public paths and methods are not: `path` and `method` count for the key's use case alone, an encoded
+/// slash may stand anywhere in the path, and `site` is not compared with the path, so the caller says which site it serves.
 #[utoipa::path(post, path = "/v1/verify", tag = "verify", request_body = VerifyRequest,
     responses((status = 200, body = DecisionWire)))]
 pub(crate) async fn verify_key(
@@ -106,7 +127,8 @@ pub(crate) async fn verify_key(
     if !actor.is_admin() {
         return Err(EngineError::Forbidden("only an administrator may verify keys").into());
     }
-    let path = StrictPath::parse(request.path.as_bytes())
+    // Where an encoded slash may stand is a matter of routes, of which this knows nothing.
+    let path = StrictPath::parse_with_encoded_slashes(request.path.as_bytes())
         .map_err(|fault| EngineError::field("path", fault.to_string()))?;
     let method = request.method.unwrap_or_default();
     let asked = Asked {
@@ -123,11 +145,21 @@ pub(crate) async fn verify_key(
         Counting::Peek
     };
     let presented = Presented::parse(request.secret.as_bytes());
-    let decision = app.engine.authenticate(presented, &asked, counting);
-    Ok(answer(StatusCode::OK, &decision_wire(&decision, asked.site)?))
+    // Before the decision: what comes into force meanwhile may or may not be in it.
+    let revision = app.engine.revision();
+    let decided_at = app.engine.clock().now();
+    let decision = app.engine.authenticate(presented, &asked, counting).await;
+    let wire = decision_wire(&decision, app.engine.limit_time())?;
+    let wire = DecisionWire {
+        site: asked.site.map(str::to_owned),
+        revision: revision.0,
+        decided_at: decided_at.to_string(),
+        ..wire
+    };
+    Ok(answer(StatusCode::OK, &wire))
 }
 
-fn decision_wire(decision: &Decision<'_>, site: Option<&str>) -> Result<DecisionWire, Problem> {
+fn decision_wire(decision: &Decision<'_>, now: Timestamp) -> Result<DecisionWire, Problem> {
     let (wire, quota) = match decision {
         Decision::Unavailable => return Err(cannot_tell()),
         Decision::Granted(granted) => (
@@ -137,6 +169,7 @@ fn decision_wire(decision: &Decision<'_>, site: Option<&str>) -> Result<Decision
                 key_id: Some(granted.key.to_string()),
                 owner_id: Some(granted.owner.to_string()),
                 use_case: Some(granted.use_case.name.to_string()),
+                valid_until: granted.expiry.at().map(|at| at.to_string()),
                 ..DecisionWire::default()
             },
             granted.quota,
@@ -145,6 +178,9 @@ fn decision_wire(decision: &Decision<'_>, site: Option<&str>) -> Result<Decision
             DecisionWire {
                 reason: Some(denied.reason.code()),
                 status: denied.reason.status(),
+                title: Some(denied.reason.title()),
+                detail: Some(denied.reason.detail()),
+                retry_after: retry_after_of(denied, now),
                 key_id: denied.key.map(|key| key.to_string()),
                 ..DecisionWire::default()
             },
@@ -152,10 +188,14 @@ fn decision_wire(decision: &Decision<'_>, site: Option<&str>) -> Result<Decision
         ),
     };
     Ok(DecisionWire {
-        site: site.map(str::to_owned),
         limit: quota.map(|quota| quota.limit),
         remaining: quota.map(|quota| quota.remaining),
         reset: quota.map(|quota| quota.reset),
         ..wire
     })
+}
+
+fn retry_after_of(denied: &Denied, now: Timestamp) -> Option<i64> {
+    let quota = denied.quota.filter(|_| denied.reason == Reason::RateLimited);
+    quota.map(|quota| retry_after(quota, now))
 }

@@ -40,8 +40,9 @@ impl HtmlAnswer {
         if let Some(cause) = &problem.0.cause {
             tracing::error!(code = problem.0.code, cause = %cause.escape_debug(), "a page failed");
         }
-        let page = Page::new(visit, Place::Outside, None);
+        let page = Page::new(visit, Place::Outside, None).back_to(way_back(visit, problem.0.status));
         let known = match problem.0.status {
+            StatusCode::METHOD_NOT_ALLOWED => "fault-method",
             StatusCode::NOT_FOUND => "fault-not-found",
             StatusCode::FORBIDDEN => "fault-forbidden",
             StatusCode::CONFLICT | StatusCode::PRECONDITION_FAILED => "fault-conflict",
@@ -56,6 +57,16 @@ impl HtmlAnswer {
             page,
         };
         Self::with(problem.0.status, &template)
+    }
+}
+
+/// From a page of a fault one comes back to what was asked for; never to a path that only takes changes, nor with a query
+/// that may have done something.
+fn way_back(visit: &Visit, status: StatusCode) -> &str {
+    if visit.is_safe && status != StatusCode::METHOD_NOT_ALLOWED {
+        visit.path.split('?').next().unwrap_or("/")
+    } else {
+        "/"
     }
 }
 

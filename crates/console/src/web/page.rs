@@ -6,7 +6,7 @@ use super::person::Person;
 use super::visit::Visit;
 use crate::web::assets;
 use fluent_bundle::FluentValue;
-use keyward_domain::Timestamp;
+use keyward_domain::{Timestamp, UseCase};
 use std::borrow::Cow;
 
 /// How a page looks.
@@ -85,8 +85,8 @@ pub(crate) struct Page {
     pub(crate) token: String,
     /// What was just done, said once.
     pub(crate) flash: Option<String>,
-    /// The path, without its query, for the switches that come back to it.
-    pub(crate) path: String,
+    /// Where the switches of language and theme come back to. A page that is not to be had again has none.
+    pub(crate) back: Option<String>,
     pub(crate) moments: Moments,
 }
 
@@ -103,13 +103,26 @@ impl Page {
                 .flash
                 .as_deref()
                 .map(|id| visit.language.text(id).into_owned()),
-            path: visit.path.clone(),
+            back: Some(visit.path.clone()),
             moments: Moments {
                 now: visit.now,
                 zone: visit.zone.clone(),
                 language: visit.language,
             },
         }
+    }
+
+    /// The same page, with switches that come back to another. An answer to a change at whose path no page can be asked for
+    /// needs it.
+    pub(crate) fn back_to(mut self, path: &str) -> Self {
+        self.back = Some(path.to_owned());
+        self
+    }
+
+    /// The same page without switches, for what is shown once.
+    pub(crate) fn once(mut self) -> Self {
+        self.back = None;
+        self
     }
 
     /// A text.
@@ -136,6 +149,15 @@ impl Page {
     ) -> Cow<'static, str> {
         self.language
             .text_with(id, &[(first.0, first.1.into()), (second.0, second.1.into())])
+    }
+
+    /// What people read of a use case. The one that there is without a configuration is ours, so it is in their language.
+    pub(crate) fn use_case_title(&self, entry: &UseCase) -> String {
+        if entry.title == UseCase::REST_API_TITLE {
+            self.t("use-case-rest-api").into_owned()
+        } else {
+            entry.title.clone()
+        }
     }
 
     /// An instant.

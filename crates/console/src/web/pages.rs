@@ -22,7 +22,7 @@ use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
-use http::header::ACCEPT;
+use http::header::{ACCEPT, ALLOW};
 use http::{HeaderMap, StatusCode, Uri};
 
 /// What a page's handler gives: an answer, or a problem that becomes a page of its own.
@@ -60,7 +60,16 @@ fn with_person(app: &App) -> Router<App> {
 async fn render_faults(State(app): State<App>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     let visit = Visit::of(&parts, &app);
+    let is_browser = is_browser(&parts.headers);
     let mut response = next.run(Request::from_parts(parts, body)).await;
+    if is_browser && response.status() == StatusCode::METHOD_NOT_ALLOWED {
+        let problem = Problem::of_status(StatusCode::METHOD_NOT_ALLOWED);
+        let headers = response.headers().get(ALLOW).cloned();
+        response = HtmlAnswer::of_fault(&visit, &problem).into_response();
+        response
+            .headers_mut()
+            .extend(headers.map(|allowed| (ALLOW, allowed)));
+    }
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         let headers = problem.0.headers.clone();
         response = HtmlAnswer::of_fault(&visit, &problem).into_response();
@@ -76,13 +85,16 @@ async fn render_faults(State(app): State<App>, request: Request, next: Next) -> 
 /// Where there is nothing: a page for a browser, a problem document for a program.
 pub(crate) async fn show_nothing(visit: Visit, uri: Uri, headers: HeaderMap) -> Response {
     let problem = Problem::of_status(StatusCode::NOT_FOUND);
-    let accepted = headers.get(ACCEPT).and_then(|accepted| accepted.to_str().ok());
-    let is_browser = accepted.is_some_and(|accepted| accepted.contains("text/html"));
-    if is_browser && !uri.path().starts_with("/v1") {
+    if is_browser(&headers) && !uri.path().starts_with("/v1") {
         HtmlAnswer::of_fault(&visit, &problem).into_response()
     } else {
         problem.into_response()
     }
+}
+
+fn is_browser(headers: &HeaderMap) -> bool {
+    let accepted = headers.get(ACCEPT).and_then(|accepted| accepted.to_str().ok());
+    accepted.is_some_and(|accepted| accepted.contains("text/html"))
 }
 
 /// Sends a browser on after a change, and says there what was done.

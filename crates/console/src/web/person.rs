@@ -15,7 +15,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use http::request::Parts;
 use http::{HeaderMap, Method, StatusCode, Uri};
-use keyward_engine::{Actor, EngineError, Session};
+use keyward_engine::{Actor, EngineError, Session, SignedIn};
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
 
@@ -43,6 +43,14 @@ impl Person {
 
     pub(crate) fn page(&self, visit: &Visit, place: Place) -> Page {
         Page::new(visit, place, Some(self))
+    }
+
+    /// The same person in the session that took the place of theirs.
+    pub(crate) fn signed_in(signed_in: &SignedIn) -> Self {
+        Self {
+            session: signed_in.session.clone(),
+            token: form_token(signed_in.token.reveal()),
+        }
     }
 }
 

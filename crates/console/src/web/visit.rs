@@ -22,7 +22,10 @@ pub(crate) struct Visit {
     pub(crate) zone: TimeZone,
     /// The id of a text to say once.
     pub(crate) flash: Option<String>,
+    /// Where a browser that was answered comes back to the page: the path, and of a page that was asked for its query.
     pub(crate) path: String,
+    /// Whether a page was asked for, rather than a change.
+    pub(crate) is_safe: bool,
     pub(crate) now: Timestamp,
     pub(crate) visitor: Visitor,
     /// Whether cookies go over TLS alone.
@@ -41,7 +44,11 @@ impl Visit {
             theme: cookie(Cookie::Theme).and_then(Theme::of_word).unwrap_or_default(),
             zone: zone_of(cookie(Cookie::Zone)),
             flash: flash.map(str::to_owned),
-            path: parts.uri.path().to_owned(),
+            path: match parts.uri.query() {
+                Some(query) if parts.method.is_safe() => format!("{}?{query}", parts.uri.path()),
+                _ => parts.uri.path().to_owned(),
+            },
+            is_safe: parts.method.is_safe(),
             now: app.engine.clock().now(),
             visitor: Visitor {
                 address: parts.extensions.get::<Client>().and_then(|client| client.0),

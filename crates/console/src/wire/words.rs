@@ -79,8 +79,11 @@ pub(crate) enum OutcomeWord {
 
 /// The form of an import.
 #[derive(ToSchema)]
-#[schema(as = ImportFormat, rename_all = "lowercase")]
+#[schema(as = ImportFormat, rename_all = "kebab-case")]
 pub(crate) enum ImportFormatWord {
     Csv,
     Jsonl,
+    NginxMap,
+    Kong,
+    Unkey,
 }

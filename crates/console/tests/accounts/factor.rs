@@ -17,7 +17,9 @@ pub(crate) fn app(house: &House, key: &str) -> String {
 }
 
 fn codes(page: &Answer) -> Vec<String> {
-    let text = page.between("id=\"codes\" tabindex=\"0\">", "</pre>").unwrap();
+    let text = page
+        .between("id=\"codes\" tabindex=\"0\" data-secret>", "</pre>")
+        .unwrap();
     text.lines().map(str::to_owned).collect()
 }
 
@@ -30,16 +32,36 @@ pub(crate) async fn switch_on(house: &House, browser: &mut Browser) -> (String, 
     page.assert_says(&format!("secret={key}"));
     page.assert_says("<svg class=\"qr\"");
     let confirm = "/account/second-factor/confirm";
-    let wrong = browser.submit(PAGE, confirm, &[("code", "000000x")]).await;
+    let form = [("old", PASSWORD), ("code", "000000x")];
+    let wrong = browser.submit(PAGE, confirm, &form).await;
     assert_eq!(wrong.status, 422, "{wrong:?}");
     assert!(wrong.fault("code").is_some());
     // The same key still waits.
     wrong.assert_says(&key);
     let code = app(house, &key);
-    let done = browser.submit(PAGE, confirm, &[("code", &code)]).await;
+    // Whoever came upon the session cannot lock its owner out.
+    for password in ["", OTHER] {
+        let form = [("old", password), ("code", code.as_str())];
+        let wrong = browser.submit(PAGE, confirm, &form).await;
+        assert_eq!(wrong.status, 422, "{wrong:?}");
+        assert!(wrong.fault("old").is_some());
+    }
+    let done = browser
+        .submit(PAGE, confirm, &[("old", PASSWORD), ("code", &code)])
+        .await;
     assert_eq!(done.status, 200, "{done:?}");
     let codes = codes(&done);
     assert_eq!(codes.len(), 10);
+    // They cannot be had again: nothing on the page leads away and back, and one is asked before one leaves.
+    assert!(!done.body.contains("/preferences"), "{done:?}");
+    let token = browser.get("/account").await.value("token").unwrap().to_owned();
+    assert_eq!(
+        done.value("token"),
+        Some(token.as_str()),
+        "its forms are of the new session"
+    );
+    done.assert_says("data-once=\"/account/second-factor\"");
+    done.assert_says("data-download=\"keyward-recovery-codes.txt\"");
     (key, codes)
 }
 

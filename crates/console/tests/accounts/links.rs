@@ -57,6 +57,30 @@ async fn c12_of_many_who_hold_the_set_up_link_at_once_one_gets_in() {
 }
 
 #[tokio::test]
+async fn the_summary_over_the_set_up_form_names_its_fields_in_the_order_of_the_page() {
+    let house = House::empty().await;
+    let token = house.engine.issue_setup_token().await.unwrap();
+    let form = [
+        ("name", "A\u{1b}da"),
+        ("email", "nobody"),
+        ("password", PASSWORD),
+        ("again", PASSWORD),
+    ];
+    let path = format!("/setup/{}", token.reveal());
+    let answer = house.browser("en").post(&path, &form).await;
+    assert_eq!(answer.status, 422);
+    let (_, summary) = answer.body.split_once("data-errors>").unwrap();
+    let (summary, page) = summary.split_once("</ul>").unwrap();
+    let links = summary.split("href=\"#").skip(1);
+    let fields: Vec<&str> = links.filter_map(|link| link.split('"').next()).collect();
+    assert_eq!(fields, ["email", "name"]);
+    let places = fields
+        .iter()
+        .map(|field| page.find(&format!("<input id=\"{field}\"")).unwrap());
+    assert!(places.is_sorted(), "{page}");
+}
+
+#[tokio::test]
 async fn c9_a_form_that_cannot_be_taken_leaves_the_link_good_and_keeps_what_was_typed() {
     let house = House::empty().await;
     let token = house.engine.issue_setup_token().await.unwrap();

@@ -224,6 +224,7 @@ async fn a_program_that_writes_clients_finds_all_it_needs() {
             "use cases",
             "verify",
             "audit",
+            "nodes",
             "me",
             "setup"
         ]
@@ -261,6 +262,8 @@ fn describes_itself(document: &Value, name: &str, operation: &Value) {
         let is_problem = status.starts_with(['4', '5']) || status == "default";
         let kind = if is_problem {
             "application/problem+json"
+        } else if name == "get /v1/changes" {
+            "text/event-stream"
         } else {
             "application/json"
         };
@@ -327,6 +330,10 @@ async fn every_answer_has_a_status_that_the_document_names() {
             Some(&plane.admin),
         ] {
             for target in &targets {
+                if target == "/v1/changes" && key == Some(plane.admin.as_str()) {
+                    // It has no end to be read to: see the tests of the stream.
+                    continue;
+                }
                 for (headers, body) in headers.iter().flat_map(|h| bodies.iter().map(move |b| (h, b))) {
                     let answer = plane.send(key, &method, target, headers, body).await;
                     let status = answer.status.to_string();

@@ -214,11 +214,57 @@ async fn verify_gives_the_whole_decision() {
             .await;
         assert_eq!((answer.status, answer.fields()), (422, vec![field.to_owned()]));
     }
+    // A route may allow encoded slashes, which is the caller's affair.
+    let slashed = with(json!({ "path": "/api/123/a%2Fb" }));
+    let answer = plane.call(&plane.admin, "POST", "/v1/verify", &slashed).await;
+    assert_eq!(answer.status, 200, "{}", answer.json());
     assert_eq!(
         plane
             .call(&plane.member, "POST", "/v1/verify", &base)
             .await
             .status,
         403
+    );
+}
+
+#[tokio::test]
+async fn r9_verify_tells_how_long_its_answer_may_be_kept() {
+    let plane = Plane::start().await;
+    let until = plane.clock.now().plus_millis(90_000).to_string();
+    let expiring = plane
+        .make_key(json!({ "name": "n", "limit": 1, "expires_at": until }))
+        .await;
+    let lasting = plane.make_key(json!({ "name": "n" })).await;
+    let ask = async |secret: &Value| {
+        let body = json!({ "secret": secret, "path": "/x" });
+        plane.call(&plane.admin, "POST", "/v1/verify", &body).await.json()
+    };
+    let now = plane.clock.now().to_string();
+    let revision = json!(plane.engine.revision().0);
+    let granted = ask(&expiring["secret"]).await;
+    assert_eq!(
+        (&granted["valid_until"], &granted["decided_at"]),
+        (&json!(until), &json!(now))
+    );
+    assert_eq!(granted["revision"], revision);
+    for absent in ["title", "detail", "retry_after", "reason"] {
+        assert_eq!(granted[absent], Value::Null, "{absent}");
+    }
+    assert_eq!(ask(&lasting["secret"]).await["valid_until"], Value::Null);
+    let full = ask(&expiring["secret"]).await;
+    assert_eq!(
+        (&full["reason"], &full["title"]),
+        (&json!("rate_limited"), &json!("Rate limit exceeded"))
+    );
+    let wait = full["retry_after"].as_i64().unwrap();
+    assert!((1..=60).contains(&wait), "{full}");
+    let unknown = ask(&json!("kw_x")).await;
+    assert!(
+        unknown["detail"].as_str().unwrap().starts_with("No such API key"),
+        "{unknown}"
+    );
+    assert_eq!(
+        (&unknown["revision"], &unknown["valid_until"]),
+        (&revision, &Value::Null)
     );
 }

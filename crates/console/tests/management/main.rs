@@ -8,8 +8,10 @@
 
 mod audit;
 mod bodies;
+mod changes;
 mod documents;
 mod edits;
+mod imports;
 mod lifecycle;
 mod limits;
 mod plane;

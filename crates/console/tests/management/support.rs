@@ -86,6 +86,14 @@ pub(crate) fn options(path: &std::path::Path) -> SqliteOptions {
 }
 
 pub(crate) async fn engine(folder: &std::path::Path, clock: Arc<ManualClock>) -> Arc<Engine> {
+    engine_that_may_be_stale_for(folder, clock, Duration::from_secs(3600)).await
+}
+
+pub(crate) async fn engine_that_may_be_stale_for(
+    folder: &std::path::Path,
+    clock: Arc<ManualClock>,
+    max_staleness: Duration,
+) -> Arc<Engine> {
     let store = SqliteStore::open(&options(&folder.join("keyward.db")))
         .await
         .unwrap();
@@ -97,7 +105,7 @@ pub(crate) async fn engine(folder: &std::path::Path, clock: Arc<ManualClock>) ->
     let settings = keyward_engine::Settings {
         format: SecretFormat::new(Prefix::new("kw").unwrap(), Vec::new()),
         catalogue: UseCaseCatalogue::new(vec![rest]).unwrap(),
-        max_staleness: Duration::from_secs(3600),
+        max_staleness,
         on_stale: OnStale::Serve,
     };
     let engine = Arc::new(Engine::new(Arc::new(store), clock, settings));

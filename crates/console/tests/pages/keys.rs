@@ -5,9 +5,12 @@ mod faults;
 mod health;
 mod list;
 mod new;
+mod refused;
 mod rights;
 mod show;
 mod state;
+
+pub(crate) use new::created;
 
 use crate::support::{Browser, House};
 use keyward_engine::{Actor, Created, KeyDraft, KeyView};
@@ -17,7 +20,7 @@ const NASTY: &str = "<script>alert(1)</script>\"'&\u{202e}😀";
 const ESCAPED: &str = "&#60;script&#62;alert(1)&#60;/script&#62;&#34;&#39;&#38;\u{202e}😀";
 
 /// Makes a key, without the console; gives its id and its secret.
-async fn key(house: &House, owner: &str, edit: impl FnOnce(&mut KeyDraft)) -> (String, String) {
+pub(crate) async fn key(house: &House, owner: &str, edit: impl FnOnce(&mut KeyDraft)) -> (String, String) {
     let mut draft = KeyDraft {
         owner: Some(owner.to_owned()),
         name: "a key".into(),
@@ -25,8 +28,6 @@ async fn key(house: &House, owner: &str, edit: impl FnOnce(&mut KeyDraft)) -> (S
         ..KeyDraft::default()
     };
     edit(&mut draft);
-    // Ids are in the order of time.
-    house.clock.advance(1);
     let made = house.engine.create_key(&Actor::OPERATOR, &draft, None).await;
     match made.unwrap() {
         Created::New(issued) => (issued.view.key.id.to_string(), issued.secret.reveal().to_owned()),
@@ -51,6 +52,6 @@ async fn people(house: &House, language: &'static str) -> [Browser; 2] {
     [house.admin(language).await, house.member(language).await]
 }
 
-fn path(id: &str) -> String {
+pub(crate) fn path(id: &str) -> String {
     format!("/integrations/keys/{id}")
 }

@@ -6,3 +6,5 @@ mod keys;
 mod policy;
 mod summary;
 mod support;
+mod switches;
+mod texts;

@@ -92,6 +92,7 @@ async fn engine(folder: &std::path::Path, clock: Arc<ManualClock>) -> Arc<Engine
         catalogue: UseCaseCatalogue::new(vec![
             use_case("rest-api", "The <b>REST</b> API", None),
             use_case("reports", "Reports", Some(vec![reading])),
+            use_case("calls", UseCase::REST_API_TITLE, None),
         ])
         .unwrap(),
         max_staleness: Duration::from_secs(3600),
@@ -224,7 +225,7 @@ impl Browser {
     async fn send(&self, method: &str, path: &str, body: &str) -> Answer {
         let (host, language) = (self.address, self.language);
         let mut text = format!(
-            "{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nAccept-Language: {language}\r\n"
+            "{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nAccept: text/html\r\nAccept-Language: {language}\r\n"
         );
         if !self.cookies.is_empty() {
             let _ = write!(text, "Cookie: {}\r\n", self.cookies);

@@ -126,6 +126,81 @@ fn p1_to_p9_ambiguous_paths_are_refused_not_cleaned() {
     assert_eq!(fault(&format!("/{}", "a".repeat(8192))), Some(TooLong));
 }
 
+fn escaped(sign: char) -> String {
+    let mut bytes = [0; 4];
+    let text = sign.encode_utf8(&mut bytes);
+    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+}
+
+#[test]
+fn p3_what_a_code_page_folds_to_a_slash_never_follows_dots() {
+    for sign in "／⁄∕⧸＼﹨∖⧵⧹¥￥₩￦".chars() {
+        let sign = escaped(sign);
+        for path in [
+            format!("/api/1/..{sign}2"),
+            format!("/api/1/..{sign}..{sign}x"),
+            format!("/api/1/x{sign}.."),
+        ] {
+            assert_eq!(fault(&path), Some(PathFault::DotSegment), "{path}");
+        }
+        for path in [
+            format!("/api/1/5{sign}"),
+            format!("/api/1/{sign}5"),
+            format!("/api/1/a{sign}b"),
+        ] {
+            assert_eq!(fault(&path), None, "{path}");
+        }
+    }
+}
+
+#[test]
+fn p1_what_no_reader_sees_hides_no_dots() {
+    for sign in [
+        '\u{ad}',
+        '\u{34f}',
+        '\u{61c}',
+        '\u{115f}',
+        '\u{1160}',
+        '\u{17b4}',
+        '\u{180b}',
+        '\u{180e}',
+        '\u{200b}',
+        '\u{202e}',
+        '\u{2060}',
+        '\u{2061}',
+        '\u{2064}',
+        '\u{206a}',
+        '\u{206f}',
+        '\u{3164}',
+        '\u{fe00}',
+        '\u{fe0f}',
+        '\u{feff}',
+        '\u{ffa0}',
+        '\u{fff0}',
+        '\u{1bca0}',
+        '\u{1d173}',
+        '\u{e0001}',
+        '\u{e0020}',
+        '\u{e007f}',
+        '\u{e0100}',
+    ] {
+        let sign = escaped(sign);
+        for path in [
+            format!("/api/1/..{sign}/2"),
+            format!("/api/1/.{sign}./2"),
+            format!("/api/1/{sign}.."),
+        ] {
+            assert_eq!(fault(&path), Some(PathFault::DotSegment), "{path}");
+        }
+        assert_eq!(
+            fault(&format!("/api/{sign}/2")),
+            Some(PathFault::EmptySegment),
+            "{sign}"
+        );
+        assert_eq!(fault(&format!("/api/1/%E2%9D%A4{sign}")), None, "{sign}");
+    }
+}
+
 #[test]
 fn p3_encoded_slashes_never_hide_dots() {
     let parse = |path: &'static str| StrictPath::parse_with_encoded_slashes(path.as_bytes());

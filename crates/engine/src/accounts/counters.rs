@@ -2,7 +2,7 @@
 
 use super::Token;
 use super::hasher::Rank;
-use super::throttle::{Counter, network_of};
+use super::throttle::{Counter, around_of, network_of};
 use super::way::Way;
 use super::{AccountFault, SignInFault, Visitor};
 use crate::Engine;
@@ -21,10 +21,14 @@ impl Engine {
         let account = self.account_name(email);
         match device {
             Some(device) => vec![Counter::Device(account, *device)],
-            None => vec![
-                Counter::Network(account, visitor.address.map(network_of)),
-                Counter::Anywhere(account),
-            ],
+            None => {
+                let network = Counter::Network(account, visitor.address.map(network_of));
+                let around = visitor.address.and_then(around_of);
+                let around = around.map(|around| Counter::Around(account, around));
+                let mut counters = vec![network, Counter::Anywhere(account)];
+                counters.extend(around);
+                counters
+            }
         }
     }
 
@@ -37,8 +41,13 @@ impl Engine {
         device: Option<&Fingerprint>,
     ) -> Vec<Counter> {
         let email = user.email.as_str();
+        let account = self.account_name(email);
         match (way, device) {
-            (Way::Identity, None) => vec![Counter::IdentityCode(self.account_name(email))],
+            (Way::Identity, None) => vec![Counter::IdentityCode(account)],
+            (Way::Password, None) => vec![
+                Counter::Network(account, visitor.address.map(network_of)),
+                Counter::Codes(account),
+            ],
             _ => self.counters(email, visitor, device),
         }
     }

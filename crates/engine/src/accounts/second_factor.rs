@@ -15,6 +15,8 @@ pub struct SecondFactorSetup {
     pub secret_base32: String,
     /// The `otpauth://` URI, for a QR code.
     pub uri: String,
+    /// Whether the password is asked for with the first code: people who have none are let in by a provider alone.
+    pub needs_password: bool,
 }
 
 impl Engine {
@@ -29,7 +31,12 @@ impl Engine {
             .put_second_factor(session.user.id, &key)
             .await
             .map_err(factor_on)?;
-        Ok(SecondFactorSetup { secret_base32, uri })
+        let credentials = self.store.find_credentials(session.user.id).await?;
+        Ok(SecondFactorSetup {
+            secret_base32,
+            uri,
+            needs_password: credentials.password.is_some(),
+        })
     }
 
     /// Shows again the key that waits to be confirmed, so that a page can be asked for twice. `None` when none waits.
@@ -41,20 +48,27 @@ impl Engine {
         session: &Session,
     ) -> Result<Option<SecondFactorSetup>, EngineError> {
         let credentials = self.store.find_credentials(session.user.id).await?;
+        let needs_password = credentials.password.is_some();
         let waiting = credentials.second_factor.filter(|factor| !factor.is_confirmed);
         let Some(factor) = waiting else { return Ok(None) };
         let (secret_base32, uri) = totp::shown(&factor.key, session.user.email.as_str())?;
-        Ok(Some(SecondFactorSetup { secret_base32, uri }))
+        Ok(Some(SecondFactorSetup {
+            secret_base32,
+            uri,
+            needs_password,
+        }))
     }
 
-    /// Puts the second factor in force. Ends every other session, gives this one a new token, and shows ten recovery
+    /// Puts the second factor in force, against the password of people who have one, so that whoever came upon a session cannot
+    /// lock its owner out by it. Ends every other session, gives this one a new token, and shows ten recovery
     /// codes, once.
     ///
     /// # Errors
-    /// `WrongCode`; `Conflict` (`second_factor_on`); `NotFound` when none was begun; `Slowed`.
+    /// `WrongPassword`, `WrongCode`; `Conflict` (`second_factor_on`); `NotFound` when none was begun; `Slowed`.
     pub async fn confirm_second_factor(
         &self,
         session: &Session,
+        password: &str,
         code: &str,
         visitor: &Visitor,
     ) -> Result<(SignedIn, Vec<String>), AccountFault> {
@@ -67,6 +81,9 @@ impl Engine {
             .ok_or(EngineError::NotFound("second factor"))?;
         if factor.is_confirmed {
             return Err(factor_on(StoreError::Conflict).into());
+        }
+        if credentials.password.is_some() {
+            self.check_password_again(session, password, action).await?;
         }
         let step = totp::step_of(factor, code, self.clock.now());
         let step = self
@@ -142,6 +159,16 @@ impl Engine {
         })
         .await?;
         Ok(shown)
+    }
+
+    /// Whether a user has a second factor. Admins only, but for oneself.
+    ///
+    /// # Errors
+    /// `NotFound`: no such user.
+    pub async fn has_second_factor(&self, actor: &Actor, id_or_email: &str) -> Result<bool, EngineError> {
+        let user = self.get_user(actor, id_or_email).await?.user;
+        let credentials = self.store.find_credentials(user.id).await?;
+        Ok(credentials.second_factor_in_force().is_some())
     }
 
     /// Takes the second factor of a user away who has lost it, and ends their sessions. Admins only.

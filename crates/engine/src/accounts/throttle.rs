@@ -2,6 +2,19 @@
 //!
 //! Failures are counted in memory. After some, each further try has to wait, twice as long each time, for a minute at
 //! most. A try counts as a failure from its beginning, so that many at once gain nothing; a success takes it back.
+//!
+//! # Why one guesser cannot lock an owner out
+//! An account that is guessed at from many networks has a count of its own, and who stands under it shares one try a minute
+//! with everybody else who does. If all did, one client that asks fast enough would take every such minute, and an owner at a
+//! browser that is not known would never come in. So:
+//!
+//! - It delays only networks that have failed twice at this account themselves. A first try from another network, and the one
+//!   after a slip, are looked at. Of IPv6 a /48 counts, as one subscriber has all /64 of it.
+//! - So that thousands of networks are no way round it, [`MOST_FRESH`] networks an hour are let through like that for one account,
+//!   with two tries each: with the one try a minute at most 460 an hour, against passwords that are long and not common. Beyond
+//!   that all but known devices share the one try a minute. Whoever has so many networks can do this, but nobody with fewer.
+//! - While an account is guessed at, asking too early counts as a failure of one's own network: it stays shut for as long as it
+//!   is asked at, and the try of a minute goes to those who wait as they were told.
 
 use keyward_domain::{Fingerprint, SessionId, Timestamp};
 use std::collections::HashMap;
@@ -12,6 +25,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 const LONGEST_SECS: u64 = 60;
 /// Failures are forgotten after so long without another one.
 const KEPT_MILLIS: i64 = 3_600_000;
+/// Failures of a network at an account from which on it waits for what others fail there.
+const FORGIVEN: u32 = 2;
+/// So many networks an hour are looked at for one account although it is guessed at from elsewhere.
+const MOST_FRESH: u32 = 200;
 /// So many counters are kept at most.
 const MOST_COUNTERS: usize = 100_000;
 
@@ -20,8 +37,15 @@ const MOST_COUNTERS: usize = 100_000;
 pub(crate) enum Counter {
     /// Those at an account from one network (an IPv4 /24, an IPv6 /64, or wherever is unknown).
     Network(u64, Option<IpAddr>),
+    /// Those at an account from the IPv6 /48 around a network. It makes nobody wait by itself.
+    Around(u64, IpAddr),
     /// Those at an account from everywhere, known devices apart.
     Anywhere(u64),
+    /// Those at the code of an account from everywhere, known devices apart. Only who has the password gets there, and codes are
+    /// short: it delays everybody.
+    Codes(u64),
+    /// No failures, but the networks that were looked at although an account is guessed at, within one hour.
+    Fresh(u64),
     /// Those at an account from a device that has been let in before: nobody else can slow it down.
     Device(u64, Fingerprint),
     /// Those of a session that asks for its password or a code again.
@@ -46,8 +70,15 @@ impl Counter {
             | Self::Identity(_)
             | Self::IdentityCode(_) => 5,
             // Many people can be behind one address.
-            Self::Anywhere(_) | Self::Exchange(_) | Self::ExchangeOf(_) => 20,
+            Self::Anywhere(_) | Self::Codes(_) | Self::Exchange(_) | Self::ExchangeOf(_) => 20,
+            Self::Fresh(_) => MOST_FRESH,
+            Self::Around(..) => u32::MAX,
         }
+    }
+
+    /// Whether it counts where a try comes from.
+    const fn is_of_network(self) -> bool {
+        matches!(self, Self::Network(..) | Self::Around(..))
     }
 }
 
@@ -59,6 +90,14 @@ pub(super) fn network_of(address: IpAddr) -> IpAddr {
             Some(address) => network_of(address.into()),
             None => Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)).into(),
         },
+    }
+}
+
+/// The IPv6 /48 that a client is in.
+pub(super) fn around_of(address: IpAddr) -> Option<IpAddr> {
+    match network_of(address) {
+        IpAddr::V4(_) => None,
+        IpAddr::V6(network) => Some(Ipv6Addr::from_bits(network.to_bits() & (u128::MAX << 80)).into()),
     }
 }
 
@@ -95,19 +134,25 @@ impl Throttle {
     /// Begins a try: counted as a failure until it is taken back. Or the seconds until there can be one.
     pub(super) fn begin(&self, counters: &[Counter], now: Timestamp) -> Result<(), u64> {
         let mut kept = self.lock();
-        let mut wait = 0;
-        for counter in counters {
-            if let Some(failures) = kept.get_mut(counter) {
-                // A clock that was set back must not make anybody wait for longer.
-                failures.last = failures.last.min(now);
-                wait = wait.max(failures.wait_millis(counter.free(), now));
-            }
+        // One more: the networks that are looked at.
+        if kept.len() + counters.len() >= MOST_COUNTERS {
+            make_room(&mut kept, now);
         }
+        let guessed_at = counters.iter().find_map(|counter| match counter {
+            Counter::Anywhere(account) if wait_under(&mut kept, *counter, now) > 0 => Some(*account),
+            _ => None,
+        });
+        let is_let_through = guessed_at.is_some_and(|account| let_through(&mut kept, account, counters, now));
+        if guessed_at.is_some() && !is_let_through {
+            count_early(&mut kept, counters, now);
+        }
+        let waits = counters
+            .iter()
+            .filter(|counter| !(is_let_through && matches!(counter, Counter::Anywhere(_))))
+            .map(|counter| wait_under(&mut kept, *counter, now));
+        let wait = waits.max().unwrap_or(0);
         if wait > 0 {
             return Err(wait.cast_unsigned().div_ceil(1000));
-        }
-        if kept.len() + counters.len() > MOST_COUNTERS {
-            make_room(&mut kept, now);
         }
         for counter in counters {
             let failures = kept.entry(*counter).or_insert(Failures { count: 0, last: now });
@@ -135,7 +180,7 @@ impl Throttle {
 
     /// Somebody was let in: what their own side has failed before is forgotten, what others have is not.
     pub(super) fn succeed(&self, counters: &[Counter]) {
-        let is_shared = |counter: &&Counter| matches!(counter, Counter::Anywhere(_));
+        let is_shared = |counter: &&Counter| matches!(counter, Counter::Anywhere(_) | Counter::Codes(_));
         let shared: Vec<Counter> = counters.iter().filter(is_shared).copied().collect();
         self.take_back(&shared);
         let mut kept = self.lock();
@@ -151,6 +196,52 @@ impl Throttle {
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Counter, Failures>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The milliseconds that one counter makes a try wait.
+fn wait_under(kept: &mut HashMap<Counter, Failures>, counter: Counter, now: Timestamp) -> i64 {
+    let Some(failures) = kept.get_mut(&counter) else {
+        return 0;
+    };
+    // A clock that was set back must not make anybody wait for longer.
+    failures.last = failures.last.min(now);
+    failures.wait_millis(counter.free(), now)
+}
+
+/// Whether a try is looked at although its account is guessed at: its network has hardly failed there, and is not one too many.
+fn let_through(
+    kept: &mut HashMap<Counter, Failures>,
+    account: u64,
+    counters: &[Counter],
+    now: Timestamp,
+) -> bool {
+    let of_network = counters.iter().filter(|counter| counter.is_of_network());
+    let failures = of_network.filter_map(|counter| kept.get(counter));
+    let living = failures.filter(|failures| !failures.is_forgotten(now));
+    match living.map(|failures| failures.count).max().unwrap_or(0) {
+        0 => {
+            let begun = Failures { count: 0, last: now };
+            let fresh = kept.entry(Counter::Fresh(account)).or_insert(begun);
+            fresh.last = fresh.last.min(now);
+            if fresh.is_forgotten(now) {
+                *fresh = begun;
+            }
+            let is_one_too_many = fresh.count >= MOST_FRESH;
+            fresh.count = fresh.count.saturating_add(1).min(MOST_FRESH);
+            !is_one_too_many
+        }
+        failed => failed < FORGIVEN,
+    }
+}
+
+/// Who asks too early at an account that is guessed at has failed once more.
+fn count_early(kept: &mut HashMap<Counter, Failures>, counters: &[Counter], now: Timestamp) {
+    for counter in counters.iter().filter(|counter| counter.is_of_network()) {
+        if let Some(failures) = kept.get_mut(counter) {
+            failures.count = failures.count.saturating_add(1);
+            failures.last = now;
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::access::SiteBook;
 use crate::{Engine, EngineError};
-use keyward_domain::{Email, Key, KeyId, SiteName};
+use keyward_domain::{Email, Key, KeyId, SiteName, User, UserStatus};
 use keyward_store::LastUsed;
 use std::collections::HashMap;
 
@@ -17,8 +17,27 @@ pub struct KeyView {
     pub sites: Option<Vec<SiteName>>,
     /// `active`, `disabled`, `expired` or `deleted`.
     pub state: &'static str,
+    /// Why it is refused everywhere, whatever its state is.
+    pub hindrance: Option<Hindrance>,
+    /// The first site, by name, that it opens.
+    pub open_site: Option<SiteName>,
     /// When and from where it was last granted.
     pub last_used: Option<LastUsed>,
+}
+
+/// What stands against every request with a key, and is not in its own state.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Hindrance {
+    /// Its owner is disabled.
+    OwnerDisabled,
+    /// Its owner is deleted.
+    OwnerDeleted,
+    /// Its use case is not configured any more.
+    UseCaseGone,
+    /// None of its sites is open and allowed to its owner.
+    NoSite,
+    /// It may be used from no address.
+    NoAddress,
 }
 
 impl Engine {
@@ -35,11 +54,11 @@ impl Engine {
             .into_iter()
             .map(|used| (used.key, used))
             .collect();
-        let emails = self.emails_of(keys.iter().map(|key| key.owner)).await?;
+        let owners = self.users_of(keys.iter().map(|key| key.owner)).await?;
         let view = |key: Key| {
-            let email = emails.get(&key.owner).ok_or(EngineError::NotFound("user"))?;
+            let owner = owners.get(&key.owner).ok_or(EngineError::NotFound("user"))?;
             let last_used = used.remove(&key.id);
-            Ok(self.key_view(key, email, book, last_used))
+            Ok(self.key_view(key, owner, book, last_used))
         };
         keys.into_iter().map(view).collect()
     }
@@ -53,18 +72,38 @@ impl Engine {
     pub(super) fn key_view(
         &self,
         key: Key,
-        owner_email: &Email,
+        owner: &User,
         book: &SiteBook,
         last_used: Option<LastUsed>,
     ) -> KeyView {
-        let sites = book.names(&key.sites);
-        let state = key.state(self.clock.now());
+        let open_site = book.first_open(&key.sites, &owner.sites).cloned();
         KeyView {
-            sites,
-            state,
-            owner_email: owner_email.clone(),
+            sites: book.names(&key.sites),
+            state: key.state(self.clock.now()),
+            hindrance: self.hindrance(&key, owner, open_site.is_some()),
+            open_site,
+            owner_email: owner.email.clone(),
             last_used,
             key,
+        }
+    }
+
+    fn hindrance(&self, key: &Key, owner: &User, has_open_site: bool) -> Option<Hindrance> {
+        // Without a restriction, sites that are not registered are open too.
+        let has_site = has_open_site
+            || key.use_case.is_management()
+            || (key.sites.ids().is_none() && owner.sites.ids().is_none());
+        match owner.status {
+            UserStatus::Disabled => Some(Hindrance::OwnerDisabled),
+            UserStatus::Deleted { .. } => Some(Hindrance::OwnerDeleted),
+            UserStatus::Active if self.catalogue.find(key.use_case.as_str()).is_none() => {
+                Some(Hindrance::UseCaseGone)
+            }
+            UserStatus::Active if !has_site => Some(Hindrance::NoSite),
+            UserStatus::Active if key.addresses.nets().is_some_and(<[_]>::is_empty) => {
+                Some(Hindrance::NoAddress)
+            }
+            UserStatus::Active => None,
         }
     }
 }

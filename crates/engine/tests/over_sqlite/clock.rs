@@ -2,7 +2,7 @@
 
 use crate::common::{Home, OPERATOR, OWNER, START, ask, create_key, draft, judged, word};
 use keyward_domain::{Reason, Timestamp};
-use keyward_engine::{Counting, EngineError, KeyDraft};
+use keyward_engine::{Counting, EngineError, ImportFile, ImportFormat, KeyDraft};
 
 fn expiring(at: &str) -> KeyDraft {
     KeyDraft {
@@ -223,8 +223,7 @@ async fn a10_a_deleted_key_comes_back_only_by_a_restore_within_30_days() {
             );
             node.import_keys(
                 OPERATOR,
-                keyward_engine::ImportFormat::JsonLines,
-                &file,
+                &ImportFile::new(ImportFormat::JsonLines, &file),
                 &|_, _| {},
             )
             .await

@@ -6,10 +6,13 @@ use keyward_domain::{
 };
 use keyward_engine::{
     Actor, Asked, Counting, Created, Decision, Engine, IssuedKey, KeyDraft, ManualClock, OnStale, Settings,
-    Store, UserDraft,
+    SnapshotSettings, Store, UserDraft,
 };
 use keyward_store::{SqliteOptions, SqliteStore};
+use std::path::Path;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -22,7 +25,7 @@ pub(crate) const OWNER: &str = "owner@example.com";
 pub(crate) struct Home {
     pub(crate) store: Arc<SqliteStore>,
     pub(crate) clock: Arc<ManualClock>,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Home {
@@ -37,7 +40,7 @@ impl Home {
         Self {
             store: Arc::new(SqliteStore::open(&options).await.unwrap()),
             clock: Arc::new(ManualClock::at(START)),
-            _folder: folder,
+            folder,
         }
     }
 
@@ -49,6 +52,35 @@ impl Home {
     /// A node that is not loaded yet.
     pub(crate) fn node_over(&self, store: Arc<dyn Store>) -> Arc<Engine> {
         Arc::new(Engine::new(store, self.clock.clone(), settings()))
+    }
+
+    /// The same, with a snapshot on disk.
+    pub(crate) fn node_keeping(&self, file: &Path) -> Arc<Engine> {
+        self.node_keeping_over(self.store.clone(), file)
+    }
+
+    /// The same, with a snapshot of another database.
+    pub(crate) fn node_keeping_of(&self, database: &str, file: &Path) -> Arc<Engine> {
+        self.node_with(self.store.clone(), database, file)
+    }
+
+    pub(crate) fn node_keeping_over(&self, store: Arc<dyn Store>, file: &Path) -> Arc<Engine> {
+        self.node_with(store, "db.internal:5432/keyward", file)
+    }
+
+    fn node_with(&self, store: Arc<dyn Store>, database: &str, file: &Path) -> Arc<Engine> {
+        let snapshot = SnapshotSettings {
+            path: file.to_owned(),
+            database: database.to_owned(),
+            every: Duration::from_millis(20),
+        };
+        let engine = Engine::new(store, self.clock.clone(), settings());
+        Arc::new(engine.with_snapshot(snapshot))
+    }
+
+    /// Where a test may put files.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// A loaded node.
@@ -133,7 +165,16 @@ pub(crate) fn ask<'e>(engine: &'e Engine, secret: &str, counting: Counting) -> D
         method: "GET",
         path,
     };
-    engine.authenticate(Presented::parse(secret.as_bytes()), &asked, counting)
+    at_once(engine.authenticate(Presented::parse(secret.as_bytes()), &asked, counting))
+}
+
+/// What counts in memory waits for nobody: a decision is ready when it is first asked for.
+pub(crate) fn at_once<T>(decision: impl Future<Output = T>) -> T {
+    let mut waits_for_nobody = Context::from_waker(Waker::noop());
+    match pin!(decision).poll(&mut waits_for_nobody) {
+        Poll::Ready(decision) => decision,
+        Poll::Pending => panic!("a decision that waits"),
+    }
 }
 
 /// The same as a word: `Ok` or the reason.

@@ -3,20 +3,20 @@
 mod accounts;
 
 use async_trait::async_trait;
-use keyward_domain::{Email, Key, KeyId, Revision, Site, SiteName, Timestamp, User, UserId};
+use keyward_domain::{Email, Key, KeyId, NodeId, Revision, Site, SiteName, Timestamp, User, UserId};
 use keyward_store::{
-    AuditEvent, AuditQuery, Change, Feed, IdempotencyClaim, Inserted, KeyQuery, LastUsed, Period,
-    RecentAddress, SqliteStore, Store, StoreError, UsageBatch, UsageBucket, UserQuery,
+    AuditEvent, AuditQuery, Change, Feed, IdempotencyClaim, Inserted, KeyQuery, LastUsed, NodeRecord, Period,
+    Position, RecentAddress, SeenNode, SqliteStore, Store, StoreError, UsageBatch, UsageBucket, UserQuery,
 };
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 
 /// Stands before a real store.
 pub(crate) struct Faulty {
-    real: Arc<SqliteStore>,
+    real: Mutex<Arc<SqliteStore>>,
     /// Every answer waits for up to so many microseconds before and after the real one.
     pub(crate) jitter_micros: AtomicU64,
     turn: AtomicU64,
@@ -27,14 +27,18 @@ pub(crate) struct Faulty {
     held: Semaphore,
     /// The next load fails after so many entities; 0 lets it pass.
     pub(crate) fail_load_after: AtomicUsize,
+    /// Whether the feed that is kept back is lost on its way.
+    pub(crate) fail_feed: AtomicBool,
     /// Whether usage cannot be stored.
     pub(crate) fail_usage: AtomicBool,
+    /// Whether usage is stored and nobody is told.
+    pub(crate) lose_answers: AtomicBool,
 }
 
 impl Faulty {
     pub(crate) fn before(real: Arc<SqliteStore>) -> Arc<Self> {
         Arc::new(Self {
-            real,
+            real: Mutex::new(real),
             jitter_micros: AtomicU64::new(0),
             turn: AtomicU64::new(0),
             hold_revision: AtomicBool::new(false),
@@ -42,11 +46,22 @@ impl Faulty {
             gate: Semaphore::new(0),
             held: Semaphore::new(0),
             fail_load_after: AtomicUsize::new(0),
+            fail_feed: AtomicBool::new(false),
             fail_usage: AtomicBool::new(false),
+            lose_answers: AtomicBool::new(false),
         })
     }
 
-    /// From here on the next answer of `revision` is kept back after it was read.
+    fn real(&self) -> Arc<SqliteStore> {
+        self.real.lock().unwrap().clone()
+    }
+
+    /// Puts another store in place of the real one, as when a backup is restored.
+    pub(crate) fn replace(&self, real: Arc<SqliteStore>) {
+        *self.real.lock().unwrap() = real;
+    }
+
+    /// From here on the next answer of `position` is kept back after it was read.
     pub(crate) fn hold_next_revision(&self) {
         self.hold_revision.store(true, Ordering::SeqCst);
     }
@@ -94,50 +109,53 @@ macro_rules! late {
 
 #[async_trait]
 impl Store for Faulty {
-    async fn revision(&self) -> Result<Revision, StoreError> {
-        let revision = late!(self, self.real.revision());
+    async fn position(&self) -> Result<Position, StoreError> {
+        let position = late!(self, self.real().position());
         self.kept_back(&self.hold_revision).await;
-        revision
+        position
     }
 
-    async fn load(&self, visit: &mut (dyn FnMut(Change) + Send)) -> Result<Revision, StoreError> {
+    async fn load(&self, visit: &mut (dyn FnMut(Change) + Send)) -> Result<Position, StoreError> {
         let most = self.fail_load_after.swap(0, Ordering::SeqCst);
         let mut seen = Vec::new();
-        let revision = late!(self, self.real.load(&mut |change| seen.push(change)))?;
+        let position = late!(self, self.real().load(&mut |change| seen.push(change)))?;
         self.kept_back(&self.hold_feed).await;
         let passed = if most == 0 { seen.len() } else { most };
         seen.into_iter().take(passed).for_each(visit);
         if most == 0 {
-            Ok(revision)
+            Ok(position)
         } else {
             Err(StoreError::Unavailable("told to fail".into()))
         }
     }
 
     async fn changes_since(&self, after: Revision) -> Result<Feed, StoreError> {
-        let feed = late!(self, self.real.changes_since(after));
+        let feed = late!(self, self.real().changes_since(after));
         self.kept_back(&self.hold_feed).await;
+        if self.fail_feed.swap(false, Ordering::SeqCst) {
+            return Err(StoreError::Unavailable("told to fail".into()));
+        }
         feed
     }
 
     async fn find_key(&self, id: KeyId) -> Result<Option<Key>, StoreError> {
-        self.real.find_key(id).await
+        self.real().find_key(id).await
     }
 
     async fn list_keys(&self, query: &KeyQuery) -> Result<Vec<Key>, StoreError> {
-        self.real.list_keys(query).await
+        self.real().list_keys(query).await
     }
 
     async fn count_keys(&self, query: &KeyQuery) -> Result<u64, StoreError> {
-        self.real.count_keys(query).await
+        self.real().count_keys(query).await
     }
 
     async fn find_users(&self, ids: &[UserId]) -> Result<Vec<User>, StoreError> {
-        self.real.find_users(ids).await
+        self.real().find_users(ids).await
     }
 
     async fn recent_addresses(&self, key: KeyId) -> Result<Vec<RecentAddress>, StoreError> {
-        self.real.recent_addresses(key).await
+        self.real().recent_addresses(key).await
     }
 
     async fn insert_key(
@@ -146,7 +164,7 @@ impl Store for Faulty {
         audit: &AuditEvent,
         once: Option<&IdempotencyClaim>,
     ) -> Result<Inserted, StoreError> {
-        late!(self, self.real.insert_key(key, audit, once))
+        late!(self, self.real().insert_key(key, audit, once))
     }
 
     async fn update_key(
@@ -155,7 +173,7 @@ impl Store for Faulty {
         expected: Revision,
         audit: &AuditEvent,
     ) -> Result<Revision, StoreError> {
-        late!(self, self.real.update_key(key, expected, audit))
+        late!(self, self.real().update_key(key, expected, audit))
     }
 
     async fn import_keys(
@@ -164,7 +182,7 @@ impl Store for Faulty {
         audit: &AuditEvent,
         progress: &(dyn Fn(usize) + Sync),
     ) -> Result<Revision, StoreError> {
-        self.real.import_keys(keys, audit, progress).await
+        self.real().import_keys(keys, audit, progress).await
     }
 
     async fn list_purgeable_keys(
@@ -172,7 +190,7 @@ impl Store for Faulty {
         deleted_before: Timestamp,
         most: u32,
     ) -> Result<Vec<Key>, StoreError> {
-        self.real.list_purgeable_keys(deleted_before, most).await
+        self.real().list_purgeable_keys(deleted_before, most).await
     }
 
     async fn purge_key(
@@ -181,19 +199,19 @@ impl Store for Faulty {
         expected: Revision,
         audit: &AuditEvent,
     ) -> Result<Revision, StoreError> {
-        late!(self, self.real.purge_key(id, expected, audit))
+        late!(self, self.real().purge_key(id, expected, audit))
     }
 
     async fn find_user(&self, id: UserId) -> Result<Option<User>, StoreError> {
-        self.real.find_user(id).await
+        self.real().find_user(id).await
     }
 
     async fn find_user_by_email(&self, email: &Email) -> Result<Option<User>, StoreError> {
-        self.real.find_user_by_email(email).await
+        self.real().find_user_by_email(email).await
     }
 
     async fn list_users(&self, query: &UserQuery) -> Result<Vec<User>, StoreError> {
-        self.real.list_users(query).await
+        self.real().list_users(query).await
     }
 
     async fn insert_user(
@@ -202,7 +220,7 @@ impl Store for Faulty {
         audit: &AuditEvent,
         once: Option<&IdempotencyClaim>,
     ) -> Result<Inserted, StoreError> {
-        late!(self, self.real.insert_user(user, audit, once))
+        late!(self, self.real().insert_user(user, audit, once))
     }
 
     async fn update_user(
@@ -211,15 +229,15 @@ impl Store for Faulty {
         expected: Revision,
         audit: &AuditEvent,
     ) -> Result<Revision, StoreError> {
-        late!(self, self.real.update_user(user, expected, audit))
+        late!(self, self.real().update_user(user, expected, audit))
     }
 
     async fn list_sites(&self) -> Result<Vec<Site>, StoreError> {
-        self.real.list_sites().await
+        self.real().list_sites().await
     }
 
     async fn find_site(&self, name: &SiteName) -> Result<Option<Site>, StoreError> {
-        self.real.find_site(name).await
+        self.real().find_site(name).await
     }
 
     async fn insert_site(
@@ -228,7 +246,7 @@ impl Store for Faulty {
         audit: &AuditEvent,
         once: Option<&IdempotencyClaim>,
     ) -> Result<Inserted, StoreError> {
-        late!(self, self.real.insert_site(site, audit, once))
+        late!(self, self.real().insert_site(site, audit, once))
     }
 
     async fn update_site(
@@ -237,19 +255,19 @@ impl Store for Faulty {
         expected: Revision,
         audit: &AuditEvent,
     ) -> Result<Revision, StoreError> {
-        late!(self, self.real.update_site(site, expected, audit))
+        late!(self, self.real().update_site(site, expected, audit))
     }
 
     async fn append_audit(&self, event: &AuditEvent) -> Result<(), StoreError> {
-        self.real.append_audit(event).await
+        self.real().append_audit(event).await
     }
 
     async fn list_audit(&self, query: &AuditQuery) -> Result<Vec<AuditEvent>, StoreError> {
-        self.real.list_audit(query).await
+        self.real().list_audit(query).await
     }
 
     async fn put_setup_token(&self, hash: &[u8; 32], expires_at: Timestamp) -> Result<(), StoreError> {
-        self.real.put_setup_token(hash, expires_at).await
+        self.real().put_setup_token(hash, expires_at).await
     }
 
     async fn redeem_setup_token(
@@ -260,14 +278,18 @@ impl Store for Faulty {
         key: &Key,
         audit: &[AuditEvent],
     ) -> Result<Revision, StoreError> {
-        self.real.redeem_setup_token(hash, now, user, key, audit).await
+        self.real().redeem_setup_token(hash, now, user, key, audit).await
     }
 
     async fn add_usage(&self, batch: &UsageBatch) -> Result<(), StoreError> {
         if self.fail_usage.load(Ordering::SeqCst) {
             return Err(StoreError::NotWritable("told to fail".into()));
         }
-        self.real.add_usage(batch).await
+        self.real().add_usage(batch).await?;
+        match self.lose_answers.load(Ordering::SeqCst) {
+            true => Err(StoreError::Unavailable("the answer was lost".into())),
+            false => Ok(()),
+        }
     }
 
     async fn usage(
@@ -277,26 +299,38 @@ impl Store for Faulty {
         from: Timestamp,
         until: Timestamp,
     ) -> Result<Vec<UsageBucket>, StoreError> {
-        self.real.usage(key, period, from, until).await
+        self.real().usage(key, period, from, until).await
     }
 
     async fn last_used(&self, keys: &[KeyId]) -> Result<Vec<LastUsed>, StoreError> {
-        self.real.last_used(keys).await
+        self.real().last_used(keys).await
+    }
+
+    async fn put_node(&self, node: &NodeRecord) -> Result<(), StoreError> {
+        self.real().put_node(node).await
+    }
+
+    async fn list_nodes(&self) -> Result<Vec<SeenNode>, StoreError> {
+        self.real().list_nodes().await
+    }
+
+    async fn remove_node(&self, id: NodeId) -> Result<(), StoreError> {
+        self.real().remove_node(id).await
     }
 
     async fn prune(&self, now: Timestamp) -> Result<(), StoreError> {
-        self.real.prune(now).await
+        self.real().prune(now).await
     }
 
     async fn backup(&self, to: &Path) -> Result<(), StoreError> {
-        self.real.backup(to).await
+        self.real().backup(to).await
     }
 
     async fn check(&self) -> Result<(), StoreError> {
-        self.real.check().await
+        self.real().check().await
     }
 
     async fn close(&self) {
-        self.real.close().await;
+        self.real().close().await;
     }
 }

@@ -3,7 +3,7 @@
 //! The oracle keeps everything as texts and walks through the rules as the design page words them; it knows nothing of
 //! ids, sorted lists, packed windows or hashes.
 
-use crate::common::{Home, OPERATOR, Random, START, create_user, sized, word};
+use crate::common::{Home, OPERATOR, Random, START, at_once, create_user, sized, word};
 use keyward_domain::{ClientAddress, Presented, Reason, StrictPath, Timestamp};
 use keyward_engine::{
     Asked, Clock, Counting, Created, Decision, Engine, KeyDraft, KeyEdit, SiteEdit, UserDraft, UserEdit,
@@ -204,7 +204,7 @@ fn authenticate<'e>(node: &'e Engine, secret: &str, request: &Request, counting:
         method: request.method,
         path: StrictPath::parse(request.path.as_bytes()).unwrap(),
     };
-    node.authenticate(Presented::parse(secret.as_bytes()), &asked, counting)
+    at_once(node.authenticate(Presented::parse(secret.as_bytes()), &asked, counting))
 }
 
 async fn add_user(node: &Engine, oracle: &mut Oracle, random: &mut Random) {

@@ -3,7 +3,7 @@
 use crate::common::{Home, OPERATOR, OWNER, Random, create_key, create_user, draft, judged, sized};
 use crate::faulty::Faulty;
 use keyward_domain::Reason;
-use keyward_engine::{Engine, ImportFormat};
+use keyward_engine::{Engine, ImportFile, ImportFormat};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -254,9 +254,13 @@ async fn r6_a_key_that_was_tried_before_it_was_made_works_at_once() {
         }
     }
     let file = format!("{{\"owner\":\"{OWNER}\",\"name\":\"brought along\",\"secret\":\"abcdef123456\"}}\n");
-    node.import_keys(OPERATOR, ImportFormat::JsonLines, &file, &|_, _| {})
-        .await
-        .unwrap();
+    node.import_keys(
+        OPERATOR,
+        &ImportFile::new(ImportFormat::JsonLines, &file),
+        &|_, _| {},
+    )
+    .await
+    .unwrap();
     assert_eq!(judged(&node, "abcdef123456"), Ok(()));
     other.follow().await.unwrap();
     assert_eq!(judged(&other, "abcdef123456"), Ok(()));

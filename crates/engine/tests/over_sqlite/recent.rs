@@ -1,6 +1,6 @@
 //! The addresses that a key was used from last.
 
-use crate::common::{Home, OPERATOR, START, TestKey, create_key, create_user, draft};
+use crate::common::{Home, OPERATOR, START, TestKey, at_once, create_key, create_user, draft};
 use crate::faulty::Faulty;
 use keyward_domain::{ClientAddress, Presented, Role, StrictPath};
 use keyward_engine::{Actor, Asked, Counting, Engine, EngineError, KeyDraft, Who};
@@ -16,7 +16,7 @@ fn ask_from(engine: &Engine, key: &TestKey, address: &str) {
         method: "GET",
         path: StrictPath::parse(b"/api/1/x").unwrap(),
     };
-    engine.authenticate(Presented::parse(key.secret.as_bytes()), &asked, Counting::Count);
+    at_once(engine.authenticate(Presented::parse(key.secret.as_bytes()), &asked, Counting::Count));
 }
 
 async fn addresses(engine: &Engine, key: &TestKey) -> Vec<String> {

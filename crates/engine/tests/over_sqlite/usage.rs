@@ -47,7 +47,8 @@ async fn usage_is_exact_while_threads_count_and_flushes_fail() {
             if !running.load(Ordering::SeqCst) {
                 break;
             }
-            faulty.fail_usage.store(turn % 3 != 2, Ordering::SeqCst);
+            faulty.fail_usage.store(turn % 3 == 0, Ordering::SeqCst);
+            faulty.lose_answers.store(turn % 3 == 1, Ordering::SeqCst);
             failed += u32::from(node.flush_usage().await.is_err());
             tokio::task::yield_now().await;
         }
@@ -68,6 +69,7 @@ async fn usage_is_exact_while_threads_count_and_flushes_fail() {
         });
     });
     faulty.fail_usage.store(false, Ordering::SeqCst);
+    faulty.lose_answers.store(false, Ordering::SeqCst);
     node.flush_usage().await.unwrap();
     let mut stored = Sums::new();
     for (place, key) in keys.iter().enumerate() {

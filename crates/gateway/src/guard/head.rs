@@ -1,6 +1,7 @@
 //! One request head, read strictly (RFC 9112, sections 2 to 6).
 
-use crate::framing::{FramingFault, Length, body_length, is_token};
+use super::line::{MOST_METHOD_BYTES, check_method, check_target};
+use crate::framing::{FramingFault, Length, body_length};
 use bytes::{Buf, BytesMut};
 use memchr::memchr;
 use std::mem::MaybeUninit;
@@ -21,10 +22,8 @@ pub(crate) struct Limits {
     pub(crate) write_stall: Duration,
 }
 
-/// The most header fields that are ever read.
-pub(crate) const MOST_HEADERS: usize = 256;
-const MOST_TARGET_BYTES: usize = 16 * 1024;
-const MOST_METHOD_BYTES: usize = 32;
+/// The most header fields that are ever read: as many as can be configured, and what a proxy that asks adds.
+pub(crate) const MOST_HEADERS: usize = 288;
 
 /// Why a request is refused before it is one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -142,39 +141,6 @@ fn asks_for_other_version(bytes: &[u8]) -> bool {
     let line = bytes.split(|b| *b == b'\r').next().unwrap_or_default();
     let parts: Vec<&[u8]> = line.split(|b| *b == b' ').collect();
     matches!(parts[..], [_, _, version] if version.starts_with(b"HTTP/"))
-}
-
-fn check_method(method: &str) -> Result<(), Fault> {
-    if method.len() <= MOST_METHOD_BYTES && method.bytes().all(is_token) {
-        Ok(())
-    } else {
-        Err(Fault::Malformed("a malformed method"))
-    }
-}
-
-fn check_target(method: &str, target: &str) -> Result<(), Fault> {
-    if target.len() > MOST_TARGET_BYTES {
-        return Err(Fault::TargetTooLong);
-    }
-    if !target.bytes().all(|b| b.is_ascii_graphic()) {
-        return Err(Fault::Malformed("a byte in the target that is not visible ASCII"));
-    }
-    if target.contains('#') {
-        return Err(Fault::Malformed("a fragment in the target"));
-    }
-    let absolute = target.starts_with("http://") || target.starts_with("https://");
-    if target.starts_with('/') || absolute || target == "*" || method == "CONNECT" {
-        // What hyper would refuse by itself, without a word, is refused here. Most targets need no second look.
-        let doubtful = !target.starts_with('/') || target.contains(['"', '<', '>', '`']);
-        if doubtful && target.parse::<http::Uri>().is_err() {
-            return Err(Fault::Malformed("a malformed target"));
-        }
-        Ok(())
-    } else {
-        Err(Fault::Malformed(
-            "a target that is neither a path nor an http URL",
-        ))
-    }
 }
 
 fn check_host(headers: &[httparse::Header<'_>]) -> Result<(), Fault> {

@@ -14,6 +14,8 @@ pub(crate) struct Link {
     served: AtomicU64,
     /// The fault, and the number of the request that stands in for the faulty one.
     fault: OnceLock<(u64, Fault)>,
+    /// The target of the faulty request, as far as it could be read.
+    target: OnceLock<Box<str>>,
     busy: AtomicUsize,
     /// Answers of which a piece was handed over that the client has not taken yet.
     owing: AtomicUsize,
@@ -52,7 +54,10 @@ impl Link {
         self.passed.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(super) fn shut(&self, fault: Fault) {
+    pub(super) fn shut(&self, fault: Fault, target: Option<&str>) {
+        if let Some(target) = target {
+            let _ = self.target.set(target.into());
+        }
         // Only the first fault counts; the guard shuts once.
         let _ = self.fault.set((self.passed.load(Ordering::Relaxed), fault));
     }
@@ -79,6 +84,11 @@ impl Link {
         } else {
             Poll::Pending
         }
+    }
+
+    /// The target of the faulty request, when it is short and could be read.
+    pub(crate) fn faulty_target(&self) -> &str {
+        self.target.get().map_or("", |target| target)
     }
 
     pub(super) fn is_busy(&self) -> bool {

@@ -2,25 +2,36 @@
 
 use super::schema::UseCase;
 use super::values::Checker;
-use super::{ConfigFaults, Database, Loaded, console, database, gateway, public_url};
+use super::{ConfigFaults, Database, Loaded, authz, console, database, gateway, limits, public_url};
 use crate::logs;
 use keyward_domain::{Prefix, RoutePattern, SecretFormat, Template, UseCaseCatalogue, UseCaseName};
-use keyward_engine::OnStale;
+use keyward_engine::{OnStale, SnapshotSettings};
+use keyward_limit::RedisOptions;
 use std::net::SocketAddr;
 use std::time::Duration;
+
+/// The database is asked once a second, and may take as long again: with less, a node would be stale between two answers.
+const LEAST_STALENESS: Duration = Duration::from_secs(3);
 
 /// A configuration that is right, in the terms of those who are told it.
 #[derive(Clone, Debug)]
 pub(crate) struct Checked {
     pub(crate) database: Database,
+    /// Where limits are counted together with other nodes.
+    pub(crate) limits: Option<RedisOptions>,
     pub(crate) engine: keyward_engine::Settings,
+    /// Where the replica is kept on disk, when it is.
+    pub(crate) snapshot: Option<SnapshotSettings>,
     pub(crate) gateway: keyward_gateway::Settings,
     pub(crate) rules: keyward_gateway::Rules,
+    /// The plane that answers proxies, when there is to be one.
+    pub(crate) authz: Option<keyward_gateway::AuthzSettings>,
     pub(crate) console: keyward_console::Settings,
     pub(crate) ops: SocketAddr,
     pub(crate) log: logs::Settings,
     /// How long requests that are under way may take to end after SIGTERM.
     pub(crate) drain: Duration,
+    pub(crate) drain_delay: Option<Duration>,
 }
 
 impl Loaded {
@@ -54,30 +65,41 @@ impl Loaded {
 fn read(checker: &mut Checker<'_>) -> Option<Checked> {
     let config = &checker.loaded.config;
     let database = database::read(checker);
+    let limits = limits::read(checker);
     let engine = engine(checker);
+    let snapshot = snapshot(checker, database.as_ref());
     let log = log(checker);
     let access_log = config.log.access;
     let gateway = gateway::settings(checker, access_log);
     let rules = gateway::rules(checker);
+    let authz = authz::settings(checker);
     let gateway_url = public_url::read(checker, gateway.as_ref().map(|g| g.listen));
     let console = console::settings(checker, access_log, gateway_url);
     let ops = checker.address("ops.listen", &config.ops.listen);
-    let drain = checker.duration("gateway.timeouts.drain", &config.gateway.timeouts.drain);
-    one_port_each(
-        checker,
-        gateway.as_ref().map(|g| g.listen),
-        console.as_ref().map(|c| c.listen),
-        ops,
-    );
+    let timeouts = &config.gateway.timeouts;
+    let drain = checker.duration("gateway.timeouts.drain", &timeouts.drain);
+    let drain_delay = timeouts.drain_delay.as_ref();
+    let drain_delay = drain_delay.map(|text| checker.duration("gateway.timeouts.drain_delay", text));
+    let planes = [
+        ("gateway.listen", gateway.as_ref().map(|g| g.listen)),
+        ("authz.listen", authz.as_ref().map(|a| a.listen)),
+        ("console.listen", console.as_ref().map(|c| c.listen)),
+        ("ops.listen", ops),
+    ];
+    one_port_each(checker, &planes);
     Some(Checked {
         database: database?,
+        limits: limits?,
         engine: engine?,
+        snapshot,
         gateway: gateway?,
         rules: rules?,
+        authz,
         console: console?,
         ops: ops?,
         log: log?,
         drain,
+        drain_delay,
     })
 }
 
@@ -91,7 +113,11 @@ fn engine(checker: &mut Checker<'_>) -> Option<keyward_engine::Settings> {
     let catalogue = catalogue(checker, config.use_cases.as_deref());
     let words = [("serve", OnStale::Serve), ("refuse", OnStale::Refuse)];
     let on_stale = checker.word("gateway.on_stale", &config.gateway.on_stale, &words);
-    let max_staleness = checker.duration("gateway.max_staleness", &config.gateway.max_staleness);
+    let max_staleness = checker.duration_from(
+        "gateway.max_staleness",
+        &config.gateway.max_staleness,
+        LEAST_STALENESS,
+    );
     let retired: Option<Vec<Prefix>> = retired.into_iter().collect();
     Some(keyward_engine::Settings {
         format: SecretFormat::new(prefix?, retired?),
@@ -99,6 +125,26 @@ fn engine(checker: &mut Checker<'_>) -> Option<keyward_engine::Settings> {
         max_staleness,
         on_stale: on_stale?,
     })
+}
+
+fn snapshot(checker: &mut Checker<'_>, database: Option<&Database>) -> Option<SnapshotSettings> {
+    let replica = &checker.loaded.config.replica;
+    let every = checker.duration("replica.snapshot_every", &replica.snapshot_every);
+    let path = checker.path("replica.snapshot", replica.snapshot.as_deref()?);
+    match database? {
+        Database::Sqlite(_) => {
+            checker.fault(
+                "replica.snapshot",
+                "an SQLite file is as near as a snapshot of it: leave it out, or use PostgreSQL",
+            );
+            None
+        }
+        Database::Postgres(options) => Some(SnapshotSettings {
+            path,
+            database: options.address(),
+            every,
+        }),
+    }
 }
 
 fn catalogue(checker: &mut Checker<'_>, configured: Option<&[UseCase]>) -> Option<UseCaseCatalogue> {
@@ -155,17 +201,7 @@ fn log(checker: &mut Checker<'_>) -> Option<logs::Settings> {
     })
 }
 
-fn one_port_each(
-    checker: &mut Checker<'_>,
-    gateway: Option<SocketAddr>,
-    console: Option<SocketAddr>,
-    ops: Option<SocketAddr>,
-) {
-    let planes = [
-        ("gateway.listen", gateway),
-        ("console.listen", console),
-        ("ops.listen", ops),
-    ];
+fn one_port_each(checker: &mut Checker<'_>, planes: &[(&'static str, Option<SocketAddr>)]) {
     for (n, (key, address)) in planes.iter().enumerate() {
         let same = planes[..n]
             .iter()

@@ -65,21 +65,49 @@ fn is_postgres(url: &str) -> bool {
     url.starts_with("postgres:") || url.starts_with("postgresql:")
 }
 
+/// The database that a flag names; or what is wrong with it, in words that hold no password.
+pub(crate) fn of_flag(url: &str, password_file: Option<&Path>) -> Result<Database, String> {
+    if !is_postgres(url) {
+        return match (sqlite_path(url), password_file) {
+            (Some(_), Some(_)) => Err("there is no password to an SQLite file: leave its file out".into()),
+            (Some(path), None) => Ok(Database::Sqlite(path.into())),
+            (None, _) => Err(no_database(url)),
+        };
+    }
+    let password = match (check_address(url)?, password_file) {
+        (true, Some(_)) => return Err("the address has a password already: leave one of them out".into()),
+        (_, None) => None,
+        (false, Some(file)) => Some(read_password(file)?),
+    };
+    let options = options(url, password);
+    options.check()?;
+    Ok(Database::Postgres(options))
+}
+
 fn sqlite(checker: &mut Checker<'_>, url: &str) -> Option<Database> {
+    if let Some(path) = sqlite_path(url) {
+        return Some(Database::Sqlite(checker.path("database.url", path)));
+    }
+    checker.fault("database.url", no_database(url));
+    None
+}
+
+fn sqlite_path(url: &str) -> Option<&str> {
     // `sqlite://keyward.db` is how some write a relative path, and would be one from the root.
     let is_file = |path: &&str| {
         let from_root = path.starts_with("//") && !path.starts_with("///");
         !path.is_empty() && !from_root && !path.contains('?') && *path != ":memory:"
     };
-    if let Some(path) = url.strip_prefix("sqlite:").filter(is_file) {
-        return Some(Database::Sqlite(checker.path("database.url", path)));
-    }
+    url.strip_prefix("sqlite:").filter(is_file)
+}
+
+fn no_database(url: &str) -> String {
     // Something mistyped may hold a password.
     let shown = if url.contains('@') { HIDDEN } else { url };
-    let way_out = "write it as sqlite:keyward.db, or sqlite:/var/lib/keyward/keyward.db, without options; or as \
-                   postgres://user@host:5432/database";
-    checker.fault("database.url", format!("`{shown}` is no database: {way_out}"));
-    None
+    format!(
+        "`{shown}` is no database: write it as sqlite:keyward.db, or sqlite:/var/lib/keyward/keyward.db, without options; or \
+         as postgres://user@host:5432/database"
+    )
 }
 
 fn postgres(checker: &mut Checker<'_>, database: &schema::Database) -> Option<Database> {
@@ -99,15 +127,20 @@ fn postgres(checker: &mut Checker<'_>, database: &schema::Database) -> Option<Da
             Some(checker.take("database.password_file", read_password(&path))?)
         }
     };
-    let options = PostgresOptions {
-        url: database.url.clone(),
+    let options = options(&database.url, password);
+    checker.take(key, options.check())?;
+    Some(Database::Postgres(options))
+}
+
+/// How it is opened is not said here.
+fn options(url: &str, password: Option<String>) -> PostgresOptions {
+    PostgresOptions {
+        url: url.to_owned(),
         password,
         create: false,
         migrate: false,
         read_only: false,
-    };
-    checker.take(key, options.check())?;
-    Some(Database::Postgres(options))
+    }
 }
 
 /// Whether an address has a password; or what is wrong with it, in words that hold none of it.
@@ -128,7 +161,7 @@ fn check_address(url: &str) -> Result<bool, &'static str> {
     Ok(url.password().is_some() || has("password"))
 }
 
-fn read_password(file: &Path) -> Result<String, String> {
+pub(super) fn read_password(file: &Path) -> Result<String, String> {
     let text = std::fs::read_to_string(file)
         .map_err(|error| format!("{}: cannot be read: {error}", file.display()))?;
     let password = text.strip_suffix('\n').unwrap_or(&text);
@@ -141,14 +174,27 @@ fn read_password(file: &Path) -> Result<String, String> {
 
 /// An address with its passwords hidden, for whoever looks at a configuration.
 pub(super) fn without_password(url: &str) -> String {
-    if !is_postgres(url) {
+    let scheme = url.split_once(':').map_or("", |(scheme, _)| scheme);
+    if scheme == "sqlite" {
         return url.to_owned();
     }
+    let hidden = match scheme {
+        "postgresql" => format!("postgres://{HIDDEN}"),
+        "postgres" | "redis" | "rediss" | "valkey" | "valkeys" => format!("{scheme}://{HIDDEN}"),
+        // Something mistyped may hold a password.
+        _ => {
+            return if url.contains('@') {
+                HIDDEN.into()
+            } else {
+                url.to_owned()
+            };
+        }
+    };
     let Ok(mut shown) = Url::parse(url) else {
-        return format!("postgres://{HIDDEN}");
+        return hidden;
     };
     if shown.password().is_some() && shown.set_password(Some(HIDDEN)).is_err() {
-        return format!("postgres://{HIDDEN}");
+        return hidden;
     }
     if shown.query().is_some_and(|query| query.contains("password")) {
         let pairs: Vec<(String, String)> = shown
@@ -206,6 +252,10 @@ mod tests {
                 "postgres://a@b/c?password=***&x=1",
             ),
             ("postgres://a:s3cret@b:x/c", "postgres://***"),
+            ("redis://h:6379/1", "redis://h:6379/1"),
+            ("rediss://:s3cret@h", "rediss://:***@h"),
+            ("valkey://a:s3cret@h:x", "valkey://***"),
+            ("redi://a:s3cret@h", "***"),
         ] {
             assert_eq!(without_password(url), shown);
         }

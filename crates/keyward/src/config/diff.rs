@@ -1,6 +1,7 @@
 //! What differs between two configurations, and which of it a running Keyward can take.
 
 use super::schema::Config;
+use super::{Checked, Database};
 use serde_json::Value;
 
 /// Settings that a reload puts in force; all others need a restart.
@@ -26,6 +27,26 @@ pub(crate) fn needing_restart(old: &Config, new: &Config) -> Vec<String> {
         })
     });
     keys
+}
+
+/// The files that were read at the start and hold something else now, whatever is said of where they are.
+pub(crate) fn files_needing_restart(old: &Checked, new: &Checked) -> Vec<String> {
+    let password = |checked: &Checked| match &checked.database {
+        Database::Postgres(options) => options.password.clone(),
+        Database::Sqlite(_) => None,
+    };
+    let limits = |checked: &Checked| {
+        let options = checked.limits.as_ref();
+        options.map(|options| (options.password.clone(), options.authorities.clone()))
+    };
+    let (old_limits, new_limits) = (limits(old).unwrap_or_default(), limits(new).unwrap_or_default());
+    let files = [
+        ("database.password_file", password(old) != password(new)),
+        ("limits.password_file", old_limits.0 != new_limits.0),
+        ("limits.ca_file", old_limits.1 != new_limits.1),
+    ];
+    let changed = files.into_iter().filter(|(_, is_changed)| *is_changed);
+    changed.map(|(key, _)| key.to_owned()).collect()
 }
 
 /// Every setting that differs.

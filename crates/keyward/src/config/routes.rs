@@ -4,7 +4,7 @@ use super::schema;
 use super::values::{Checker, header_name};
 use http::Uri;
 use http::uri::Scheme;
-use keyward_domain::Template;
+use keyward_domain::{HostTemplate, Template};
 use keyward_gateway::{Protocol, Route, SiteSource, Upstream};
 
 /// Where requests can be sent.
@@ -126,13 +126,21 @@ fn site_source(checker: &mut Checker<'_>, key: &str, site: Option<&schema::Site>
     let Some(site) = site else {
         return Some(SiteSource::Path);
     };
-    match (&site.header, site.host_label) {
+    if site.host_label.is_some() {
+        let message = "is no longer read, since it left the rest of the host open: say the whole name under `host`, such as \
+                       host = \"{site}.example.com\"";
+        checker.fault(&format!("{key}.site.host_label"), message);
+        return None;
+    }
+    match (&site.header, &site.host) {
         (Some(name), None) => checker
             .take(&format!("{key}.site.header"), header_name(name))
             .map(SiteSource::Header),
-        (None, Some(label)) => Some(SiteSource::HostLabel(label)),
+        (None, Some(host)) => checker
+            .take(&format!("{key}.site.host"), HostTemplate::parse(host))
+            .map(SiteSource::Host),
         _ => {
-            checker.fault(&format!("{key}.site"), "give either `header` or `host_label`");
+            checker.fault(&format!("{key}.site"), "give either `header` or `host`");
             None
         }
     }

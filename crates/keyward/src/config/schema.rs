@@ -9,10 +9,14 @@ use serde::{Deserialize, Serialize};
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Config {
     pub(crate) database: Database,
+    pub(crate) replica: Replica,
+    pub(crate) limits: SharedLimits,
     pub(crate) keys: Keys,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) use_cases: Option<Vec<UseCase>>,
     pub(crate) gateway: Gateway,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) authz: Option<Authz>,
     pub(crate) console: Console,
     pub(crate) ops: Ops,
     pub(crate) log: Log,
@@ -24,6 +28,29 @@ pub(crate) struct Database {
     pub(crate) url: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) password_file: Option<String>,
+}
+
+/// Where limits are counted.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct SharedLimits {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) url: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) password_file: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) ca_file: Option<String>,
+    pub(crate) cluster: bool,
+    pub(crate) mode: String,
+    pub(crate) on_limiter_failure: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Replica {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) snapshot: Option<String>,
+    pub(crate) snapshot_every: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
@@ -90,6 +117,7 @@ pub(crate) struct Timeouts {
     pub(crate) upstream_response: String,
     pub(crate) upstream_body_stall: String,
     pub(crate) drain: String,
+    pub(crate) drain_delay: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
@@ -151,7 +179,21 @@ pub(crate) struct Site {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) header: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) host: Option<String>,
+    /// What `host` was once, for the fault that says so.
+    #[serde(skip_serializing)]
     pub(crate) host_label: Option<usize>,
+}
+
+/// The plane that answers proxies; without the section there is none.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Authz {
+    pub(crate) listen: String,
+    pub(crate) proxies: Vec<String>,
+    pub(crate) max_connections: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) tls: Option<Tls>,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
@@ -207,6 +249,7 @@ impl Config {
     /// The same as it may be shown to others.
     pub(crate) fn without_passwords(mut self) -> Self {
         self.database.url = without_password(&self.database.url);
+        self.limits.url = self.limits.url.as_deref().map(without_password);
         self
     }
 }
@@ -216,7 +259,7 @@ impl UseCase {
     pub(crate) fn rest_api() -> Self {
         Self {
             name: "rest-api".into(),
-            title: Some("Call the REST API".into()),
+            title: Some(keyward_domain::UseCase::REST_API_TITLE.into()),
             routes: None,
         }
     }
@@ -251,6 +294,28 @@ impl Default for Database {
         Self {
             url: "sqlite:keyward.db".into(),
             password_file: None,
+        }
+    }
+}
+
+impl Default for Replica {
+    fn default() -> Self {
+        Self {
+            snapshot: None,
+            snapshot_every: "10s".into(),
+        }
+    }
+}
+
+impl Default for SharedLimits {
+    fn default() -> Self {
+        Self {
+            url: None,
+            password_file: None,
+            ca_file: None,
+            cluster: false,
+            mode: "exact".into(),
+            on_limiter_failure: "local".into(),
         }
     }
 }
@@ -300,6 +365,7 @@ impl Default for Timeouts {
             upstream_response: "60s".into(),
             upstream_body_stall: "60s".into(),
             drain: "30s".into(),
+            drain_delay: None,
         }
     }
 }
@@ -320,6 +386,17 @@ impl Default for Cors {
             methods: texts(&["GET", "POST", "PUT", "PATCH", "DELETE"]),
             headers: texts(&["content-type"]),
             max_age: "10m".into(),
+        }
+    }
+}
+
+impl Default for Authz {
+    fn default() -> Self {
+        Self {
+            listen: "127.0.0.1:8082".into(),
+            proxies: Vec::new(),
+            max_connections: 10_000,
+            tls: None,
         }
     }
 }

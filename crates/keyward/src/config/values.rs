@@ -58,6 +58,17 @@ impl<'a> Checker<'a> {
             .unwrap_or(Duration::from_secs(1))
     }
 
+    /// A duration of at least so much, at most a day.
+    pub(crate) fn duration_from(&mut self, key: &str, text: &str, least: Duration) -> Duration {
+        let read = read_duration(text).and_then(|time| {
+            if time < least {
+                return Err(format!("`{text}` is too short: at least {}s", least.as_secs()));
+            }
+            Ok(time)
+        });
+        self.take(key, read).unwrap_or(least)
+    }
+
     /// A path, from the folder of the file.
     pub(crate) fn path(&mut self, key: &str, text: &str) -> PathBuf {
         if text.is_empty() {

@@ -4,7 +4,7 @@ use super::finding::Finding;
 use super::{files, host};
 use crate::config::{Checked, Database};
 use crate::open::{self, Access};
-use keyward_engine::Engine;
+use keyward_engine::{Actor, Engine};
 use keyward_store::{AuditQuery, StoreError};
 use std::time::Duration;
 use tokio::time::timeout;
@@ -64,6 +64,26 @@ fn cannot_open(checked: &Checked, error: &StoreError) -> Finding {
     Finding::problem(CHECK, &checked.database, error.to_string(), way_out)
 }
 
+/// Nodes that are there at once should be of one version: a newer one may have changed what an older one reads.
+async fn check_versions(engine: &Engine) -> Option<Finding> {
+    let nodes = engine.list_nodes(&Actor::OPERATOR).await.ok()?;
+    let present: Vec<_> = nodes.iter().filter(|node| !node.is_away).collect();
+    let own = env!("CARGO_PKG_VERSION");
+    if present.iter().all(|node| node.version == own) {
+        return None;
+    }
+    let listed: Vec<String> = present
+        .iter()
+        .map(|node| format!("{} {} runs {}", node.host, node.address, node.version))
+        .collect();
+    let what = format!(
+        "nodes of other versions than this program's {own}: {}",
+        listed.join(", ")
+    );
+    let way_out = "restart the nodes that run an older version with the newer program";
+    Some(Finding::warning("nodes", "versions", what, way_out))
+}
+
 async fn look_inside(checked: &Checked, engine: &Engine) -> Vec<Finding> {
     let place = &checked.database;
     let mut findings = vec![match engine.store().check().await {
@@ -83,6 +103,7 @@ async fn look_inside(checked: &Checked, engine: &Engine) -> Vec<Finding> {
             way_out,
         ));
     }
+    findings.extend(check_versions(engine).await);
     let newest = AuditQuery {
         most: 1,
         ..AuditQuery::default()

@@ -1,7 +1,7 @@
-//! The configuration file itself, and the OpenAPI document that it names.
+//! The configuration file itself, and the files that it names.
 
 use super::finding::Finding;
-use crate::config::Checked;
+use crate::config::{Checked, Loaded};
 use keyward_gateway::{Swagger, check_openapi_file};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -33,6 +33,42 @@ pub(super) fn check_openapi_document(checked: &Checked) -> Option<Finding> {
             Finding::problem(check, place, fault, way_out)
         }
     })
+}
+
+/// A snapshot that cannot be written is missed when the database is away.
+pub(super) fn check_snapshot(checked: &Checked) -> Option<Finding> {
+    let snapshot = checked.snapshot.as_ref()?;
+    let (check, place) = (
+        "snapshot",
+        format!("replica.snapshot {}", snapshot.path.display()),
+    );
+    Some(match snapshot.check() {
+        Ok(()) => Finding::good(check, place, "can be written"),
+        Err(error) => {
+            let way_out = "name a file in a folder that exists, and in which the account that runs keyward may make files";
+            Finding::problem(check, place, format!("cannot be written: {error}"), way_out)
+        }
+    })
+}
+
+/// Whoever reads a password signs in as Keyward does.
+pub(super) fn check_passwords(loaded: &Loaded) -> Vec<Finding> {
+    let config = &loaded.config;
+    let files = [
+        (
+            "database",
+            "database.password_file",
+            &config.database.password_file,
+        ),
+        ("limits", "limits.password_file", &config.limits.password_file),
+    ];
+    let look = |(check, key, file): (_, &str, &Option<String>)| {
+        let file = loaded.folder().join(file.as_ref()?);
+        let is_open = mode(&file).is_some_and(|mode| mode & 0o077 != 0);
+        let way_out = format!("run: chmod 600 {}", file.display());
+        is_open.then(|| Finding::warning(check, key, "other accounts may read the password", way_out))
+    };
+    files.into_iter().filter_map(look).collect()
 }
 
 /// The permission bits of a file, when it can be looked at.

@@ -80,15 +80,16 @@ pub(super) fn check_disk(database: &Path) -> Option<Finding> {
     })
 }
 
-/// Each request takes a connection of its client and one to the upstream.
+/// Each request takes a connection of its client and one to the upstream. `connections` are those that the ports may have in all.
 pub(super) fn check_open_files(connections: usize) -> Option<Finding> {
     let most = usize::try_from(getrlimit(Resource::Nofile).current?).unwrap_or(usize::MAX);
     let needed = connections.saturating_mul(2).saturating_add(OTHER_FILES);
     let place = "open file limit";
     if most < needed {
-        let what = format!("{most}, but gateway.max_connections = {connections} may need {needed}");
-        let way_out =
-            format!("raise it (`ulimit -n {needed}`, LimitNOFILE= in systemd), or lower max_connections");
+        let what = format!("{most}, but {connections} connections may need {needed}");
+        let way_out = format!(
+            "raise it (`ulimit -n {needed}`, LimitNOFILE= in systemd), or lower max_connections of the gateway and of authz"
+        );
         return Some(Finding::warning("open files", place, what, way_out));
     }
     Some(Finding::good("open files", place, most.to_string()))

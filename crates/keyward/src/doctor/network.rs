@@ -29,8 +29,10 @@ pub(super) async fn check_ports(checked: &Checked) -> Vec<Finding> {
         ("console.listen", checked.console.listen),
         ("ops.listen", checked.ops),
     ];
+    let authz = checked.authz.as_ref().map(|authz| ("authz.listen", authz.listen));
     planes
         .into_iter()
+        .chain(authz)
         .map(|(key, address)| check_port(key, address, runs))
         .collect()
 }

@@ -1,11 +1,15 @@
 //! The engine's numbers for Prometheus, read when they are asked for. Labels are of fixed sets: reasons, the limiter's
 //! mode. Who adds a number adds a field, its description, and its value in `collect`.
 
+mod redis;
+
 use crate::exit::Failure;
-use keyward_engine::{Engine, EngineStatus};
+use crate::logs;
+use keyward_engine::{Engine, EngineStatus, Limiter};
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
 use prometheus::{Gauge, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts};
+use redis::RedisNumbers;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// All of them.
@@ -17,10 +21,15 @@ pub(super) struct EngineNumbers {
     revision: IntGauge,
     age: Gauge,
     stale: IntGauge,
+    from_snapshot: IntGauge,
+    snapshot_revision: IntGauge,
+    snapshot_age: Gauge,
     keys: IntGauge,
     limiter: IntGaugeVec,
+    redis: RedisNumbers,
     usage_pending: IntGauge,
     usage_lost: IntCounter,
+    log_lines_dropped: IntCounter,
     resident: IntGauge,
     open_files: IntGauge,
     start_time: IntGauge,
@@ -58,10 +67,27 @@ impl EngineNumbers {
                 "Time since the store confirmed the replica.",
             )?,
             stale: IntGauge::new("keyward_stale", "1 when the replica is older than allowed.")?,
+            from_snapshot: IntGauge::new(
+                "keyward_replica_from_snapshot",
+                "1 while the replica comes from the snapshot on disk.",
+            )?,
+            snapshot_revision: IntGauge::new(
+                "keyward_snapshot_revision",
+                "Revision of the snapshot on disk; 0 without one.",
+            )?,
+            snapshot_age: Gauge::new(
+                "keyward_snapshot_age_seconds",
+                "How old the snapshot on disk is; 0 without one.",
+            )?,
             keys: IntGauge::new("keyward_keys", "Keys in memory.")?,
             limiter: IntGaugeVec::new(limiter, &["mode"])?,
+            redis: RedisNumbers::new()?,
             usage_pending: IntGauge::new("keyward_usage_pending", "Usage counts that wait to be stored.")?,
             usage_lost: IntCounter::new("keyward_usage_lost_total", "Requests whose usage was dropped.")?,
+            log_lines_dropped: IntCounter::new(
+                "keyward_log_lines_dropped_total",
+                "Lines of the log that were dropped because nobody read those before them.",
+            )?,
             resident: IntGauge::new("process_resident_memory_bytes", "Resident memory, in bytes.")?,
             open_files: IntGauge::new("process_open_fds", "Open file descriptors.")?,
             start_time: IntGauge::new(
@@ -71,20 +97,26 @@ impl EngineNumbers {
         })
     }
 
-    fn all(&self) -> [&dyn Collector; 11] {
-        [
+    fn all(&self) -> Vec<&dyn Collector> {
+        let mut all: Vec<&dyn Collector> = vec![
             &self.decisions,
             &self.revision,
             &self.age,
             &self.stale,
+            &self.from_snapshot,
+            &self.snapshot_revision,
+            &self.snapshot_age,
             &self.keys,
             &self.limiter,
             &self.usage_pending,
             &self.usage_lost,
+            &self.log_lines_dropped,
             &self.resident,
             &self.open_files,
             &self.start_time,
-        ]
+        ];
+        all.extend(self.redis.all());
+        all
     }
 
     fn read(&self, status: &EngineStatus) {
@@ -100,11 +132,24 @@ impl EngineNumbers {
         self.revision.set(gauge(status.revision.0));
         self.age.set(status.age.as_secs_f64());
         self.stale.set(i64::from(status.stale));
+        self.from_snapshot.set(i64::from(status.from_snapshot));
+        let revision = status.snapshot.map_or(0, |snapshot| snapshot.revision.0);
+        self.snapshot_revision.set(gauge(revision));
+        let age = status.snapshot.map_or(0.0, |snapshot| snapshot.age.as_secs_f64());
+        self.snapshot_age.set(age);
         self.keys.set(gauge(status.keys));
-        self.limiter.with_label_values(&["memory"]).set(1);
+        for mode in Limiter::MODES {
+            let is_in_force = i64::from(mode == status.limiter.mode);
+            self.limiter.with_label_values(&[mode]).set(is_in_force);
+        }
+        if let Some(redis) = &status.limiter.redis {
+            self.redis.read(redis);
+        }
         self.usage_pending.set(gauge(status.usage_pending));
         self.usage_lost.reset();
         self.usage_lost.inc_by(status.usage_lost);
+        self.log_lines_dropped.reset();
+        self.log_lines_dropped.inc_by(logs::dropped());
         self.resident.set(resident_bytes().unwrap_or(0));
         self.open_files.set(open_files().unwrap_or(0));
     }

@@ -1,11 +1,12 @@
 //! SIGHUP: the file is read again. Either all of it is taken, or none, and then the log says why.
 
-use crate::config::{self, Loaded, diff};
+use crate::config::{self, Checked, Loaded, diff};
 use keyward_gateway::Gateway;
 
 const KEPT: &str = "configuration not reloaded: the one before stays in force";
 
-pub(super) fn reload(current: &mut Loaded, gateway: &Gateway) {
+/// `started` is what the node was started with.
+pub(super) fn reload(current: &mut Loaded, started: &Checked, gateway: &Gateway) {
     let read = config::load(&current.file).and_then(|new| {
         let checked = new.check_for_serve()?;
         Ok((new, checked))
@@ -20,7 +21,10 @@ pub(super) fn reload(current: &mut Loaded, gateway: &Gateway) {
         }
     };
     let (before, after) = (current.config.in_force(), new.config.in_force());
-    let restart = diff::needing_restart(&before, &after);
+    let mut restart = diff::needing_restart(&before, &after);
+    restart.extend(diff::files_needing_restart(started, &checked));
+    restart.sort();
+    restart.dedup();
     if !restart.is_empty() {
         let settings = restart.join(", ");
         tracing::error!(settings, "{KEPT}; these settings change only with a restart");
@@ -30,7 +34,9 @@ pub(super) fn reload(current: &mut Loaded, gateway: &Gateway) {
         tracing::error!(%fault, "{KEPT}");
         return;
     }
-    let changed = diff::differing(&before, &after).join(", ");
-    tracing::info!(changed, "configuration reloaded");
+    match diff::differing(&before, &after).join(", ") {
+        nothing if nothing.is_empty() => tracing::info!("configuration reloaded: no setting has changed"),
+        changed => tracing::info!(changed, "configuration reloaded"),
+    }
     *current = new;
 }

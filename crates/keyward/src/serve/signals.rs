@@ -1,7 +1,12 @@
 //! Signals, as words.
 
 use crate::exit::Failure;
+use crate::logs;
+use std::time::Duration;
 use tokio::signal::unix::{self, SignalKind};
+
+/// How long a process that ends at once waits for its log.
+const AT_ONCE: Duration = Duration::from_millis(100);
 
 /// What somebody wants of a running Keyward.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -50,6 +55,7 @@ impl Signals {
     pub(crate) fn stop_at_once_on_next(mut self) {
         tokio::spawn(async move {
             self.stop().await;
+            logs::flush(AT_ONCE);
             std::process::exit(1);
         });
     }

@@ -189,9 +189,11 @@ impl House {
         follow(browser, "main form button.button-main").await;
         let key = browser.find("#factor-key").await.text().await.unwrap();
         assert_eq!(browser.count("svg.qr").await, 1);
+        browser.fill("#old", PASSWORD).await;
         browser.fill("#code", "12345x").await;
         follow(browser, "main form button.button-main").await;
         assert_text(browser, "#code-fault", self.words.wrong_code).await;
+        browser.fill("#old", PASSWORD).await;
         browser.fill("#code", &app(&key, 0)).await;
         follow(browser, "main form button.button-main").await;
         assert_says(browser, self.words.only_once).await;

@@ -6,8 +6,10 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 const SITES: [&str; 5] = ["123", "456", "lyon", "berlin", "porto"];
+/// Somebody whom the provider of identities knows too.
+pub(crate) const GRACE: &str = "grace@example.com";
 const PEOPLE: [(&str, &str); 3] = [
-    ("grace@example.com", "Grace Hopper"),
+    (GRACE, "Grace Hopper"),
     ("alan@example.com", "Alan Turing"),
     ("katherine@example.com", "Katherine Johnson"),
 ];
@@ -18,6 +20,10 @@ pub(crate) struct Furnished {
     pub(crate) disabled: String,
     pub(crate) deleted: String,
     pub(crate) expired: String,
+    /// On, and refused all the same, for its owner is disabled.
+    pub(crate) refused: String,
+    /// The id of [`GRACE`].
+    pub(crate) grace: String,
     /// Somebody who has not followed their invitation.
     pub(crate) invited: String,
     /// The path of that invitation.
@@ -46,16 +52,7 @@ pub(crate) async fn furnish(keyward: &Keyward) -> Furnished {
     for site in SITES {
         keys.post("/v1/sites", json!({ "name": site })).await;
     }
-    let mut invited = Value::Null;
-    for (email, name) in PEOPLE {
-        invited = keys
-            .post(
-                "/v1/users",
-                json!({ "email": email, "name": name, "role": "member" }),
-            )
-            .await;
-    }
-    let invited = text(&invited, "id");
+    let [grace, _, invited] = keys.people().await;
     let link = keyward.cli_ok(&["users", "link", PEOPLE[2].0]).await.stdout;
     let link = link.split_whitespace().find(|word| word.contains("/link/"));
     let invitation = link
@@ -64,6 +61,7 @@ pub(crate) async fn furnish(keyward: &Keyward) -> Furnished {
         .map(|at| link.unwrap()[at..].to_owned());
     let busy = keys.of_every_state().await;
     Furnished {
+        grace,
         invited,
         invitation: invitation.unwrap(),
         ..busy
@@ -93,6 +91,16 @@ impl Keys<'_> {
             "POST {path} {body}: {answer:#?}"
         );
         answer.json
+    }
+
+    /// The ids of those who move in.
+    async fn people(&self) -> [String; 3] {
+        let mut ids = PEOPLE.map(|_| String::new());
+        for ((email, name), id) in PEOPLE.iter().zip(&mut ids) {
+            let somebody = json!({ "email": email, "name": name, "role": "member" });
+            *id = text(&self.post("/v1/users", somebody).await, "id");
+        }
+        ids
     }
 
     async fn key(&self, owner: &str, name: &str, more: Value) -> Value {
@@ -148,6 +156,7 @@ impl Keys<'_> {
             .key(grace, "Mobile app, version 1", json!({ "limit": 6000 }))
             .await;
         let deleted = self.key(katherine, "Old importer", json!({})).await;
+        let refused = self.of_somebody_disabled().await;
         self.use_it(&busy).await;
         let (disabled, deleted) = (text(&disabled, "id"), text(&deleted, "id"));
         self.post(&format!("/v1/keys/{disabled}/disable"), Value::Null)
@@ -166,9 +175,20 @@ impl Keys<'_> {
             disabled,
             deleted,
             expired: text(&expired, "id"),
+            refused,
+            grace: String::new(),
             invited: String::new(),
             invitation: String::new(),
         }
+    }
+
+    async fn of_somebody_disabled(&self) -> String {
+        let charles = json!({ "email": "charles@example.com", "name": "Charles Babbage", "role": "member" });
+        let charles = self.post("/v1/users", charles).await;
+        let key = self.key("charles@example.com", "Label printer", json!({})).await;
+        let path = format!("/v1/users/{}/disable", text(&charles, "id"));
+        self.post(&path, Value::Null).await;
+        text(&key, "id")
     }
 
     /// Some requests are granted, some go to another site, some are over the limit.

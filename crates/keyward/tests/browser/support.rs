@@ -202,8 +202,9 @@ pub(crate) async fn assert_accessible(browser: &Browser, what: &str) {
 
 /// Fails when the page is wider than its window.
 pub(crate) async fn assert_fits(browser: &Browser, what: &str) {
+    // Not `innerWidth`: on a phone a window grows with its page.
     let wider = browser
-        .run("return document.documentElement.scrollWidth > window.innerWidth")
+        .run("const page = document.documentElement; return page.scrollWidth > page.clientWidth")
         .await;
     assert_eq!(wider, false, "{what}: the page is wider than the window");
 }

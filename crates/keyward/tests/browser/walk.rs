@@ -1,40 +1,56 @@
-//! A walk to every page that people meet, and to what pages show when something is wrong.
+//! A walk to every page that people meet, and to what pages show when something is wrong. Who adds a page to the console adds
+//! it here: the walk fails at its end when there is a route at whose page nobody looked.
 
 mod account;
 mod admin;
 mod keys;
+mod provider;
+mod routes;
 
 use crate::furnish::furnish;
 use crate::support::{ADA, follow, new_keyward_with, open, set_up, setup_path, sign_in};
-use keyward_testkit::{Browser, BrowserKind, EchoUpstream, Keyward};
-
-/// A provider of identities that is not there.
-const PROVIDER: &str =
-    "[console.oidc]\nissuer = 'http://127.0.0.1:9'\nclient_id = 'keyward'\nname = 'Example SSO'\n";
+use keyward_engine::{Clock, SystemClock};
+use keyward_testkit::{Browser, BrowserKind, EchoUpstream, Keyward, OidcProvider};
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 
 /// Somebody who goes from page to page, and looks at each.
 struct Walk<L> {
     keyward: Keyward,
     browser: Browser,
+    /// Who vouches for people.
+    provider: OidcProvider,
     look: L,
+    /// The paths of the pages that were looked at.
+    seen: RefCell<BTreeSet<String>>,
     _upstream: EchoUpstream,
 }
 
 /// Goes to every page with a new browser of a kind; `look` is told each page's name.
 pub(crate) async fn walk(kind: BrowserKind, look: impl AsyncFn(&Browser, &str)) {
-    let (keyward, upstream) = new_keyward_with(PROVIDER).await;
+    let provider = OidcProvider::start_in(provider::TENANT, None, SystemClock.now().seconds()).await;
+    let (keyward, upstream) = new_keyward_with(&provider::settings(&provider)).await;
     let walk = Walk {
         browser: Browser::start(kind).await,
         keyward,
+        provider,
         look,
+        seen: RefCell::default(),
         _upstream: upstream,
     };
     walk.begin().await;
     let furnished = furnish(&walk.keyward).await;
     walk.keys(&furnished).await;
+    walk.people_of_the_provider(&furnished.grace).await;
     walk.administration(&furnished).await;
     walk.account().await;
     walk.strangers(&furnished.invitation).await;
+    walk.provider_away().await;
+    let missed = routes::missed(&walk.seen.borrow());
+    assert!(
+        missed.is_empty(),
+        "no look at {missed:?}: the walk shall go to every page"
+    );
     walk.browser.close().await;
 }
 
@@ -45,6 +61,8 @@ impl<L: AsyncFn(&Browser, &str)> Walk<L> {
 
     /// Looks at the page that is shown.
     async fn look(&self, name: &str) {
+        let path = self.browser.path().await;
+        self.seen.borrow_mut().insert(path);
         (self.look)(&self.browser, name).await;
     }
 
@@ -92,9 +110,6 @@ impl<L: AsyncFn(&Browser, &str)> Walk<L> {
         self.visit("sign-in", "/sign-in").await;
         sign_in(&self.keyward, &self.browser, ADA, "a wrong password, again").await;
         self.look("sign-in-refused").await;
-        self.visit("provider-away", "/sign-in/oidc").await;
-        self.visit("provider-refused", "/sign-in/oidc/callback?code=a&state=b")
-            .await;
         self.visit("invitation", invitation).await;
         self.visit("link-gone", "/link/gone").await;
         self.visit("not-found", "/nowhere").await;

@@ -53,6 +53,7 @@ fn every_fault_names_the_file_and_its_key() {
         ("[gateway]\nmax_connections = 0", "gateway.max_connections"),
         ("[gateway]\non_stale = \"panic\"", "gateway.on_stale"),
         ("[gateway]\nmax_staleness = \"30\"", "gateway.max_staleness"),
+        ("[gateway]\nmax_staleness = \"2999ms\"", "gateway.max_staleness"),
         ("[gateway.timeouts]\nidle = \"-5s\"", "gateway.timeouts.idle"),
         ("[gateway.timeouts]\ndrain = \"0s\"", "gateway.timeouts.drain"),
         ("[gateway.limits]\nhead_bytes = 1", "gateway.limits.head_bytes"),
@@ -99,6 +100,14 @@ fn every_fault_names_the_file_and_its_key() {
         (
             "[[gateway.routes]]\npath = \"/a\"\nsite = { header = \"X Site\" }",
             "gateway.routes[0].site.header",
+        ),
+        (
+            "[[gateway.routes]]\npath = \"/a\"\nsite = { host = \"example.com\" }",
+            "gateway.routes[0].site.host",
+        ),
+        (
+            "[[gateway.routes]]\npath = \"/a\"\nsite = { host_label = 0 }",
+            "gateway.routes[0].site.host_label",
         ),
         (
             "[[gateway.routes]]\npath = \"/a\"\nsites = 1",
@@ -284,7 +293,8 @@ fn what_is_printed_reads_back_the_same() {
         "[[use_cases]]\nname = \"read\"\nroutes = [{{ methods = [\"GET\"], path = \"/api/{{site}}/**\" }}]\n{FREE_PORTS}\
          [gateway.cors]\norigins = [\"https://app.example.com\"]\n[gateway.swagger]\nupstream_path = \"/openapi.json\"\n\
          [gateway.tls]\ncertificate = \"c.pem\"\nkey = \"k.pem\"\n\
-         [[gateway.routes]]\npath = \"/wh/*/{{site}}\"\n[[gateway.routes]]\npath = \"/b\"\nsite = {{ host_label = 0 }}\n"
+         [authz]\nproxies = [\"10.0.0.0/8\"]\n\
+         [[gateway.routes]]\npath = \"/wh/*/{{site}}\"\n[[gateway.routes]]\npath = \"/b\"\nsite = {{ host = \"{{site}}.example.com\" }}\n"
     );
     place.write("keyward.toml", &rich);
     let first = place.run(&["config", "print"]).expect(0).out;
@@ -292,7 +302,9 @@ fn what_is_printed_reads_back_the_same() {
     place.write("keyward.toml", &first);
     assert_eq!(place.run(&["config", "print"]).expect(0).out, first);
     assert_eq!(place.run(&["--json", "config", "print"]).expect(0).json(), json);
-    assert_eq!(json["gateway"]["routes"][1]["site"]["host_label"], 0);
+    assert_eq!(json["gateway"]["routes"][1]["site"]["host"], "{site}.example.com");
+    assert_eq!(json["authz"]["listen"], "127.0.0.1:8082");
+    assert_eq!(json["authz"]["proxies"][0], "10.0.0.0/8");
 }
 
 #[test]

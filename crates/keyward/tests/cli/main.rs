@@ -5,11 +5,20 @@ mod commands;
 #[cfg(test)]
 mod config;
 #[cfg(test)]
+mod deploy;
+#[cfg(test)]
 mod doctor;
 #[cfg(test)]
 mod files;
 #[cfg(test)]
+mod import;
+#[cfg(test)]
+mod log;
+#[cfg(test)]
+mod migrate_store;
+#[cfg(test)]
 mod postgres;
+mod redis;
 #[cfg(test)]
 mod serve;
 #[cfg(test)]

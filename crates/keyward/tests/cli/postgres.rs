@@ -1,7 +1,8 @@
 //! The commands over a PostgreSQL database, and that no password is told by any of them.
 
-use crate::support::{FREE_PORTS, Place, Running};
+use crate::support::{FREE_PORTS, Place, Running, wait_for};
 use keyward_testkit::Postgres;
+use std::process::Command;
 
 const SECRET: &str = "s3cret-of-the-database";
 
@@ -137,4 +138,100 @@ fn faults_of_the_address_are_told_without_it() {
         assert!(told.contains(words), "{section}: {told}");
         assert!(!told.contains("s3cret"), "{told}");
     }
+}
+
+#[test]
+fn s9_a_node_that_waits_for_another_ones_migration_says_so_and_can_be_stopped() {
+    let server = Postgres::start_quick();
+    let place = place(&server, &format!("url = \"{}\"", server.url("postgres")));
+    place.run(&["init", "--no-token"]).expect(0);
+    // The last step was not made yet, and another session makes it.
+    server.sql(
+        "postgres",
+        "DELETE FROM schema_migrations WHERE number = (SELECT max(number) FROM schema_migrations)",
+    );
+    let lock = "SELECT pg_advisory_lock(x'4b657957'::bigint); SELECT pg_sleep(60)";
+    std::thread::scope(|scope| {
+        let other = scope.spawn(|| server.sql("postgres", lock));
+        let log = std::fs::File::create(place.path("log")).unwrap();
+        let mut command = place.command(&["serve"]);
+        let mut child = command.stderr(log).spawn().unwrap();
+        wait_for(&place, "log", "waiting for another node");
+        let sent = Command::new("kill").arg(child.id().to_string()).status();
+        assert!(sent.unwrap().success());
+        assert!(child.wait().unwrap().success());
+        wait_for(&place, "log", "stopped before it was ready");
+        server.sigkill();
+        assert!(
+            other.join().is_err(),
+            "the session went on until the server ended"
+        );
+    });
+}
+
+#[test]
+fn s15_a_changed_password_takes_a_restart_and_a_reload_says_so() {
+    let server = Postgres::start_quick();
+    let url = server.url("postgres");
+    let place = Place::empty();
+    for file in ["database-password", "limits-password"] {
+        place.write(file, "first-s3cret\n");
+    }
+    let text = format!(
+        "[database]\nurl = \"{url}\"\npassword_file = \"database-password\"\n[limits]\nurl = \"redis://127.0.0.1:1\"\n\
+         password_file = \"limits-password\"\n{FREE_PORTS}"
+    );
+    place.write("keyward.toml", &text);
+    place.run(&["init", "--no-token"]).expect(0);
+    let running = Running::start(&place, &["serve"]);
+    running.signal("HUP");
+    wait_for(&place, "log", "configuration reloaded: no setting has changed");
+    place.write("database-password", "second-s3cret\n");
+    running.signal("HUP");
+    wait_for(&place, "log", "settings=\"database.password_file\"");
+    place.write("limits-password", "second-s3cret\n");
+    running.signal("HUP");
+    wait_for(
+        &place,
+        "log",
+        "settings=\"database.password_file, limits.password_file\"",
+    );
+    let log = std::fs::read_to_string(place.path("log")).unwrap();
+    assert!(!log.contains("s3cret"), "{log}");
+    let told = place.run(&["doctor"]).out;
+    for file in ["database-password", "limits-password"] {
+        assert!(told.contains(&format!("run: chmod 600 {file}")), "{told}");
+    }
+}
+
+#[test]
+fn a_snapshot_that_cannot_be_written_is_told_once_and_found_by_doctor() {
+    let server = Postgres::start_quick();
+    let url = server.url("postgres");
+    let place = Place::empty();
+    let configure = |snapshot: &str| {
+        let replica = format!("[replica]\nsnapshot = \"{snapshot}\"\nsnapshot_every = \"200ms\"\n");
+        let text = format!("[database]\nurl = \"{url}\"\n{replica}{FREE_PORTS}");
+        place.write("keyward.toml", &text);
+    };
+    place.write("file", "");
+    configure("file/replica.snapshot");
+    place.run(&["init", "--no-token"]).expect(0);
+    let running = Running::start(&place, &["serve"]);
+    wait_for(&place, "log", "it cannot be written");
+    std::thread::sleep(std::time::Duration::from_millis(1500));
+    let log = std::fs::read_to_string(place.path("log")).unwrap();
+    assert_eq!(log.matches("file/replica.snapshot").count(), 1, "{log}");
+    drop(running);
+    for (snapshot, found) in [
+        ("file/replica.snapshot", "PROBLEM  snapshot"),
+        ("absent/replica.snapshot", "PROBLEM  snapshot"),
+        ("replica.snapshot", "good     snapshot"),
+    ] {
+        configure(snapshot);
+        let told = place.run(&["doctor"]).out;
+        assert!(told.contains(found), "{snapshot}: {told}");
+    }
+    let left: Vec<_> = std::fs::read_dir(place.dir.path()).unwrap().collect();
+    assert!(left.len() == 3, "{left:?}");
 }

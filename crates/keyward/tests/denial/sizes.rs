@@ -161,6 +161,51 @@ async fn d3_long_heads_over_http2_are_refused() {
 }
 
 #[tokio::test]
+async fn d3_m3_what_is_bounded_over_http1_is_bounded_over_http2() {
+    let world = World::start(QUIET).await;
+    let key = ("x-api-key", world.secret());
+    let many = |n: usize| {
+        std::iter::repeat_n(("a", "v"), n)
+            .chain([key])
+            .collect::<Vec<_>>()
+    };
+    let crumbs: Vec<(&str, &str)> = std::iter::repeat_n(("cookie", "a=b"), 150).chain([key]).collect();
+    let query = |n: usize| format!("/api/1/x?{}", "q".repeat(n));
+    let (long, fair) = (query(30_000), query(15 * 1024));
+    let (method, word) = ("M".repeat(14_000), "M".repeat(33));
+    let table = [
+        ("GET", "/api/1/x", many(99), 431, "head_too_large"),
+        ("GET", "/api/1/x", many(400), 431, "head_too_large"),
+        ("GET", "/swagger", many(400), 431, "head_too_large"),
+        ("GET", &long, vec![key], 414, "target_too_long"),
+        (&method, "/api/1/x", vec![key], 400, "bad_request"),
+        (&word, "/api/1/x", vec![key], 400, "bad_request"),
+        ("GET", "/api/1/x", many(98), 200, ""),
+        ("GET", "/api/1/x", crumbs, 200, ""),
+        ("GET", &fair, vec![key], 200, ""),
+    ];
+    for (method, path, fields, status, code) in &table {
+        let mut h2 = RawH2::connect(world.keyward.gateway()).await;
+        let pseudo = [
+            (":method", *method),
+            (":scheme", "http"),
+            (":authority", "localhost"),
+            (":path", *path),
+        ];
+        let head: Vec<(&str, &str)> = pseudo.into_iter().chain(fields.iter().copied()).collect();
+        world.upstream.clear();
+        h2.headers(1, &head, true).await;
+        let what = format!("{:.40} {path:.40} {}", method, fields.len());
+        assert_eq!(h2.outcome(1).await, H2Outcome::Status(*status), "{what}");
+        if *status != 200 {
+            let body = h2.body(1).await.unwrap_or_default();
+            assert!(String::from_utf8_lossy(&body).contains(code), "{what}");
+        }
+        assert_eq!(world.upstream.count(), usize::from(*status == 200), "{what}");
+    }
+}
+
+#[tokio::test]
 async fn d3_unfinished_heads_cost_little_memory() {
     let world = World::start(QUIET).await;
     let bytes = head_of(32_768, world.secret());

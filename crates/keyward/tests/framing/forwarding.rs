@@ -441,3 +441,40 @@ async fn a_body_may_take_longer_than_the_answer_to_it_may() {
         assert_eq!(client.read_response().await.status, status, "{config}");
     }
 }
+
+#[tokio::test]
+async fn f6_a_body_that_breaks_off_is_the_clients_fault_whatever_the_upstream_speaks() {
+    let h2c = h2c_upstream().await;
+    let echo = EchoUpstream::start().await;
+    let patience = "[gateway.timeouts]\nbody_stall = \"1s\"\n";
+    let upstream = h2c_config(h2c).replace(SHORT, "");
+    for (address, config) in [
+        (echo.address(), patience.to_owned()),
+        (h2c, format!("{patience}{upstream}")),
+    ] {
+        let (keyward, key) = in_front_of(address, &config).await;
+        let key = ("X-API-KEY", key.as_str());
+        for (framing, body, status, code) in [
+            (
+                ("Transfer-Encoding", "chunked"),
+                "3\r\nabc\r\nzz\r\n",
+                400,
+                "bad_request",
+            ),
+            (("Content-Length", "10"), "abc", 408, "body_timeout"),
+        ] {
+            let mut client = RawClient::connect(keyward.gateway()).await;
+            client
+                .send(request("POST", "/api/1/x", &[key, framing], ""))
+                .await;
+            client.send(body).await;
+            assert_problem(&client.read_response().await, status, code);
+        }
+        let mut client = RawClient::connect(keyward.gateway()).await;
+        client.send(request("POST", "/api/1/x", &[key], "hello")).await;
+        assert!(
+            matches!(client.read_response().await.status, 200 | 201),
+            "{config}"
+        );
+    }
+}

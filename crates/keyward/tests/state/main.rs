@@ -5,8 +5,10 @@
 
 mod limits;
 mod postgres;
+mod redis;
 mod reload;
 mod revocation;
+mod snapshot;
 mod start;
 mod storage;
 mod support;

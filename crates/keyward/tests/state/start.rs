@@ -231,6 +231,10 @@ async fn s7_an_older_schema_is_brought_up_to_date_only_when_asked_for() {
     assert!(contents(&keyward) == left, "a file was written to");
     keyward.start().await;
     assert_eq!(keyward.stop().await.code(), Some(0));
+    let log = keyward.log();
+    let told = log.lines().find(|line| line.contains("brought up to date"));
+    let told = told.unwrap_or_else(|| panic!("{log}"));
+    assert!(told.contains("0002_audit") && !told.contains("0001_"), "{told}");
     keyward.cli_ok(&["users", "list"]).await;
 }
 

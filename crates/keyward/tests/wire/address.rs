@@ -1,7 +1,7 @@
 //! I: where a request comes from, and the rule that limits a key to some addresses.
 
 use crate::spoken::{Ask, Way, code_of};
-use crate::world::{BOTH, OWNER, World, builder, folded_fields};
+use crate::world::{ASKED, BOTH, OWNER, World, builder, folded_fields};
 use keyward_testkit::{EchoUpstream, KeySpec, RawClient, exchange_from};
 use serde_json::{Value, json};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
@@ -19,10 +19,22 @@ fn with_key(secret: &str) -> Ask {
     Ask::get("/api/1/x").key(secret)
 }
 
-/// Sends a request from 127.0.0.`last`; tells status and code.
+/// Sends a request from 127.0.0.`last`; tells status and code. Whoever asks about it is told the same.
 async fn from(world: &World, last: u8, ask: &Ask) -> (u16, String) {
     let answer = exchange_from(loopback(last), world.keyward.gateway(), ask.bytes()).await;
-    (answer.status, code_of(&answer.body))
+    let told = (answer.status, code_of(&answer.body));
+    let ask = Ask {
+        peer: loopback(last),
+        ..ask.clone()
+    };
+    for way in ASKED {
+        if !way.can_tell(&ask) {
+            continue;
+        }
+        let said = world.door().say(*way, &ask).await;
+        assert_eq!(said.word(), (told.0, &*told.1), "{way:?} {ask:?}");
+    }
+    told
 }
 
 fn forbidden() -> (u16, String) {

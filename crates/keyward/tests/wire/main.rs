@@ -4,13 +4,27 @@
 #[cfg(test)]
 mod address;
 #[cfg(test)]
+mod asked;
+#[cfg(test)]
 mod authority;
 #[cfg(test)]
+mod authz;
+#[cfg(test)]
+mod authz_plane;
+#[cfg(test)]
 mod cors;
+#[cfg(test)]
+mod envoy;
+#[cfg(test)]
+mod envoy_told;
+#[cfg(test)]
+mod examples;
 #[cfg(test)]
 mod header;
 #[cfg(test)]
 mod identity;
+#[cfg(test)]
+mod import;
 #[cfg(test)]
 mod methods;
 #[cfg(test)]

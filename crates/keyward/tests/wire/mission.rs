@@ -2,7 +2,7 @@
 
 use crate::spoken::{Ask, Way};
 use crate::world::{BOTH, OWNER, World};
-use keyward_testkit::{Certificate, H2Client, KeySpec, RawResponse};
+use keyward_testkit::{Certificate, H2Client, KeySpec, Language, RawResponse};
 use serde_json::{Value, json};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -89,7 +89,7 @@ using System.Net.Http;
 using System.Threading.Tasks;
 
 class Program {
-    static void Main(string[] args) { Run(args[0]).GetAwaiter().GetResult(); }
+    static void Main() { Run(Environment.GetEnvironmentVariable("ADDRESS")).GetAwaiter().GetResult(); }
 
     static async Task Run(string address) {
         var client = new HttpClient();
@@ -111,26 +111,13 @@ async fn the_pages_c_sharp_lines_work_with_an_imported_key() {
     import(&world, &key).await;
     let line = Ask::get("/api/123/resource").with("X-API-KEY", IMPORTED);
     world.eventually_passes(&line).await;
-    let (source, program) = (
-        world.keyward.dir().join("page.cs"),
-        world.keyward.dir().join("page.exe"),
-    );
-    std::fs::write(&source, C_SHARP).unwrap();
-    let run = async |command: &mut tokio::process::Command| {
-        let output = command
-            .output()
-            .await
-            .expect("mono runs; scripts/test installs it");
-        assert!(output.status.success(), "{output:?}");
-        String::from_utf8(output.stdout).unwrap()
-    };
-    let out = format!("-out:{}", program.display());
-    run(tokio::process::Command::new("mcs")
-        .args(["-r:System.Net.Http.dll", &out])
-        .arg(&source))
-    .await;
     let address = format!("http://{}/api/123/resource", world.keyward.gateway());
-    let said = run(tokio::process::Command::new("mono").arg(&program).arg(&address)).await;
+    let ran = Language::CSharp
+        .run(C_SHARP, world.keyward.dir(), &[("ADDRESS", &address)])
+        .await;
+    let output = ran.expect("mono runs; scripts/test installs it");
+    assert!(output.status.success(), "{output:?}");
+    let said = String::from_utf8(output.stdout).unwrap();
     assert_eq!(said.split_whitespace().collect::<Vec<_>>(), ["200", "60"]);
 }
 

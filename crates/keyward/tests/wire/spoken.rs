@@ -1,15 +1,31 @@
 //! One request, spoken in each of the ways that the gateway understands, and what came of it.
 
+use crate::asked::Dialect;
+use crate::envoy;
 use keyward_testkit::{Certificate, H2Outcome, RawClient, RawH2, RawResponse};
 use serde_json::Value;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-/// How a request is spoken.
+/// How a request is spoken: to the gateway, or by a proxy that asks about it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Way {
     Http1,
     Http2,
+    Asked(Dialect),
+    /// Envoy, over gRPC.
+    Envoy,
+}
+
+impl Way {
+    /// Whether a request can be told in this way.
+    pub(crate) fn can_tell(self, ask: &Ask) -> bool {
+        match self {
+            Self::Http1 | Self::Http2 => true,
+            Self::Asked(dialect) => dialect.can_tell(ask),
+            Self::Envoy => envoy::can_tell(ask),
+        }
+    }
 }
 
 /// A request; the target and the values are any bytes.
@@ -19,6 +35,8 @@ pub(crate) struct Ask {
     pub(crate) target: Vec<u8>,
     pub(crate) host: String,
     pub(crate) fields: Vec<(String, Vec<u8>)>,
+    /// Where it comes from, when a proxy tells of it.
+    pub(crate) peer: IpAddr,
 }
 
 /// What came of a request.
@@ -36,6 +54,7 @@ pub(crate) struct Said {
 #[derive(Clone, Copy)]
 pub(crate) struct Door<'a> {
     pub(crate) address: SocketAddr,
+    pub(crate) authz: SocketAddr,
     pub(crate) certificate: Option<&'a Certificate>,
 }
 
@@ -46,6 +65,7 @@ impl Ask {
             target: target.as_ref().to_vec(),
             host: "localhost".to_owned(),
             fields: Vec::new(),
+            peer: IpAddr::from([127, 0, 0, 1]),
         }
     }
 
@@ -83,7 +103,7 @@ impl Ask {
         bytes
     }
 
-    fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.bytes()).into_owned()
     }
 }
@@ -110,6 +130,8 @@ impl Door<'_> {
         match way {
             Way::Http1 => self.say_http1(ask).await,
             Way::Http2 => self.say_http2(ask).await,
+            Way::Asked(dialect) => dialect.say(self.authz, ask).await,
+            Way::Envoy => envoy::say(self.authz, ask).await,
         }
     }
 

@@ -1,5 +1,6 @@
 //! What every test stands on: a gateway with routes of every kind, an upstream that records, and some keys.
 
+use crate::asked::Dialect;
 use crate::spoken::{Ask, Door, Said, Way};
 use keyward_testkit::{Certificate, EchoUpstream, Issued, KeySpec, Keyward, KeywardBuilder, Recorded};
 use std::time::Duration;
@@ -21,10 +22,13 @@ path = "/hdr/**"
 site = { header = "X-Site" }
 [[gateway.routes]]
 path = "/host/**"
-site = { host_label = 0 }
+site = { host = "{site}.example.com" }
 [[gateway.routes]]
 path = "/free/**"
 "#;
+
+/// Every proxy of this machine may ask.
+const AUTHZ: &str = "[authz]\nproxies = [\"127.0.0.0/8\"]\n";
 
 /// A gateway between a test and an upstream.
 pub(crate) struct World {
@@ -61,6 +65,7 @@ impl World {
         let upstream = EchoUpstream::start().await;
         let mut builder = builder()
             .upstream(upstream.address())
+            .config_toml(AUTHZ)
             .config_toml(routes)
             .config_toml(config);
         if let Some(certificate) = &certificate {
@@ -85,6 +90,7 @@ impl World {
     pub(crate) fn door(&self) -> Door<'_> {
         Door {
             address: self.keyward.gateway(),
+            authz: self.keyward.authz(),
             certificate: self.certificate.as_ref(),
         }
     }
@@ -98,12 +104,17 @@ impl World {
         self.door().say(Way::Http1, ask).await
     }
 
-    /// Sends requests in both ways; each must get one of the answers wanted, and none may reach the upstream. A status
-    /// of 0 (HTTP/2 only) is what the HTTP/2 library itself refuses; it counts as any 400.
+    /// Sends requests in some ways; each must get one of the answers wanted, and none may reach the upstream. A status
+    /// of 0 (HTTP/2 only) is what the HTTP/2 library itself refuses; it counts as any 400. What is refused in both ways is
+    /// refused through every proxy that asks, too.
     pub(crate) async fn all_refused(&self, ways: &[Way], table: &[(Ask, &[(u16, &str)])]) {
         self.upstream.clear();
-        for way in ways {
+        let asked: &[Way] = if ways == BOTH { ASKED } else { &[] };
+        for way in ways.iter().chain(asked) {
             for (ask, wanted) in table {
+                if !way.can_tell(ask) {
+                    continue;
+                }
                 let said = self.door().say(*way, ask).await;
                 let by_library = said.status == 0 && wanted.iter().any(|(status, _)| *status == 400);
                 assert!(
@@ -169,6 +180,14 @@ pub(crate) fn folded_fields(got: &Recorded, name: &str) -> Vec<String> {
 pub(crate) fn builder() -> KeywardBuilder {
     Keyward::builder().binary(env!("CARGO_BIN_EXE_keyward"))
 }
+
+/// Through each proxy that asks.
+pub(crate) const ASKED: &[Way] = &[
+    Way::Asked(Dialect::Nginx),
+    Way::Asked(Dialect::ForwardAuth),
+    Way::Asked(Dialect::ExtAuthz),
+    Way::Envoy,
+];
 
 /// Both ways.
 pub(crate) const BOTH: &[Way] = &[Way::Http1, Way::Http2];

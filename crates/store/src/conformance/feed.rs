@@ -9,8 +9,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 async fn load(store: &dyn Store) -> Feed {
     let mut changes = Vec::new();
-    let revision = store.load(&mut |change| changes.push(change)).await.unwrap();
-    Feed { revision, changes }
+    let position = store.load(&mut |change| changes.push(change)).await.unwrap();
+    Feed {
+        position,
+        mark_before: None,
+        changes,
+    }
 }
 
 /// The entities of a feed, by kind and revision, in their order.
@@ -35,7 +39,7 @@ fn keys(feed: &Feed) -> HashMap<KeyId, (KeyStatus, Revision)> {
 
 pub async fn an_empty_store_loads_as_nothing(store: Arc<dyn Store>) {
     let feed = load(&*store).await;
-    assert_eq!((feed.revision, feed.changes.len()), (Revision(0), 0));
+    assert_eq!((feed.position.revision, feed.changes.len()), (Revision(0), 0));
 }
 
 pub async fn load_gives_all_users_all_sites_and_the_keys_that_are_not_deleted(store: Arc<dyn Store>) {
@@ -57,7 +61,7 @@ pub async fn load_gives_all_users_all_sites_and_the_keys_that_are_not_deleted(st
     })
     .await;
     let feed = load(&*store).await;
-    assert_eq!(feed.revision, store.revision().await.unwrap());
+    assert_eq!(feed.position.revision, store.revision().await.unwrap());
     let [
         Change::User(first),
         Change::User(second),
@@ -104,9 +108,28 @@ pub async fn changes_since_gives_everything_after_a_revision(store: Arc<dyn Stor
     ];
     for (after, wanted) in table {
         let feed = store.changes_since(Revision(after)).await.unwrap();
-        assert_eq!(feed.revision, Revision(5), "after {after}");
+        assert_eq!(feed.position.revision, Revision(5), "after {after}");
         assert_eq!(outline(&feed), wanted, "after {after}");
     }
+}
+
+pub async fn each_change_has_a_mark_that_the_feed_after_it_names(store: Arc<dyn Store>) {
+    let mut positions = vec![store.position().await.unwrap()];
+    for name in ["one", "two", "three"] {
+        stored_site(&*store, name).await;
+        positions.push(store.position().await.unwrap());
+    }
+    assert_eq!(load(&*store).await.position, positions[3]);
+    assert!(positions[1..].iter().all(|position| position.mark.is_some()));
+    assert!(positions.windows(2).all(|pair| pair[0].mark != pair[1].mark));
+    for position in &positions {
+        let feed = store.changes_since(position.revision).await.unwrap();
+        assert_eq!(feed.position, positions[3]);
+        assert_eq!(feed.mark_before, position.mark);
+    }
+    // What has not come yet has no mark.
+    let feed = store.changes_since(Revision(4)).await.unwrap();
+    assert_eq!(feed.mark_before, None);
 }
 
 pub async fn a_deleted_key_comes_as_deleted(store: Arc<dyn Store>) {
@@ -131,7 +154,7 @@ pub async fn an_import_comes_whole(store: Arc<dyn Store>) {
         .await
         .unwrap();
     let feed = store.changes_since(owner.revision).await.unwrap();
-    assert_eq!((feed.revision, feed.changes.len()), (revision, 1500));
+    assert_eq!((feed.position.revision, feed.changes.len()), (revision, 1500));
     assert_eq!(load(&*store).await.changes.len(), 1501);
 }
 
@@ -156,11 +179,11 @@ pub async fn load_is_of_one_instant_while_writers_go_on(store: Arc<dyn Store>) {
     for _ in 0..10 {
         let feed = load(&*store).await;
         let count = u64::try_from(keys(&feed).len()).unwrap();
-        assert_eq!(count, base + feed.revision.0);
+        assert_eq!(count, base + feed.position.revision.0);
         assert!(
             outline(&feed)
                 .iter()
-                .all(|(_, revision)| *revision <= feed.revision.0)
+                .all(|(_, revision)| *revision <= feed.position.revision.0)
         );
         tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     }
@@ -197,13 +220,13 @@ pub async fn r4_a_replica_that_follows_ends_up_like_one_that_loads(store: Arc<dy
     loop {
         let done = writers.iter().all(tokio::task::JoinHandle::is_finished);
         let feed = store.changes_since(at).await.unwrap();
-        assert!(feed.revision >= at);
+        assert!(feed.position.revision >= at);
         assert!(
             keys(&feed)
                 .values()
-                .all(|(_, revision)| *revision > at && *revision <= feed.revision)
+                .all(|(_, revision)| *revision > at && *revision <= feed.position.revision)
         );
-        at = feed.revision;
+        at = feed.position.revision;
         for (id, state) in keys(&feed) {
             match state.0 {
                 KeyStatus::Deleted { .. } => replica.remove(&id),
@@ -219,5 +242,5 @@ pub async fn r4_a_replica_that_follows_ends_up_like_one_that_loads(store: Arc<dy
         writer.await.unwrap();
     }
     let loaded = load(&*store).await;
-    assert_eq!((at, replica), (loaded.revision, keys(&loaded)));
+    assert_eq!((at, replica), (loaded.position.revision, keys(&loaded)));
 }

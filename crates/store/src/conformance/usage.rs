@@ -1,8 +1,8 @@
 //! Usage: sums by minute, hour and day; last uses.
 
 use super::samples::{START, key_id, owner, stored_key};
-use crate::{LastUsed, Period, Store, UsageBatch, UsageBucket, UsageCount};
-use keyward_domain::{KeyId, Reason, Timestamp};
+use crate::{FlushId, LastUsed, Period, Store, UsageBatch, UsageBucket, UsageCount};
+use keyward_domain::{KeyId, NodeId, Reason, Timestamp};
 use std::sync::Arc;
 
 const MINUTE: i64 = 60_000;
@@ -235,4 +235,42 @@ pub async fn last_uses_of_many_keys_are_read_at_once(store: Arc<dyn Store>) {
     found.sort_by_key(|last_use| last_use.key);
     assert_eq!(found, wanted);
     assert_eq!(store.last_used(&[]).await.unwrap(), []);
+}
+
+pub async fn a_batch_that_is_sent_again_is_counted_once(store: Arc<dyn Store>) {
+    let owner = owner(&*store).await;
+    let key = stored_key(&*store, &owner, |_| {}).await.id;
+    let node = |number| NodeId::from_bytes([number; 16]);
+    let flush = |node, number| Some(FlushId { node, number });
+    let of = |flush| UsageBatch {
+        flush,
+        ..counts(key, &[(0, None, 1)])
+    };
+    let mut wanted = 0;
+    for (name, is_new) in [
+        (flush(node(1), 1), true),
+        (flush(node(1), 1), false),
+        (flush(node(1), 2), true),
+        (flush(node(1), 1), false),
+        (flush(node(1), 2), false),
+        // Another node counts by itself, and numbers may be left out.
+        (flush(node(2), 1), true),
+        (flush(node(2), 9), true),
+        // Without a name each is another.
+        (None, true),
+        (None, true),
+    ] {
+        store.add_usage(&of(name)).await.unwrap();
+        wanted += u64::from(is_new);
+        assert_eq!(
+            sums(&*store, key, Period::Minute).await,
+            [(0, None, wanted)],
+            "{name:?}"
+        );
+    }
+    // Also when both are under way at once.
+    let twice = of(flush(node(3), 1));
+    let (first, second) = tokio::join!(store.add_usage(&twice), store.add_usage(&twice));
+    first.and(second).unwrap();
+    assert_eq!(sums(&*store, key, Period::Minute).await, [(0, None, wanted + 1)]);
 }

@@ -1,8 +1,8 @@
 //! Opening: what is looked at before a database is served from, and the sentences with which it is refused.
 
-use super::fault::{opening, refused};
-use super::lent::ANSWER;
+use super::fault::{STANDBY, is_away, opening, refused};
 use super::listen::Listen;
+use super::opening::{Fault, Opening};
 use super::{PostgresOptions, PostgresStore, migrate};
 use crate::StoreError;
 use crate::migrations::Migration;
@@ -16,8 +16,13 @@ use tokio::time::timeout;
 const READERS: u32 = 8;
 /// Connections of a node that write: for the one change that has its turn, and for usage and other notes.
 const WRITERS: u32 = 3;
+/// How long a server may take to let in whoever opens the store.
+const FIRST_ANSWER: Duration = Duration::from_secs(10);
 /// How long it may take to get a connection.
 const CONNECT: Duration = Duration::from_secs(4);
+/// How long it may take over what it is asked before it is served from: more than it may take by `statement_timeout`, so
+/// that its own words come first.
+const LOOK: Duration = Duration::from_secs(15);
 /// A connection that has not been used for so long is closed.
 const IDLE: Duration = Duration::from_secs(300);
 /// The oldest server that is known to do: 14 notices a client that went away within a statement.
@@ -31,19 +36,35 @@ impl PostgresStore {
     /// schema that is newer than this program or older and not to be migrated, a server that only reads. A store never
     /// starts empty unless it is to be made.
     pub async fn open(options: &PostgresOptions) -> Result<Self, StoreError> {
-        let place = options.place();
+        let store = Self::unopened(options)?;
+        store.opening.open(options).await.map_err(Fault::into_error)?;
+        Ok(store)
+    }
+
+    /// The same, but when the server is away just now, or is a standby, what is asked of the store is [`StoreError::Unavailable`] until it
+    /// is there; then the schema is looked at, and brought up to date, as at the opening of any other.
+    ///
+    /// # Errors
+    /// As [`PostgresStore::open`], unless that is so.
+    pub async fn open_or_wait(options: &PostgresOptions) -> Result<Self, StoreError> {
+        let store = Self::unopened(options)?;
+        match store.opening.open(options).await {
+            Ok(()) | Err(Fault::Away(_)) => Ok(store),
+            Err(Fault::Refused(error)) => Err(error),
+        }
+    }
+
+    fn unopened(options: &PostgresOptions) -> Result<Self, StoreError> {
         let settings = options.settings().map_err(StoreError::Open)?;
-        let mut connection = connect(&place, &settings).await?;
-        let done = prepare(&mut connection, &place, options).await;
-        close(connection).await;
-        done?;
         Ok(Self {
             is_read_only: options.read_only,
             turn: Semaphore::new(1),
             changes: pool(&settings, WRITERS),
             readers: pool(&settings, READERS),
             listen: Listen::new(&settings),
-            place,
+            place: options.place(),
+            opening: Opening::default(),
+            options: options.clone(),
         })
     }
 
@@ -54,10 +75,11 @@ impl PostgresStore {
     pub async fn pending_migrations(options: &PostgresOptions) -> Result<Vec<String>, StoreError> {
         let place = options.place();
         let settings = options.settings().map_err(StoreError::Open)?;
-        let mut connection = connect(&place, &settings).await?;
-        let pending = find_pending(&mut connection, &place, options).await;
+        let mut connection = connect(&place, &settings).await.map_err(Fault::into_error)?;
+        let pending = in_time(&place, find_pending(&mut connection, &place, options)).await;
+        let pending = pending.map_err(Fault::into_error)?;
         close(connection).await;
-        Ok(pending?.into_iter().map(|step| step.name.to_owned()).collect())
+        Ok(pending.into_iter().map(|step| step.name.to_owned()).collect())
     }
 
     /// Whether a Keyward has made its tables in a database.
@@ -67,10 +89,11 @@ impl PostgresStore {
     pub async fn is_there(options: &PostgresOptions) -> Result<bool, StoreError> {
         let place = options.place();
         let settings = options.settings().map_err(StoreError::Open)?;
-        let mut connection = connect(&place, &settings).await?;
-        let pending = migrate::pending(&mut connection, &place).await;
+        let mut connection = connect(&place, &settings).await.map_err(Fault::into_error)?;
+        let pending = in_time(&place, migrate::pending(&mut connection, &place)).await;
+        let pending = pending.map_err(Fault::into_error)?;
         close(connection).await;
-        Ok(pending?.is_some())
+        Ok(pending.is_some())
     }
 
     /// Makes the first tables only, as an older program left them.
@@ -79,7 +102,7 @@ impl PostgresStore {
     pub async fn create_older(options: &PostgresOptions, steps: usize) -> Result<(), StoreError> {
         let place = options.place();
         let settings = options.settings().map_err(StoreError::Open)?;
-        let mut connection = connect(&place, &settings).await?;
+        let mut connection = connect(&place, &settings).await.map_err(Fault::into_error)?;
         let done = migrate::apply(&mut connection, &place, steps).await;
         close(connection).await;
         done
@@ -94,41 +117,83 @@ fn pool(settings: &PgConnectOptions, most: u32) -> PgPool {
         .connect_lazy_with(settings.clone())
 }
 
-async fn connect(place: &str, settings: &PgConnectOptions) -> Result<PgConnection, StoreError> {
-    match timeout(ANSWER, settings.connect()).await {
-        Ok(done) => done.map_err(|error| opening(place, error)),
-        Err(_) => Err(refused(
+/// Looks at the database of some options, and brings its schema up to date when that is asked for.
+pub(super) async fn look(options: &PostgresOptions) -> Result<(), Fault> {
+    let place = options.place();
+    let settings = options
+        .settings()
+        .map_err(|fault| Fault::Refused(StoreError::Open(fault)))?;
+    let mut connection = connect(&place, &settings).await?;
+    // It will be there again as the primary, or another one in its place.
+    if in_time(&place, is_standby(&mut connection, &place)).await? && !options.read_only {
+        return Err(Fault::Away(refused(&place, STANDBY)));
+    }
+    prepare(&mut connection, &place, options).await?;
+    close(connection).await;
+    Ok(())
+}
+
+/// What a server that has let somebody in says to a question; one that says nothing is away.
+async fn in_time<T>(place: &str, asked: impl Future<Output = Result<T, StoreError>>) -> Result<T, Fault> {
+    match timeout(LOOK, asked).await {
+        Ok(answer) => answer.map_err(Fault::Refused),
+        Err(_) => Err(Fault::Away(refused(
+            place,
+            "the server lets this node in and then does not answer; look at it, and at what stands before it",
+        ))),
+    }
+}
+
+async fn is_standby(connection: &mut PgConnection, place: &str) -> Result<bool, StoreError> {
+    let row = sqlx::query("SELECT pg_is_in_recovery()")
+        .fetch_one(connection)
+        .await;
+    row.and_then(|row| row.try_get(0))
+        .map_err(|error| opening(place, error))
+}
+
+pub(super) async fn connect(place: &str, settings: &PgConnectOptions) -> Result<PgConnection, Fault> {
+    match timeout(FIRST_ANSWER, settings.connect()).await {
+        Ok(done) => done.map_err(|error| match is_away(&error) {
+            true => Fault::Away(opening(place, error)),
+            false => Fault::Refused(opening(place, error)),
+        }),
+        Err(_) => Err(Fault::Away(refused(
             place,
             "the server does not answer; check address and port, and whether it runs",
-        )),
+        ))),
     }
 }
 
 /// Closes a connection whose work is done; the server cleans up after one that cannot be closed.
-async fn close(connection: PgConnection) {
+pub(super) async fn close(connection: PgConnection) {
     if !matches!(timeout(CONNECT, connection.close()).await, Ok(Ok(()))) {
         tracing::debug!("a connection was not closed cleanly");
     }
 }
 
-/// Looks at a database, and brings its schema up to date when that is asked for.
-async fn prepare(
-    connection: &mut PgConnection,
-    place: &str,
-    options: &PostgresOptions,
-) -> Result<(), StoreError> {
-    check_server(connection, place).await?;
-    let pending = find_pending(connection, place, options).await?;
+/// Looks at a database, and brings its schema up to date when that is asked for. Only that may take as long as it takes.
+async fn prepare(connection: &mut PgConnection, place: &str, options: &PostgresOptions) -> Result<(), Fault> {
+    let pending = in_time(place, async {
+        check_server(connection, place).await?;
+        find_pending(connection, place, options).await
+    });
+    let pending = pending.await?;
     if !pending.is_empty() {
         if options.read_only || !options.migrate && pending.len() < migrate::ALL.len() {
-            return Err(older(place, &pending));
+            return Err(Fault::Refused(older(place, &pending)));
         }
-        migrate::apply(connection, place, migrate::ALL.len()).await?;
+        let applied = migrate::apply(connection, place, migrate::ALL.len()).await;
+        applied.map_err(Fault::Refused)?;
     }
     if options.read_only {
         return Ok(());
     }
-    // A standby, or a user who may only read, is told by a change alone.
+    in_time(place, check_writable(connection, place)).await
+}
+
+/// A user who may only read is told by a change alone.
+async fn check_writable(connection: &mut PgConnection, place: &str) -> Result<(), StoreError> {
     sqlx::raw_sql("BEGIN; UPDATE meta SET revision = revision; ROLLBACK")
         .execute(connection)
         .await

@@ -16,6 +16,10 @@ const BAD_PASSWORD: &str = "28P01";
 const NOT_ALLOWED: &str = "28000";
 const NO_DATABASE: &str = "3D000";
 
+/// What is said of a server that follows another one.
+pub(super) const STANDBY: &str =
+    "the server only reads: it is a standby; give the address of the primary server";
+
 fn code(error: &Error) -> String {
     match error {
         Error::Database(error) => error.code().unwrap_or_default().into_owned(),
@@ -57,6 +61,15 @@ fn taken(error: &Error) -> StoreError {
         Some("sites_name") => duplicate(Duplicate::SiteName),
         // An id that is taken.
         _ => StoreError::Conflict,
+    }
+}
+
+/// Whether a server that does not let anybody in may do so soon: it cannot be reached, starts or stops, or is full.
+pub(super) fn is_away(error: &Error) -> bool {
+    match error {
+        Error::Io(_) | Error::PoolTimedOut => true,
+        Error::Database(_) => matches!(code(error).as_str(), "57P01" | "57P02" | "57P03" | "53300"),
+        _ => false,
     }
 }
 

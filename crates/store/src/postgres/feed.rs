@@ -1,9 +1,10 @@
 //! What replicas read: everything as of one instant, and what changed since another.
 
-use super::fault::{damaged, is_over, reading, silent};
+use super::copied;
+use super::fault::{STANDBY, damaged, is_over, reading, silent};
 use super::lent::{ANSWER, Lent};
-use crate::rows::{KeyRow, SiteRow, UserRow, key_state_columns, site_columns, user_columns};
-use crate::{Change, Feed, KeyState, StoreError};
+use crate::rows::{KeyRow, PositionRow, SiteRow, UserRow, key_state_columns, site_columns, user_columns};
+use crate::{Change, Feed, KeyState, Position, StoreError};
 use futures_util::{TryStream, TryStreamExt};
 use keyward_domain::{Revision, Site, User};
 use sqlx::postgres::{PgArguments, PgRow};
@@ -21,11 +22,36 @@ pub(super) async fn revision(connection: &mut PgConnection) -> Result<Revision, 
     Ok(Revision(revision.unsigned_abs()))
 }
 
-/// The revision at the instant that this first read of a transaction fixes for those after it.
-async fn instant(snapshot: &mut PgConnection) -> Result<Revision, StoreError> {
-    timeout(ANSWER, revision(snapshot))
+/// The position, from a server that has the last word on it: a standby may be behind by any time.
+pub(super) async fn position(connection: &mut PgConnection) -> Result<Position, StoreError> {
+    let sql = "SELECT revision, (SELECT mark FROM marks WHERE marks.revision = meta.revision), pg_is_in_recovery() FROM meta";
+    let row = sqlx::query(sql)
+        .fetch_optional(connection)
+        .await
+        .map_err(reading)?
+        .ok_or_else(|| damaged("the table meta has no row".to_owned()))?;
+    if row.try_get(2).map_err(reading)? {
+        return Err(StoreError::Unavailable(STANDBY.to_owned()));
+    }
+    PositionRow(&row).try_into()
+}
+
+/// The position at the instant that this first read of a transaction fixes for those after it.
+async fn instant(snapshot: &mut PgConnection) -> Result<Position, StoreError> {
+    timeout(ANSWER, position(snapshot))
         .await
         .unwrap_or_else(|_| Err(silent()))
+}
+
+/// The mark that a revision has here.
+async fn mark_of(connection: &mut PgConnection, revision: i64) -> Result<Option<[u8; 16]>, StoreError> {
+    let sql = "SELECT revision, (SELECT mark FROM marks WHERE revision = $1) FROM meta";
+    let query = sqlx::query(sql).bind(revision);
+    let row = timeout(ANSWER, query.fetch_one(connection))
+        .await
+        .map_err(|_| silent())?
+        .map_err(reading)?;
+    Position::try_from(PositionRow(&row)).map(|position| position.mark)
 }
 
 /// Begins a transaction that reads as of one instant: that of its first statement.
@@ -52,7 +78,7 @@ pub(super) async fn end<T>(mut snapshot: Lent, done: Result<T, StoreError>) -> R
 pub(super) async fn load(
     mut snapshot: Lent,
     visit: &mut (dyn FnMut(Change) + Send),
-) -> Result<Revision, StoreError> {
+) -> Result<Position, StoreError> {
     let done = load_in(snapshot.connection(), visit).await;
     end(snapshot, done).await
 }
@@ -60,19 +86,14 @@ pub(super) async fn load(
 async fn load_in(
     snapshot: &mut PgConnection,
     visit: &mut (dyn FnMut(Change) + Send),
-) -> Result<Revision, StoreError> {
-    let revision = instant(snapshot).await?;
+) -> Result<Position, StoreError> {
+    let position = instant(snapshot).await?;
     let users = sqlx::query(concat!("SELECT ", user_columns!(), " FROM users"));
     each(snapshot, users, user, visit).await?;
     let sites = sqlx::query(concat!("SELECT ", site_columns!(), " FROM sites"));
     each(snapshot, sites, site, visit).await?;
-    let keys = sqlx::query(concat!(
-        "SELECT ",
-        key_state_columns!(),
-        " FROM keys WHERE status <> 'deleted'"
-    ));
-    each(snapshot, keys, key, visit).await?;
-    Ok(revision)
+    copied::load_keys(snapshot, visit).await?;
+    Ok(position)
 }
 
 pub(super) async fn changes_since(mut snapshot: Lent, after: Revision) -> Result<Feed, StoreError> {
@@ -81,10 +102,12 @@ pub(super) async fn changes_since(mut snapshot: Lent, after: Revision) -> Result
 }
 
 async fn changes_in(snapshot: &mut PgConnection, after: Revision) -> Result<Feed, StoreError> {
-    let revision = instant(snapshot).await?;
+    let position = instant(snapshot).await?;
+    let is_newer = position.revision > after;
+    let after = i64::try_from(after.0).unwrap_or(i64::MAX);
+    let mark_before = mark_of(snapshot, after).await?;
     let mut changes = Vec::new();
-    if revision > after {
-        let after = i64::try_from(after.0).unwrap_or(i64::MAX);
+    if is_newer {
         let mut visit = |change| changes.push(change);
         let users = sqlx::query(concat!(
             "SELECT ",
@@ -105,7 +128,11 @@ async fn changes_in(snapshot: &mut PgConnection, after: Revision) -> Result<Feed
         ));
         each(snapshot, keys.bind(after), key, &mut visit).await?;
     }
-    Ok(Feed { revision, changes })
+    Ok(Feed {
+        position,
+        mark_before,
+        changes,
+    })
 }
 
 async fn each(

@@ -171,3 +171,132 @@ fn filter_mark(sql: &mut QueryBuilder<Postgres>, mark: KeyMark) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{PostgresOptions, PostgresStore, Store};
+    use keyward_domain::{KeyId, UserId};
+    use keyward_testkit::Postgres;
+    use sqlx::{AssertSqlSafe, Connection, Execute};
+
+    /// 100,000 keys of 100 users; every tenth was used, and of each hundred one is deleted.
+    const FILL: &str = "
+        INSERT INTO users SELECT decode(lpad(to_hex(n), 32, '0'), 'hex'), 'u' || n || '@example.com', 'U', 'member', 'active',
+            NULL, NULL, 0, n FROM generate_series(1, 100) AS n;
+        INSERT INTO keys SELECT decode(lpad(to_hex(n), 32, '0'), 'hex'), decode(lpad(to_hex(n % 100 + 1), 32, '0'), 'hex'),
+            'Key ' || md5(n::text), '', 'rest-api', sha256(n::text::bytea), 'kw_...', CASE n % 100 WHEN 0 THEN 'deleted' ELSE
+            'active' END, CASE n % 100 WHEN 0 THEN n END, CASE n % 100 WHEN 0 THEN TRUE END, CASE n % 5 WHEN 0 THEN n END,
+            NULL, NULL, NULL, 0, 0, n FROM generate_series(1, 100000) AS n;
+        INSERT INTO last_used SELECT id, revision, NULL FROM keys WHERE revision % 10 = 0;
+        ANALYZE";
+
+    async fn filled(server: &Postgres) -> PgConnection {
+        let options = PostgresOptions {
+            url: server.url("postgres"),
+            password: None,
+            create: true,
+            migrate: true,
+            read_only: false,
+        };
+        PostgresStore::open(&options).await.unwrap().close().await;
+        server.sql("postgres", FILL);
+        PgConnection::connect(&options.url).await.unwrap()
+    }
+
+    async fn plan(connection: &mut PgConnection, query: &KeyQuery) -> String {
+        let mut built = statement(query);
+        let mut query = built.build();
+        let arguments = query.take_arguments().unwrap().unwrap();
+        let sql = format!("EXPLAIN {}", query.sql().as_str());
+        let rows = sqlx::query_with(AssertSqlSafe(sql), arguments)
+            .fetch_all(connection)
+            .await
+            .unwrap();
+        rows.iter().map(|row| row.get::<String, _>(0) + "\n").collect()
+    }
+
+    fn page(order: KeyOrder, status: Option<KeyStatusFilter>) -> KeyQuery {
+        KeyQuery {
+            order,
+            status,
+            most: 50,
+            ..KeyQuery::default()
+        }
+    }
+
+    #[tokio::test]
+    async fn an_index_serves_every_order_that_could_have_one_and_every_filter_in_it() {
+        let server = Postgres::start_quick();
+        let mut connection = filled(&server).await;
+        let now = Timestamp::from_millis(0);
+        for direction in [Direction::Ascending, Direction::Descending] {
+            for (order, index) in [
+                (KeyOrder::Created(direction), "keys_pkey"),
+                (KeyOrder::Name(direction), "keys_name"),
+                (KeyOrder::Expires(direction), "keys_expiry"),
+            ] {
+                let plain = page(order, None);
+                let searched = KeyQuery {
+                    text: Some("key".to_owned()),
+                    text_in_owner: true,
+                    ..plain.clone()
+                };
+                let marked = KeyQuery {
+                    mark: Some(KeyMark::NoAddressRestriction),
+                    ..plain.clone()
+                };
+                let active = page(order, Some(KeyStatusFilter::Active { now }));
+                let any = page(order, Some(KeyStatusFilter::Any));
+                for query in [plain, searched, marked, active, any] {
+                    let plan = plan(&mut connection, &query).await;
+                    assert!(
+                        plan.contains(index) && !plan.contains("Sort"),
+                        "{query:?}\n{plan}"
+                    );
+                }
+            }
+        }
+        connection.close().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_is_few_is_found_by_its_own_index() {
+        let server = Postgres::start_quick();
+        let mut connection = filled(&server).await;
+        let owner = UserId::from_bytes(7_u128.to_be_bytes());
+        let after = KeyId::from_bytes(50_000_u128.to_be_bytes());
+        let by_creation = page(KeyOrder::default(), None);
+        let of_owner = KeyQuery {
+            owner: Some(owner),
+            ..by_creation.clone()
+        };
+        let next_page = KeyQuery {
+            after: Some(after),
+            ..by_creation.clone()
+        };
+        let deleted = page(KeyOrder::default(), Some(KeyStatusFilter::Deleted));
+        for (query, indexes) in [
+            (of_owner, &["keys_owner"][..]),
+            (next_page, &["Index Cond: (id <"]),
+            // A page of the thousandth part is near enough in the order of creation too.
+            (deleted, &["keys_deleted", "keys_pkey"]),
+        ] {
+            let plan = plan(&mut connection, &query).await;
+            let is_served = indexes.iter().any(|index| plan.contains(index));
+            assert!(is_served && !plan.contains("Seq Scan"), "{query:?}\n{plan}");
+        }
+        // By last use all keys are looked at; what is sorted is ids, and the rows of the page are found by them.
+        let used = plan(
+            &mut connection,
+            &page(KeyOrder::LastUsed(Direction::Descending), None),
+        )
+        .await;
+        assert!(
+            used.contains("last_used_pkey") || used.contains("Seq Scan on last_used"),
+            "{used}"
+        );
+        assert!(used.contains("keys_pkey"), "{used}");
+        connection.close().await.unwrap();
+    }
+}

@@ -1,6 +1,7 @@
 //! A connection that is lent for one piece of work, which must not take forever.
 
 use super::fault::{is_over, reading, silent};
+use super::options::address;
 use crate::StoreError;
 use sqlx::pool::PoolConnection;
 use sqlx::{PgConnection, PgPool, Postgres};
@@ -19,7 +20,14 @@ pub(super) struct Lent {
 
 impl Lent {
     pub(super) async fn from(pool: &PgPool) -> Result<Self, StoreError> {
-        let connection = pool.acquire().await.map_err(reading)?;
+        let connection = pool.acquire().await.map_err(|error| match error {
+            // Why no connection came about the pool does not tell, nor where to.
+            sqlx::Error::PoolTimedOut => StoreError::Unavailable(format!(
+                "{}: no connection in time; the server is away, or does not answer, or lets nobody else in",
+                address(&pool.connect_options())
+            )),
+            other => reading(other),
+        })?;
         Ok(Self {
             connection: Some(connection),
         })

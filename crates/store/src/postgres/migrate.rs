@@ -9,7 +9,7 @@ use crate::migrations::{self, Migration, migrations};
 use sqlx::{PgConnection, Row};
 
 /// Every step, in order.
-pub(super) static ALL: [Migration; 7] = migrations!["postgres":
+pub(super) static ALL: [Migration; 9] = migrations!["postgres":
     1 "0001_initial",
     2 "0002_audit",
     3 "0003_usage",
@@ -17,6 +17,8 @@ pub(super) static ALL: [Migration; 7] = migrations!["postgres":
     5 "0005_accounts",
     6 "0006_key_lists",
     7 "0007_pending_identities",
+    8 "0008_nodes",
+    9 "0009_marks",
 ];
 
 /// Any number will do that no other program in the same database takes: "KeyW".
@@ -67,26 +69,28 @@ pub(super) async fn apply(
     place: &str,
     steps: usize,
 ) -> Result<(), StoreError> {
+    let mut applied = Vec::new();
     for step in ALL.iter().take(steps) {
         // The connection is closed by the caller; that rolls back what has failed.
-        apply_one(connection, step)
-            .await
-            .map_err(|error| opening(place, error))?;
+        let done = apply_one(connection, step).await;
+        if done.map_err(|error| opening(place, error))? {
+            applied.push(step.name);
+        }
     }
+    migrations::tell(&applied);
     Ok(())
 }
 
-async fn apply_one(connection: &mut PgConnection, step: &'static Migration) -> Result<(), sqlx::Error> {
+/// Whether the step was still to be made.
+async fn apply_one(connection: &mut PgConnection, step: &'static Migration) -> Result<bool, sqlx::Error> {
     // A step over many rows takes as long as it takes, and so does the wait for another process that makes it.
     sqlx::raw_sql("BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0")
         .execute(&mut *connection)
         .await?;
-    sqlx::query("SELECT pg_advisory_xact_lock($1)")
-        .bind(LOCK)
-        .execute(&mut *connection)
-        .await?;
+    take_turn(connection).await?;
     // Under the lock, so that of two processes the second sees what the first has done.
-    if !is_applied(connection, step).await? {
+    let is_missing = !is_applied(connection, step).await?;
+    if is_missing {
         sqlx::raw_sql(step.sql).execute(&mut *connection).await?;
         sqlx::query(
             "INSERT INTO schema_migrations (number, name, applied_at) \
@@ -98,6 +102,23 @@ async fn apply_one(connection: &mut PgConnection, step: &'static Migration) -> R
         .await?;
     }
     sqlx::raw_sql("COMMIT").execute(connection).await?;
+    Ok(is_missing)
+}
+
+/// Waits until no other process makes a step, and says so when there is one.
+async fn take_turn(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    let row = sqlx::query("SELECT pg_try_advisory_xact_lock($1)")
+        .bind(LOCK)
+        .fetch_one(&mut *connection)
+        .await?;
+    if row.try_get(0)? {
+        return Ok(());
+    }
+    tracing::warn!("waiting for another node, which is bringing the schema up to date");
+    sqlx::query("SELECT pg_advisory_xact_lock($1)")
+        .bind(LOCK)
+        .execute(connection)
+        .await?;
     Ok(())
 }
 

@@ -52,15 +52,16 @@ impl PostgresOptions {
         self.settings().map_or_else(
             |_| "the database".to_owned(),
             |settings| {
-                let database = settings.get_database().unwrap_or_else(|| settings.get_username());
-                let (user, host) = (settings.get_username(), settings.get_host());
-                let host = settings.get_socket().map_or_else(
-                    || format!("{host}:{}", settings.get_port()),
-                    |folder| folder.display().to_string(),
-                );
-                format!("postgres://{user}@{host}/{database}")
+                let user = settings.get_username();
+                format!("postgres://{user}@{}", address(&settings))
             },
         )
+    }
+
+    /// Which database it is: server, port and name, whoever signs in.
+    pub fn address(&self) -> String {
+        self.settings()
+            .map_or_else(|_| "the database".to_owned(), |settings| address(&settings))
     }
 
     /// Whether the address can be read.
@@ -99,6 +100,15 @@ impl PostgresOptions {
         }
         Ok(settings.disable_statement_logging())
     }
+}
+
+pub(super) fn address(settings: &PgConnectOptions) -> String {
+    let database = settings.get_database().unwrap_or_else(|| settings.get_username());
+    let host = settings.get_socket().map_or_else(
+        || format!("{}:{}", settings.get_host(), settings.get_port()),
+        |folder| folder.display().to_string(),
+    );
+    format!("{host}/{database}")
 }
 
 /// Whether the address, or the environment, says how far the server is to prove itself.

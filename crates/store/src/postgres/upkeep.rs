@@ -4,7 +4,7 @@ use super::fault::{damaged, reading, writing};
 use super::feed;
 use super::lent::Lent;
 use super::write::Write;
-use crate::kept::{DEVICE_DAYS, KEPT};
+use crate::kept::{DEVICE_DAYS, FLUSH_DAYS, KEPT, NODE_DAYS};
 use crate::rows::{
     AuditRow, KeyRow, SiteRow, UserRow, audit_columns, key_columns, site_columns, user_columns,
 };
@@ -45,6 +45,11 @@ pub(super) async fn prune(write: &mut Write<'_>, now: Timestamp) -> Result<(), S
         (
             "DELETE FROM devices WHERE seen_at < $1",
             now.plus_days(-DEVICE_DAYS),
+        ),
+        ("DELETE FROM nodes WHERE seen_at < $1", now.plus_days(-NODE_DAYS)),
+        (
+            "DELETE FROM usage_flushes WHERE at < $1",
+            now.plus_days(-FLUSH_DAYS),
         ),
     ] {
         sqlx::query(sql)

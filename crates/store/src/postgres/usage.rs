@@ -1,6 +1,7 @@
 //! Usage: a batch is a statement for the counts, one for the last uses and two for the addresses, of many rows each.
 
 use super::fault::{reading, writing};
+use super::nodes;
 use super::write::Write;
 use crate::rows::{LastUsedRow, RecentAddressRow, UsageRow};
 use crate::sums::{Bucket, sums};
@@ -17,6 +18,11 @@ const ROWS: usize = 10_000;
 const KEPT: i64 = RECENT_ADDRESSES.cast_signed() as i64;
 
 pub(super) async fn add(write: &mut Write<'_>, batch: &UsageBatch) -> Result<(), StoreError> {
+    if let Some(flush) = batch.flush
+        && !nodes::is_new_flush(write, flush).await?
+    {
+        return Ok(());
+    }
     let sums: Vec<(Bucket, u64)> = sums(batch).into_iter().collect();
     for chunk in sums.chunks(ROWS) {
         add_counts(write, chunk).await?;

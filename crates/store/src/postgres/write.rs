@@ -4,7 +4,7 @@ use super::audit;
 use super::fault::{damaged, silent, writing};
 use super::lent::{ANSWER, Lent};
 use super::listen::CHANNEL;
-use crate::{AuditEvent, StoreError};
+use crate::{AuditEvent, MARKS_KEPT, StoreError};
 use keyward_domain::Revision;
 use sqlx::{PgConnection, PgPool, Row};
 use std::time::Duration;
@@ -58,12 +58,15 @@ impl<'s> Write<'s> {
         self.lent.connection()
     }
 
-    /// Raises the revision: the first step of every change. Who listens is told of it with the commit.
+    /// Raises the revision and gives it its mark: the first step of every change. Who listens is told of it with the commit.
     pub(super) async fn raise(&mut self) -> Result<Revision, StoreError> {
-        let sql = "WITH raised AS (UPDATE meta SET revision = revision + 1 RETURNING revision) \
+        let sql = "WITH raised AS (UPDATE meta SET revision = revision + 1 RETURNING revision), \
+                   marked AS (INSERT INTO marks (revision, mark) SELECT revision, uuid_send(gen_random_uuid()) FROM raised), \
+                   dropped AS (DELETE FROM marks WHERE revision <= (SELECT revision FROM raised) - $2) \
                    SELECT revision, pg_notify($1, revision::text) FROM raised";
         let row = sqlx::query(sql)
             .bind(CHANNEL)
+            .bind(i64::try_from(MARKS_KEPT).unwrap_or(i64::MAX))
             .fetch_optional(self.connection())
             .await
             .map_err(writing)?

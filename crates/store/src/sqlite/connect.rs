@@ -3,6 +3,7 @@
 use super::fault::{opening, refused};
 use super::inspect::{check_pages, check_writable, look_at};
 use super::migrate;
+use super::place::Place;
 use super::write::Writer;
 use super::{SqliteStore, create};
 use crate::StoreError;
@@ -60,7 +61,7 @@ impl SqliteStore {
             .await
             .map_err(|error| opening(&path, error))?;
         Ok(Self {
-            path,
+            place: Place::of(path)?,
             writer,
             readers,
         })

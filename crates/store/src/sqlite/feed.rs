@@ -2,8 +2,8 @@
 
 use super::fault::{damaged, reading};
 use super::packed;
-use crate::rows::{KeyRow, SiteRow, UserRow, key_state_columns, site_columns, user_columns};
-use crate::{Change, Feed, KeyState, StoreError};
+use crate::rows::{KeyRow, PositionRow, SiteRow, UserRow, key_state_columns, site_columns, user_columns};
+use crate::{Change, Feed, KeyState, Position, StoreError};
 use futures_util::TryStreamExt;
 use keyward_domain::{Revision, Site, User};
 use sqlx::query::Query;
@@ -20,20 +20,38 @@ pub(super) async fn revision(connection: &mut SqliteConnection) -> Result<Revisi
     Ok(Revision(revision.unsigned_abs()))
 }
 
+pub(super) async fn position(connection: &mut SqliteConnection) -> Result<Position, StoreError> {
+    let sql = "SELECT revision, (SELECT mark FROM marks WHERE marks.revision = meta.revision) FROM meta";
+    let row = sqlx::query(sql)
+        .fetch_optional(connection)
+        .await
+        .map_err(reading)?
+        .ok_or_else(|| damaged("the table meta has no row".to_owned()))?;
+    PositionRow(&row).try_into()
+}
+
+/// The mark that a revision has here.
+async fn mark_of(connection: &mut SqliteConnection, revision: i64) -> Result<Option<[u8; 16]>, StoreError> {
+    let sql = "SELECT revision, (SELECT mark FROM marks WHERE revision = ?) FROM meta";
+    let query = sqlx::query(sql).bind(revision);
+    let row = query.fetch_one(connection).await.map_err(reading)?;
+    Position::try_from(PositionRow(&row)).map(|position| position.mark)
+}
+
 pub(super) async fn load(
     readers: &SqlitePool,
     visit: &mut (dyn FnMut(Change) + Send),
-) -> Result<Revision, StoreError> {
+) -> Result<Position, StoreError> {
     // The first read of a transaction fixes the instant for those after it.
     let mut snapshot = readers.begin().await.map_err(reading)?;
-    let revision = revision(&mut snapshot).await?;
+    let position = position(&mut snapshot).await?;
     let users = sqlx::query(concat!("SELECT ", user_columns!(), " FROM users"));
     each(&mut snapshot, users, user, visit).await?;
     let sites = sqlx::query(concat!("SELECT ", site_columns!(), " FROM sites"));
     each(&mut snapshot, sites, site, visit).await?;
     load_keys(&mut snapshot, visit).await?;
     snapshot.commit().await.map_err(reading)?;
-    Ok(revision)
+    Ok(position)
 }
 
 async fn load_keys(
@@ -59,10 +77,12 @@ async fn load_keys(
 
 pub(super) async fn changes_since(readers: &SqlitePool, after: Revision) -> Result<Feed, StoreError> {
     let mut snapshot = readers.begin().await.map_err(reading)?;
-    let revision = revision(&mut snapshot).await?;
+    let position = position(&mut snapshot).await?;
+    let is_newer = position.revision > after;
+    let after = i64::try_from(after.0).unwrap_or(i64::MAX);
+    let mark_before = mark_of(&mut snapshot, after).await?;
     let mut changes = Vec::new();
-    if revision > after {
-        let after = i64::try_from(after.0).unwrap_or(i64::MAX);
+    if is_newer {
         let mut visit = |change| changes.push(change);
         let users = sqlx::query(concat!(
             "SELECT ",
@@ -84,7 +104,11 @@ pub(super) async fn changes_since(readers: &SqlitePool, after: Revision) -> Resu
         each(&mut snapshot, keys.bind(after), key, &mut visit).await?;
     }
     snapshot.commit().await.map_err(reading)?;
-    Ok(Feed { revision, changes })
+    Ok(Feed {
+        position,
+        mark_before,
+        changes,
+    })
 }
 
 async fn each(

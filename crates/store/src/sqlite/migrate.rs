@@ -10,7 +10,7 @@ use sqlx::{Row, SqliteConnection};
 use std::path::Path;
 
 /// Every step, in order.
-pub(super) static ALL: [Migration; 7] = migrations!["sqlite":
+pub(super) static ALL: [Migration; 9] = migrations!["sqlite":
     1 "0001_initial",
     2 "0002_audit",
     3 "0003_usage",
@@ -18,6 +18,8 @@ pub(super) static ALL: [Migration; 7] = migrations!["sqlite":
     5 "0005_accounts",
     6 "0006_key_lists",
     7 "0007_pending_identities",
+    8 "0008_nodes",
+    9 "0009_marks",
 ];
 
 /// "KeyW", as the first step writes it into the file's header.
@@ -64,21 +66,28 @@ pub(super) async fn apply(
     path: &Path,
     steps: usize,
 ) -> Result<(), StoreError> {
+    let mut applied = Vec::new();
     for step in ALL.iter().take(steps) {
-        let done = apply_one(connection, step).await;
-        if let Err(error) = done {
-            // The connection is closed by the caller; that rolls back as well, should this fail.
-            sqlx::query("ROLLBACK").execute(&mut *connection).await.ok();
-            return Err(opening(path, error));
+        match apply_one(connection, step).await {
+            Ok(true) => applied.push(step.name),
+            Ok(false) => {}
+            Err(error) => {
+                // The connection is closed by the caller; that rolls back as well, should this fail.
+                sqlx::query("ROLLBACK").execute(&mut *connection).await.ok();
+                return Err(opening(path, error));
+            }
         }
     }
+    migrations::tell(&applied);
     Ok(())
 }
 
-async fn apply_one(connection: &mut SqliteConnection, step: &'static Migration) -> Result<(), sqlx::Error> {
+/// Whether the step was still to be made.
+async fn apply_one(connection: &mut SqliteConnection, step: &'static Migration) -> Result<bool, sqlx::Error> {
     sqlx::query("BEGIN IMMEDIATE").execute(&mut *connection).await?;
     // Inside the transaction, so that of two processes the second sees what the first has done.
-    if !is_applied(connection, step).await? {
+    let is_missing = !is_applied(connection, step).await?;
+    if is_missing {
         sqlx::raw_sql(step.sql).execute(&mut *connection).await?;
         sqlx::query(
             "INSERT INTO schema_migrations (number, name, applied_at) VALUES (?, ?, unixepoch() * 1000)",
@@ -89,7 +98,7 @@ async fn apply_one(connection: &mut SqliteConnection, step: &'static Migration) 
         .await?;
     }
     sqlx::query("COMMIT").execute(connection).await?;
-    Ok(())
+    Ok(is_missing)
 }
 
 async fn is_applied(connection: &mut SqliteConnection, step: &Migration) -> Result<bool, sqlx::Error> {

@@ -3,7 +3,7 @@
 use super::create::{create_private, sync};
 use super::fault::{damaged, reading, writing};
 use super::write::Write;
-use crate::kept::{DEVICE_DAYS, KEPT};
+use crate::kept::{DEVICE_DAYS, FLUSH_DAYS, KEPT, NODE_DAYS};
 use crate::rows::{
     AuditRow, KeyRow, SiteRow, UserRow, audit_columns, key_columns, site_columns, user_columns,
 };
@@ -36,6 +36,11 @@ pub(super) async fn prune(write: &mut Write<'_>, now: Timestamp) -> Result<(), S
         (
             "DELETE FROM devices WHERE seen_at < ?",
             now.plus_days(-DEVICE_DAYS),
+        ),
+        ("DELETE FROM nodes WHERE seen_at < ?", now.plus_days(-NODE_DAYS)),
+        (
+            "DELETE FROM usage_flushes WHERE at < ?",
+            now.plus_days(-FLUSH_DAYS),
         ),
     ] {
         sqlx::query(sql)

@@ -1,6 +1,7 @@
 //! Usage: a batch is one statement for the counts, one for the last uses and two for the addresses, however long it is.
 
 use super::fault::{reading, writing};
+use super::nodes;
 use super::write::Write;
 use crate::rows::{LastUsedRow, RecentAddressRow, UsageRow};
 use crate::sums::sums;
@@ -16,6 +17,11 @@ const CHUNK: usize = 1000;
 const KEPT: i64 = RECENT_ADDRESSES.cast_signed() as i64;
 
 pub(super) async fn add(write: &mut Write<'_>, batch: &UsageBatch) -> Result<(), StoreError> {
+    if let Some(flush) = batch.flush
+        && !nodes::is_new_flush(write, flush).await?
+    {
+        return Ok(());
+    }
     if !batch.counts.is_empty() {
         // The sum stays at the highest count there is instead of failing the whole batch.
         sqlx::query(

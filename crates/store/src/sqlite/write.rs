@@ -2,7 +2,7 @@
 
 use super::audit;
 use super::fault::{damaged, writing};
-use crate::{AuditEvent, StoreError};
+use crate::{AuditEvent, MARKS_KEPT, StoreError};
 use keyward_domain::Revision;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, Row, SqliteConnection};
@@ -103,7 +103,7 @@ impl Write<'_> {
         &mut self.connection
     }
 
-    /// Raises the revision: the first step of every change.
+    /// Raises the revision and gives it its mark: the first step of every change.
     pub(super) async fn raise(&mut self) -> Result<Revision, StoreError> {
         let row = sqlx::query("UPDATE meta SET revision = revision + 1 RETURNING revision")
             .fetch_optional(&mut self.connection)
@@ -111,6 +111,16 @@ impl Write<'_> {
             .map_err(writing)?
             .ok_or_else(|| damaged("the table meta has no row".to_owned()))?;
         let revision: i64 = row.try_get(0).map_err(writing)?;
+        sqlx::query("INSERT INTO marks (revision, mark) VALUES (?, randomblob(16))")
+            .bind(revision)
+            .execute(&mut self.connection)
+            .await
+            .map_err(writing)?;
+        sqlx::query("DELETE FROM marks WHERE revision <= ?")
+            .bind(revision.saturating_sub_unsigned(MARKS_KEPT))
+            .execute(&mut self.connection)
+            .await
+            .map_err(writing)?;
         Ok(Revision(revision.unsigned_abs()))
     }
 

@@ -63,9 +63,9 @@ async fn r4_a_follower_sees_every_change_of_three_nodes_in_order() {
             })
             .collect();
         revisions.sort_unstable();
-        let wanted: Vec<u64> = (seen.0 + 1..=feed.revision.0).collect();
+        let wanted: Vec<u64> = (seen.0 + 1..=feed.position.revision.0).collect();
         assert_eq!(revisions, wanted, "after {seen:?}");
-        seen = feed.revision;
+        seen = feed.position.revision;
         batches += 1;
     }
     tasks.join_all().await;

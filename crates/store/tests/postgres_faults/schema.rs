@@ -1,12 +1,12 @@
 //! Schemas that are missing, newer, older or another program's, and many that make one at once.
 
-use super::samples::{event, user};
+use super::samples::{event, key, user};
 use super::{created, creating, options, owner, refusal};
 use keyward_store::{PostgresOptions, PostgresStore, Store, StoreError};
 use keyward_testkit::Postgres;
 use tokio::task::JoinSet;
 
-const STEPS: [&str; 7] = [
+const STEPS: [&str; 9] = [
     "0001_initial",
     "0002_audit",
     "0003_usage",
@@ -14,6 +14,8 @@ const STEPS: [&str; 7] = [
     "0005_accounts",
     "0006_key_lists",
     "0007_pending_identities",
+    "0008_nodes",
+    "0009_marks",
 ];
 
 async fn pending(options: &PostgresOptions) -> Vec<String> {
@@ -205,4 +207,43 @@ fn query() -> keyward_store::AuditQuery {
         most: 10,
         ..keyward_store::AuditQuery::default()
     }
+}
+
+#[tokio::test]
+async fn a_key_that_cannot_be_read_while_loading_is_named() {
+    let server = Postgres::start_quick();
+    let store = created(&server).await;
+    let owner = owner(&store).await;
+    for number in 1..=20 {
+        store
+            .insert_key(&key(owner.id, number), &event(number + 1), None)
+            .await
+            .unwrap();
+    }
+    let mut loaded = 0;
+    store.load(&mut |_| loaded += 1).await.unwrap();
+    assert_eq!(loaded, 21);
+    for (column, value, old) in [
+        ("use_case", "'Not One'", "'rest-api'"),
+        ("addresses", "'[\"192.0.2.1/24\"]'", "NULL"),
+        ("sites", "'[-1]'", "NULL"),
+        ("rate_limit", "1000000000000", "NULL"),
+        ("revision", "-1", "1"),
+    ] {
+        let set = |value: &str| format!("UPDATE keys SET {column} = {value} WHERE name = 'Key 7'");
+        server.sql(
+            "postgres",
+            "ALTER TABLE keys DROP CONSTRAINT IF EXISTS keys_rate_limit_check",
+        );
+        server.sql("postgres", &set(value));
+        let fault = store.load(&mut |_| ()).await.unwrap_err().to_string();
+        let id = key(owner.id, 7).id.to_string();
+        assert!(
+            fault.contains("table keys") && fault.contains(column) && fault.contains(&id),
+            "{fault}"
+        );
+        server.sql("postgres", &set(old));
+    }
+    store.load(&mut |_| ()).await.unwrap();
+    store.close().await;
 }

@@ -2,6 +2,7 @@
 
 use super::samples::{event, key};
 use super::{created, creating, options, owner, refusal};
+use keyward_domain::Revision;
 use keyward_store::{KeyQuery, PostgresOptions, PostgresStore, Store, StoreError};
 use keyward_testkit::Postgres;
 use std::collections::HashSet;
@@ -54,6 +55,39 @@ async fn s1_what_was_acknowledged_before_the_server_is_killed_is_there() {
     println!("acknowledged: {}, lost: 0", acknowledged.len());
     assert!(!acknowledged.is_empty());
     store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_standby_confirms_nothing_until_it_is_the_primary() {
+    let server = Arc::new(Postgres::start_quick());
+    let store = created(&server).await;
+    owner(&store).await;
+    let its = server.clone();
+    tokio::task::spawn_blocking(move || its.become_standby())
+        .await
+        .unwrap();
+    let faults = [
+        store.position().await.err(),
+        store.changes_since(Revision(0)).await.err(),
+        store.load(&mut |_| ()).await.err(),
+    ];
+    for fault in faults {
+        let fault = fault.unwrap().to_string();
+        assert!(fault.contains("it is a standby"), "{fault}");
+    }
+    // A start refuses it; one that may wait for the primary waits.
+    let sentence = refusal(&options(&server)).await;
+    assert!(sentence.contains("it is a standby"), "{sentence}");
+    let waiting = PostgresStore::open_or_wait(&options(&server)).await.unwrap();
+    let fault = waiting.position().await.unwrap_err().to_string();
+    assert!(fault.contains("it is a standby"), "{fault}");
+    let its = server.clone();
+    tokio::task::spawn_blocking(move || its.promote()).await.unwrap();
+    assert_eq!(store.position().await.unwrap().revision, Revision(1));
+    tokio::time::sleep(std::time::Duration::from_millis(600)).await;
+    assert_eq!(waiting.position().await.unwrap().revision, Revision(1));
+    store.close().await;
+    waiting.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

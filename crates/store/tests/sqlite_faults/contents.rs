@@ -13,7 +13,7 @@ use std::path::PathBuf;
 
 async fn contents(store: &SqliteStore) -> String {
     let mut changes = Vec::new();
-    let revision = store
+    let position = store
         .load(&mut |change: Change| changes.push(change))
         .await
         .unwrap();
@@ -43,11 +43,12 @@ async fn contents(store: &SqliteStore) -> String {
         );
     }
     let fingerprints: Vec<_> = keys.iter().map(|key| *key.fingerprint.as_bytes()).collect();
-    format!("{revision} {changes:?} {keys:?} {fingerprints:?} {audit:?} {last_used:?} {usage:?}")
+    format!("{position:?} {changes:?} {keys:?} {fingerprints:?} {audit:?} {last_used:?} {usage:?}")
 }
 
 fn used(key: &Key) -> UsageBatch {
     UsageBatch {
+        flush: None,
         counts: vec![UsageCount {
             key: key.id,
             minute: START,

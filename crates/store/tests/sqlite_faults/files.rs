@@ -246,6 +246,45 @@ async fn s6_a_store_opened_for_reading_refuses_every_change() {
     store.close().await;
 }
 
+#[tokio::test]
+async fn a_file_that_is_replaced_under_a_store_is_neither_read_nor_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = filled(folder.path(), 3).await;
+    let store = SqliteStore::open(&options(&path)).await.unwrap();
+    let copy = folder.path().join("copy.db");
+    store.backup(&copy).await.unwrap();
+    let old = folder.path().join("old");
+    fs::create_dir(&old).unwrap();
+    for (name, wanted) in [("gone", "not there any more"), ("replaced", "another file")] {
+        if name == "gone" {
+            for file in ["keyward.db", "keyward.db-wal", "keyward.db-shm"] {
+                fs::rename(folder.path().join(file), old.join(file)).unwrap();
+            }
+        } else {
+            fs::copy(&copy, &path).unwrap();
+        }
+        let faults = [
+            store.position().await.err(),
+            store.changes_since(Revision(0)).await.err(),
+            store.load(&mut |_| ()).await.err(),
+            store.insert_user(&user(9), &event(9), None).await.err(),
+        ];
+        for fault in faults {
+            let fault = fault.unwrap().to_string();
+            assert!(
+                fault.contains(wanted) && fault.contains("restart keyward"),
+                "{fault}"
+            );
+        }
+    }
+    // The file that was opened, put back, is what it was.
+    for file in ["keyward.db", "keyward.db-wal", "keyward.db-shm"] {
+        fs::rename(old.join(file), folder.path().join(file)).unwrap();
+    }
+    store.insert_user(&user(9), &event(9), None).await.unwrap();
+    store.close().await;
+}
+
 #[cfg(unix)]
 #[tokio::test]
 async fn every_file_is_for_its_owner_only() {

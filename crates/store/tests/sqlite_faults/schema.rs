@@ -8,7 +8,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-const STEPS: [&str; 7] = [
+const STEPS: [&str; 9] = [
     "0001_initial",
     "0002_audit",
     "0003_usage",
@@ -16,6 +16,8 @@ const STEPS: [&str; 7] = [
     "0005_accounts",
     "0006_key_lists",
     "0007_pending_identities",
+    "0008_nodes",
+    "0009_marks",
 ];
 
 fn migrating(path: &Path) -> SqliteOptions {

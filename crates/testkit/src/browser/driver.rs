@@ -6,6 +6,7 @@
 #[cfg(test)]
 mod tests;
 
+use crate::host::fields_of_stat;
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -14,6 +15,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 const END_GUARD: Duration = Duration::from_secs(10);
+const TRIES: usize = 5;
 const POLL: Duration = Duration::from_millis(5);
 
 /// A running chromedriver and the folder for its browser's profile; when it is dropped, nothing of them is left.
@@ -28,7 +30,19 @@ pub(super) struct Driver {
 }
 
 impl Driver {
+    /// Starts one. It wants one port for IPv4 and IPv6 and ends when another process has one of the two; then a second try
+    /// finds another port.
     pub(super) fn start() -> Self {
+        for _ in 1..TRIES {
+            let driver = Self::try_start();
+            if driver.port.is_some() {
+                return driver;
+            }
+        }
+        Self::try_start()
+    }
+
+    fn try_start() -> Self {
         let profile = tempfile::tempdir().expect("a folder for the profile");
         let mut process = Command::new("setpriv")
             .args(["--pdeathsig", "KILL", "chromedriver"])
@@ -85,12 +99,9 @@ fn has_living(group: u32) -> bool {
     stats.any(|stat| is_living_member(&stat, group))
 }
 
-/// A line of `/proc/PID/stat`: `PID (name) state parent group …`, where a name may hold anything.
+/// Whether a line of `/proc/PID/stat` is of a living process of a group.
 fn is_living_member(stat: &str, group: u32) -> bool {
-    let mut fields = stat
-        .rsplit_once(')')
-        .map_or("", |(_, rest)| rest)
-        .split_whitespace();
+    let mut fields = fields_of_stat(stat);
     let state = fields.next().unwrap_or("X");
     let in_group = fields.nth(1) == Some(&group.to_string());
     in_group && !matches!(state, "Z" | "X")

@@ -203,7 +203,8 @@ impl Keyward {
         let answer = self.api(method, path, body).await;
         assert!(
             (200..300).contains(&answer.status),
-            "{method} {path} {body}: {answer:#?}"
+            "{method} {path} {body}: {answer:#?}; log:\n{}",
+            self.log()
         );
         answer.json
     }

@@ -2,8 +2,9 @@
 
 use super::{KeySpec, Keyward};
 use crate::Certificate;
+use crate::host::free_address;
 use std::fs;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use tempfile::TempDir;
@@ -115,6 +116,7 @@ impl KeywardBuilder {
             binary: self.binary.unwrap_or_else(built_binary),
             environment: self.environment,
             gateway: nowhere,
+            authz: None,
             console: nowhere,
             ops: nowhere,
             console_certificate: self.console_tls,
@@ -138,15 +140,16 @@ impl Prepared {
     /// Writes the configuration with free ports where none are said.
     fn write_config(&mut self) {
         let mut config = self.config.clone();
-        // All are held until the last is known, so that they differ.
-        let held: Vec<TcpListener> = (0..3)
-            .map(|_| TcpListener::bind("127.0.0.1:0").expect("a free port"))
-            .collect();
+        let has_authz = config.contains_key("authz");
+        let planes: &[&str] = match has_authz {
+            true => &["gateway", "console", "ops", "authz"],
+            false => &["gateway", "console", "ops"],
+        };
         let mut addresses = Vec::new();
-        for (plane, held) in ["gateway", "console", "ops"].iter().zip(&held) {
+        for plane in planes {
             let section = config.entry(*plane).or_insert_with(|| Value::Table(Table::new()));
             let section = section.as_table_mut().expect("a table");
-            let free = held.local_addr().expect("an address").to_string();
+            let free = free_address().to_string();
             let listen = section.entry("listen").or_insert(Value::String(free));
             let listen = listen.as_str().expect("an address as text");
             addresses.push(
@@ -157,6 +160,7 @@ impl Prepared {
         }
         let keyward = &mut self.keyward;
         (keyward.gateway, keyward.console, keyward.ops) = (addresses[0], addresses[1], addresses[2]);
+        keyward.authz = addresses.get(3).copied();
         fs::write(keyward.config_path(), config.to_string()).expect("write the configuration");
     }
 

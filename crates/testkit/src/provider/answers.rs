@@ -48,8 +48,9 @@ fn fields(text: &[u8]) -> HashMap<String, String> {
 
 impl Inside {
     pub(super) fn answer(&mut self, asked: &Asked) -> Answer {
-        *self.asked.entry(asked.path.clone()).or_default() += 1;
-        match asked.path.as_str() {
+        let path = asked.path.strip_prefix(&self.folder).unwrap_or_default();
+        *self.asked.entry(path.to_owned()).or_default() += 1;
+        match path {
             "/.well-known/openid-configuration" => self.description(),
             "/keys" => json_answer(StatusCode::OK, &json!({ "keys": self.keys.public() })),
             "/authorize" => page(&asked.query),
@@ -248,7 +249,7 @@ fn page(query: &str) -> Answer {
         .collect();
     let html = format!(
         "<!doctype html><html lang=en><title>Provider</title><h1>Provider</h1>\
-         <form action=/authorize/yes>{fields}<button id=yes>It is me</button></form>"
+         <form action=authorize/yes>{fields}<button id=yes>It is me</button></form>"
     );
     answer(StatusCode::OK, "text/html; charset=utf-8", html)
 }

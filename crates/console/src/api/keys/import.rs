@@ -9,8 +9,8 @@ use crate::fields::{Decode, Fields};
 use crate::problem::Problem;
 use crate::wire::ImportFormatWord;
 use axum::extract::{Request, State};
-use http::StatusCode;
-use keyward_engine::ImportFormat;
+use http::{HeaderMap, StatusCode};
+use keyward_engine::{ImportDefaults, ImportFile, ImportFormat, ImportNote, Imported};
 use serde::Serialize;
 use tokio::sync::Semaphore;
 use utoipa::{IntoParams, ToSchema};
@@ -20,19 +20,35 @@ const MOST_BYTES: usize = 64 << 20;
 /// Imports at once: each holds its whole file in memory.
 static IMPORTS: Semaphore = Semaphore::const_new(2);
 
-/// How the file is written.
+/// How the file is written, and what counts where it says nothing.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ImportQuery {
-    /// `csv` or `jsonl`; absent is what the Content-Type says.
+    /// What the file is; absent is `csv` or `jsonl`, as the Content-Type says. `nginx-map` comes as `text/plain`, `kong` and
+    /// `unkey` as `application/json`, also several pages in one file.
     #[param(value_type = Option<ImportFormatWord>)]
     format: Option<ImportFormat>,
+    /// The owner (id or e-mail) of keys for which the file names none.
+    owner: Option<String>,
+    /// The use case of keys for which the file names none.
+    use_case: Option<String>,
+    /// The sites of keys for which the file names none, separated by commas; absent is every site.
+    #[param(value_type = Option<String>)]
+    sites: Option<Vec<String>>,
+    /// Whether everything is checked and nothing written.
+    dry_run: Option<bool>,
 }
 
 impl Decode for ImportQuery {
     fn decode(fields: &mut Fields) -> Self {
         Self {
             format: fields.parsed("format", str::parse::<ImportFormat>),
+            owner: fields.text("owner"),
+            use_case: fields.text("use_case"),
+            sites: fields
+                .text("sites")
+                .map(|sites| sites.split(',').map(str::to_owned).collect()),
+            dry_run: fields.query_bool("dry_run"),
         }
     }
 }
@@ -41,19 +57,55 @@ impl Decode for ImportQuery {
 #[derive(Serialize, ToSchema)]
 #[schema(as = Imported)]
 pub(crate) struct ImportedWire {
-    /// Keys that were added.
+    /// Keys that were added; of a dry run: that could be.
     keys: usize,
+    /// What was not taken over, or is good to know; absent when there is nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    notes: Vec<ImportNoteWire>,
+}
+
+/// Something that was not taken over, or that is good to know.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ImportNote)]
+pub(crate) struct ImportNoteWire {
+    /// Where it stands, such as `line 3` or `/data/0`; of several places, the first.
+    place: String,
+    /// The field, when it is one.
+    field: Option<&'static str>,
+    /// What is to be known.
+    message: &'static str,
+    /// At how many places.
+    times: usize,
+}
+
+impl From<Imported> for ImportedWire {
+    fn from(imported: Imported) -> Self {
+        let note = |note: ImportNote| ImportNoteWire {
+            place: note.place.to_string(),
+            field: note.field,
+            message: note.message,
+            times: note.times,
+        };
+        Self {
+            keys: imported.keys,
+            notes: imported.notes.into_iter().map(note).collect(),
+        }
+    }
 }
 
 /// Import keys of another system
 ///
-/// All or nothing; every fault names its line. Columns: `owner`, `name`, and `secret` or `fingerprint` (SHA-256), and,
-/// if wanted, `hint`, `description`, `use_case`, `expires_at`, `sites`, `addresses`, `limit`, `status`. Admins only.
+/// All or nothing; every fault names its line, or its place in the JSON. Columns: `owner`, `name`, and `secret` or `fingerprint` (SHA-256), and,
+/// if wanted, `hint`, `description`, `use_case`, `expires_at`, `sites`, `addresses`, `limit`, `status`. What nginx, Kong and
+/// Unkey hold is taken as they write it. Admins only.
 #[utoipa::path(post, path = "/v1/keys/import", tag = "keys", params(ImportQuery),
     request_body(content(
         (String = "text/csv", example = "owner,name,secret,sites,limit\nada@example.com,First key,abcdef123456,123;456,60\n"),
         (String = "application/jsonl", example = "{\"owner\":\"ada@example.com\",\"name\":\"First key\",\"secret\":\"abcdef123456\"}\n"),
-        (String = "application/x-ndjson", example = "{\"owner\":\"ada@example.com\",\"name\":\"First key\",\"secret\":\"abcdef123456\"}\n"))),
+        (String = "application/x-ndjson", example = "{\"owner\":\"ada@example.com\",\"name\":\"First key\",\"secret\":\"abcdef123456\"}\n"),
+        (String = "text/plain", example = "\"abcdef123456\" \"First key\";\n"),
+        (String = "application/json", example = "{\"data\":[{\"key\":\"abcdef123456\",\"consumer\":{\"id\":\"ada\"}}],\"next\":null}\n"))),
     responses((status = 200, body = ImportedWire)))]
 pub(crate) async fn import_keys(
     State(app): State<App>,
@@ -62,33 +114,68 @@ pub(crate) async fn import_keys(
     request: Request,
 ) -> Answer {
     // Whoever may not import is refused by the engine before it looks at the file, so the file is not read.
-    let (format, file) = if actor.is_admin() {
+    let (format, text) = if actor.is_admin() {
         read_file(query.format, request).await?
     } else {
         (ImportFormat::Csv, String::new())
     };
-    let imported = app.engine.import_keys(&actor, format, &file, &|_, _| {}).await?;
-    Ok(answer(StatusCode::OK, &ImportedWire { keys: imported.keys }))
+    let file = ImportFile {
+        format,
+        text: &text,
+        defaults: ImportDefaults {
+            owner: query.owner,
+            use_case: query.use_case,
+            sites: query.sites,
+            ..ImportDefaults::default()
+        },
+        dry_run: query.dry_run.unwrap_or(false),
+    };
+    let imported = app.engine.import_keys(&actor, &file, &|_, _| {}).await?;
+    Ok(answer(StatusCode::OK, &ImportedWire::from(imported)))
+}
+
+/// The forms that a Content-Type can stand for; the first is meant when no other is asked for.
+const TYPES: [(&str, &[ImportFormat]); 5] = [
+    ("text/csv", &[ImportFormat::Csv]),
+    ("application/jsonl", &[ImportFormat::JsonLines]),
+    ("application/x-ndjson", &[ImportFormat::JsonLines]),
+    ("text/plain", &[ImportFormat::NginxMap]),
+    ("application/json", &[ImportFormat::Kong, ImportFormat::Unkey]),
+];
+
+/// The form of the file, by its Content-Type and by what is asked for. The forms of other systems have to be asked for.
+fn format_of(asked: Option<ImportFormat>, headers: &HeaderMap) -> Result<ImportFormat, Problem> {
+    let of_type = TYPES
+        .iter()
+        .find(|(name, _)| check_type(headers, &[name]).is_ok());
+    match (of_type, asked) {
+        (Some((_, forms)), Some(asked)) if forms.contains(&asked) => Ok(asked),
+        (Some((_, [form @ (ImportFormat::Csv | ImportFormat::JsonLines), ..])), None) => Ok(*form),
+        (Some(_), Some(_)) => Err(refused_type("`format` and Content-Type say different things.")),
+        (None, Some(_)) => {
+            check_type(headers, &TYPES.map(|(name, _)| name))?;
+            Err(refused_type("`format` and Content-Type say different things."))
+        }
+        (_, None) => {
+            check_type(
+                headers,
+                &["text/csv", "application/jsonl", "application/x-ndjson"],
+            )?;
+            Err(refused_type("Say what the file is: `format`."))
+        }
+    }
+}
+
+fn refused_type(detail: &str) -> Problem {
+    Problem::new(
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        "unsupported_media_type",
+        detail,
+    )
 }
 
 async fn read_file(asked: Option<ImportFormat>, request: Request) -> Result<(ImportFormat, String), Problem> {
-    let headers = request.headers();
-    let is_csv = check_type(headers, &["text/csv"]).is_ok();
-    let types = ["text/csv", "application/jsonl", "application/x-ndjson"];
-    check_type(headers, &types)?;
-    let told = if is_csv {
-        ImportFormat::Csv
-    } else {
-        ImportFormat::JsonLines
-    };
-    if asked.is_some_and(|asked| asked != told) {
-        let detail = "`format` and Content-Type say different things.";
-        return Err(Problem::new(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "unsupported_media_type",
-            detail,
-        ));
-    }
+    let told = format_of(asked, request.headers())?;
     let _permit = IMPORTS.acquire().await;
     let bytes = read_bytes(request, MOST_BYTES).await?;
     let file = String::from_utf8(bytes.into()).map_err(|error| {

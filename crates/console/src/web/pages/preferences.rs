@@ -30,7 +30,7 @@ pub(super) async fn save(State(app): State<App>, visit: Visit, asked: HeaderMap,
 
 /// A path of this host, or the start page: nobody is sent elsewhere.
 fn own_path(path: &str) -> &str {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-' | b'_' | b'.');
+    let plain = |byte: u8| byte.is_ascii_graphic() && !b"\\#\"<>".contains(&byte);
     if path.starts_with('/') && !path.starts_with("//") && path.bytes().all(plain) {
         path
     } else {
@@ -44,12 +44,20 @@ mod tests {
 
     #[test]
     fn nobody_is_sent_elsewhere() {
-        assert_eq!(own_path("/integrations/keys"), "/integrations/keys");
+        for own in [
+            "/integrations/keys",
+            "/integrations/keys?q=a%26b+c&status=&page=3",
+            "/admin/sites/a~b",
+        ] {
+            assert_eq!(own_path(own), own);
+        }
         for bad in [
             "//evil.example",
             "https://evil.example",
             "/\\evil.example",
             "/a\r\nb: c",
+            "/?q=a b",
+            "/\u{e9}",
             "",
             "evil",
         ] {

@@ -18,6 +18,7 @@ async fn filled<'f>(browser: &Browser, edits: &[(&'f str, &'f str)]) -> Vec<(&'f
         ("addresses-rule", "any"),
     ];
     let is_edited = |name: &str| edits.iter().any(|(edited, _)| *edited == name);
+    fields.retain(|(name, _)| !is_edited(name));
     fields.extend(
         usual
             .into_iter()
@@ -33,7 +34,7 @@ async fn sent(browser: &Browser, fields: &[(&str, String)]) -> Answer {
     browser.post(NEW, &fields).await
 }
 
-pub(super) async fn created(browser: &Browser, edits: &[(&str, &str)]) -> Answer {
+pub(crate) async fn created(browser: &Browser, edits: &[(&str, &str)]) -> Answer {
     sent(browser, &filled(browser, edits).await).await
 }
 

@@ -5,7 +5,7 @@ use crate::support::House;
 use keyward_domain::{ClientAddress, Presented, Reason, StrictPath};
 use keyward_engine::{Asked, Counting};
 
-fn ask(house: &House, secret: &str, route: &str, site: &str, client: &str) {
+async fn ask(house: &House, secret: &str, route: &str, site: &str, client: &str) {
     let asked = Asked {
         site: Some(site),
         client: ClientAddress::Known(client.parse().unwrap()),
@@ -14,7 +14,8 @@ fn ask(house: &House, secret: &str, route: &str, site: &str, client: &str) {
     };
     house
         .engine
-        .authenticate(Presented::parse(secret.as_bytes()), &asked, Counting::Count);
+        .authenticate(Presented::parse(secret.as_bytes()), &asked, Counting::Count)
+        .await;
 }
 
 #[tokio::test]
@@ -26,10 +27,10 @@ async fn uses_are_drawn_and_told_as_numbers_with_refusals_by_reason() {
     })
     .await;
     for _ in 0..1234 {
-        ask(&house, &secret, "/api/1/x", "1", "192.0.2.7");
+        ask(&house, &secret, "/api/1/x", "1", "192.0.2.7").await;
     }
     for _ in 0..5 {
-        ask(&house, &secret, "/api/1/x", "1", "198.51.100.1");
+        ask(&house, &secret, "/api/1/x", "1", "198.51.100.1").await;
     }
     house.engine.flush_usage().await.unwrap();
     for (language, number, reason) in [

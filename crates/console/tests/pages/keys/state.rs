@@ -92,6 +92,21 @@ async fn a_key_is_deleted_by_its_name_and_restored_from_the_list() {
 }
 
 #[tokio::test]
+async fn a_long_name_without_a_blank_stands_where_it_is_broken() {
+    let house = House::start().await;
+    let name = "n".repeat(64);
+    let (id, _) = key(&house, "member@example.com", |draft| draft.name.clone_from(&name)).await;
+    let member = house.member("en").await;
+    for step in ["edit", "disable", "delete"] {
+        let page = member.get(&format!("{}/{step}", path(&id))).await;
+        let tags = page.body.split('<').filter(|tag| tag.contains(&name));
+        for tag in tags.filter(|tag| !tag.starts_with("input")) {
+            assert!(tag.contains("class=\"key-"), "{step}: {tag}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a10_a_key_is_not_restored_after_thirty_days() {
     let house = House::start().await;
     let (id, _) = key(&house, "member@example.com", |_| {}).await;

@@ -81,3 +81,80 @@ fn a_network_is_an_ipv4_24_or_an_ipv6_64() {
         );
     }
 }
+
+/// A try from a client, without a known device.
+fn from(client: &str) -> Vec<Counter> {
+    let client: IpAddr = client.parse().unwrap();
+    let around = around_of(client).map(|around| Counter::Around(1, around));
+    let own = [
+        Counter::Network(1, Some(network_of(client))),
+        Counter::Anywhere(1),
+    ];
+    own.into_iter().chain(around).collect()
+}
+
+/// An account that one network has guessed at, until the whole of it waits for a minute.
+fn guessed_at(throttle: &Throttle) -> Timestamp {
+    let mut now = START;
+    for _ in 0..26 {
+        while let Err(wait) = throttle.begin(&from("192.0.2.1"), now) {
+            now = now.plus_millis(wait.cast_signed() * 1000);
+        }
+    }
+    now
+}
+
+#[test]
+fn an_account_that_is_guessed_at_is_open_to_other_networks_also_after_a_slip() {
+    let throttle = Throttle::default();
+    let now = guessed_at(&throttle);
+    for client in ["198.51.100.1", "2001:db8::1"] {
+        assert_eq!(throttle.begin(&from(client), now), Ok(()), "{client}");
+        assert_eq!(throttle.begin(&from(client), now), Ok(()), "{client}: a slip");
+        assert_eq!(throttle.begin(&from(client), now), Err(60), "{client}");
+    }
+}
+
+#[test]
+fn all_networks_of_one_ipv6_subscriber_are_looked_at_as_one() {
+    let throttle = Throttle::default();
+    let now = guessed_at(&throttle);
+    let looked_at = (0..100).filter(|network| {
+        let client = format!("2001:db8:1:{network:x}::1");
+        throttle.begin(&from(&client), now).is_ok()
+    });
+    assert_eq!(looked_at.count(), 2);
+    assert_eq!(throttle.begin(&from("2001:db8:2::1"), now), Ok(()));
+}
+
+#[test]
+fn only_so_many_networks_an_hour_are_looked_at_and_known_devices_always() {
+    let throttle = Throttle::default();
+    let now = guessed_at(&throttle);
+    let at =
+        |network: u32, now| throttle.begin(&from(&format!("10.{}.{}.1", network / 256, network % 256)), now);
+    let looked_at = (0..1000).filter(|network| at(*network, now).is_ok()).count();
+    assert_eq!(looked_at, 200);
+    assert_eq!(throttle.begin(&[device(1)], now), Ok(()));
+    // The others share one try a minute; the hour does not begin anew by their asking.
+    let later = now.plus_millis(60_000);
+    assert_eq!((at(2000, later), at(2001, later)), (Ok(()), Err(60)));
+    assert_eq!(at(2001, now.plus_millis(KEPT_MILLIS)), Ok(()));
+    assert_eq!(at(2002, now.plus_millis(KEPT_MILLIS)), Ok(()));
+}
+
+#[test]
+fn who_asks_all_the_time_does_not_take_the_try_of_those_who_wait_as_told() {
+    let throttle = Throttle::default();
+    let mut now = guessed_at(&throttle);
+    for _ in 0..2 {
+        throttle.begin(&from("198.51.100.1"), now).unwrap();
+    }
+    assert_eq!(throttle.begin(&from("198.51.100.1"), now), Err(60));
+    for _ in 0..60 {
+        assert!(throttle.begin(&from("192.0.2.1"), now).is_err());
+        now = now.plus_millis(1000);
+    }
+    assert!(throttle.begin(&from("192.0.2.1"), now).is_err());
+    assert_eq!(throttle.begin(&from("198.51.100.1"), now), Ok(()));
+}

@@ -1,16 +1,74 @@
 use super::*;
 
-/// Line, field and message.
-type Told = (u64, Option<&'static str>, String);
+/// What the readers of every form are tested with.
+pub(super) mod support {
+    use super::*;
 
-fn read(format: ImportFormat, file: &str) -> (Vec<(u64, Row)>, Vec<Told>) {
-    let mut faults = LineFaults::default();
-    let rows = read_rows(format, file, &mut faults);
-    let told = faults
-        .0
-        .into_iter()
-        .map(|fault| (fault.line, fault.field, fault.message));
-    (rows, told.collect())
+    /// Place (as it is told), field and message.
+    pub(crate) type Line = (String, Option<&'static str>, String);
+
+    /// Rows with their places, faults, and notes with how often.
+    pub(crate) struct Read {
+        pub(crate) rows: Vec<(String, Row)>,
+        pub(crate) faults: Vec<Line>,
+        pub(crate) notes: Vec<(String, Option<&'static str>, &'static str, usize)>,
+    }
+
+    pub(crate) fn read_as(format: ImportFormat, file: &str) -> Read {
+        read_with_owners(format, file, &[])
+    }
+
+    /// With a table that gives these names an owner.
+    pub(crate) fn read_with_owners(format: ImportFormat, file: &str, names: &[&str]) -> Read {
+        let mut told = Told::default();
+        let owners = names.iter().map(|name| (String::from(*name), String::new()));
+        let reading = Reading {
+            format,
+            needs_owner: true,
+            owners: &owners.collect(),
+            now: Timestamp::from_millis(1_800_000_000_000),
+        };
+        let rows = read_rows(reading, file, &mut told);
+        Read {
+            rows: rows
+                .into_iter()
+                .map(|(place, row)| (place.to_string(), row))
+                .collect(),
+            faults: told
+                .faults
+                .into_iter()
+                .map(|fault| (fault.place.to_string(), fault.field, fault.message))
+                .collect(),
+            notes: told
+                .notes
+                .into_iter()
+                .map(|note| (note.place.to_string(), note.field, note.message, note.times))
+                .collect(),
+        }
+    }
+
+    /// A file that must have faults: place, field, and a part of what is told.
+    #[track_caller]
+    pub(crate) fn refused(format: ImportFormat, file: &str, wanted: &[(&str, Option<&str>, &str)]) {
+        let faults = read_as(format, file).faults;
+        assert_eq!(faults.len(), wanted.len(), "{file}: {faults:?}");
+        for (told, wanted) in faults.iter().zip(wanted) {
+            assert_eq!((told.0.as_str(), told.1), (wanted.0, wanted.1), "{told:?}");
+            assert!(told.2.contains(wanted.2), "{told:?}: {wanted:?}");
+        }
+    }
+}
+
+/// Line, field and message.
+type Line = (u64, Option<&'static str>, String);
+
+fn read(format: ImportFormat, file: &str) -> (Vec<(u64, Row)>, Vec<Line>) {
+    let line = |place: &str| place.strip_prefix("line ").unwrap().parse().unwrap();
+    let read = support::read_as(format, file);
+    let rows = read.rows.into_iter().map(|(place, row)| (line(&place), row));
+    let faults = read.faults.into_iter();
+    let faults = faults.map(|(place, field, message)| (line(&place), field, message));
+    (rows.collect(), faults.collect())
 }
 
 /// The faults of a file that must have some: line, field, and a part of what is told.
@@ -167,9 +225,9 @@ fn k1_a_secret_in_the_wrong_place_is_not_quoted() {
 fn k1_a_secret_in_a_field_that_is_shown_is_noticed() {
     let digest = "da4ec3358a10c9b0872eb877953cc7b07af5f4d75e4c1cb0597cbbf41e5dbe35";
     let shown = |line: &str| {
-        let mut faults = LineFaults::default();
-        let rows = read_rows(ImportFormat::JsonLines, line, &mut faults);
-        assert!(faults.0.is_empty(), "{:?}", faults.0);
+        let mut told = Told::default();
+        let rows = jsonl::read(line, &mut told);
+        assert!(told.faults.is_empty(), "{:?}", told.faults);
         rows[0].1.shown_secrets()
     };
     for (fields, wanted) in [
@@ -201,5 +259,41 @@ fn k1_a_secret_in_a_field_that_is_shown_is_noticed() {
             wanted,
             "{fields}"
         );
+    }
+}
+
+/// A file that ends too early, as after a broken download, or that has a character too much.
+#[test]
+fn k1_a_broken_file_of_another_system_is_refused_without_a_quote_or_gives_what_it_holds() {
+    let samples = [
+        (
+            ImportFormat::NginxMap,
+            include_str!("nginx_map/samples/api-keys.conf"),
+        ),
+        (ImportFormat::Kong, include_str!("kong/samples/admin-api.json")),
+        (ImportFormat::Kong, include_str!("kong/samples/deck.json")),
+        (ImportFormat::Unkey, include_str!("unkey/samples/list-keys.json")),
+    ];
+    for (format, sample) in samples {
+        let whole = support::read_as(format, sample).rows.len();
+        let secrets: Vec<String> = support::read_as(format, sample)
+            .rows
+            .into_iter()
+            .filter_map(|(_, row)| row.secret.map(|secret| secret.to_string()))
+            .collect();
+        for end in (0..sample.len()).filter(|end| sample.is_char_boundary(*end)) {
+            let (head, tail) = sample.split_at(end);
+            for sign in ["", "\"", "{", "}", "\\", ";", "\0"] {
+                let rest = if sign.is_empty() { "" } else { tail };
+                let read = support::read_as(format, &format!("{head}{sign}{rest}"));
+                assert!(!sign.is_empty() || read.rows.len() <= whole, "{end}");
+                let quoted = |message: &str| secrets.iter().any(|secret| message.contains(secret.as_str()));
+                assert!(
+                    !read.faults.iter().any(|fault| quoted(&fault.2)),
+                    "{end} {sign}: {:?}",
+                    read.faults
+                );
+            }
+        }
     }
 }

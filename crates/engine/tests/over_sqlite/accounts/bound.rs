@@ -183,6 +183,9 @@ async fn c7_who_guesses_passwords_does_not_slow_down_the_code_after_a_provider()
             .await;
         drop(guess);
     }
+    for _ in 0..2 {
+        assert_eq!(word(&sign_in(&node, ADA, "a wrong password").await), "refused");
+    }
     assert_eq!(word(&sign_in(&node, ADA, PASSWORD).await), "slowed");
     let pending = waiting(&node, "a1").await;
     let entered = node.sign_in_with_code(&pending, &codes[0], &visitor(1)).await;

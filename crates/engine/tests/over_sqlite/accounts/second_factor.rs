@@ -1,8 +1,8 @@
 //! The second factor.
 
 use super::{
-    ADA, GRACE, PASSWORD, Session, SignIn, SignedIn, Visitor, change_word, code, join, lines, node_with_ada,
-    session, sign_in, stranger, visitor, word,
+    ADA, GRACE, OTHER, PASSWORD, Session, SignIn, SignedIn, Visitor, change_word, code, join, lines,
+    node_with_ada, session, sign_in, stranger, visitor, word,
 };
 use crate::common::{Home, OPERATOR};
 use keyward_engine::{Engine, EngineError};
@@ -16,7 +16,7 @@ pub(super) async fn enabled(
     let setup = node.begin_second_factor(session).await.unwrap();
     let now = code(&setup.secret_base32, home.clock_now());
     let (signed_in, codes) = node
-        .confirm_second_factor(session, &now, &visitor(1))
+        .confirm_second_factor(session, PASSWORD, &now, &visitor(1))
         .await
         .unwrap();
     (signed_in, setup.secret_base32, codes)
@@ -52,12 +52,18 @@ async fn c3_a_second_factor_is_in_force_once_confirmed_and_ends_earlier_sessions
         "not in force yet"
     );
     let wrong = node
-        .confirm_second_factor(&first.session, "000000", &visitor(1))
+        .confirm_second_factor(&first.session, PASSWORD, "000000", &visitor(1))
         .await;
     assert_eq!(change_word(&wrong), "wrong code");
     let now = code(&setup.secret_base32, home.clock_now());
+    for password in ["", OTHER] {
+        let wrong = node
+            .confirm_second_factor(&first.session, password, &now, &visitor(1))
+            .await;
+        assert_eq!(change_word(&wrong), "wrong password", "a session alone adds none");
+    }
     let (entered, codes) = node
-        .confirm_second_factor(&first.session, &now, &visitor(1))
+        .confirm_second_factor(&first.session, PASSWORD, &now, &visitor(1))
         .await
         .unwrap();
     assert_eq!(codes.len(), 10);
@@ -85,8 +91,8 @@ async fn c3_a_second_factor_is_in_force_once_confirmed_and_ends_earlier_sessions
     pending(&node, ADA).await;
     assert_eq!(
         lines(&node, "second_factor.enable").await.len(),
-        2,
-        "one denied, one done"
+        4,
+        "three denied, one done"
     );
 }
 

@@ -12,23 +12,23 @@ use std::net::IpAddr;
 #[async_trait]
 impl Accounts for Faulty {
     async fn find_credentials(&self, user: UserId) -> Result<Credentials, StoreError> {
-        self.real.find_credentials(user).await
+        self.real().find_credentials(user).await
     }
 
     async fn insert_session(&self, session: &NewSession, audit: &AuditEvent) -> Result<(), StoreError> {
-        self.real.insert_session(session, audit).await
+        self.real().insert_session(session, audit).await
     }
 
     async fn find_session(&self, token: &Fingerprint) -> Result<Option<FoundSession>, StoreError> {
-        self.real.find_session(token).await
+        self.real().find_session(token).await
     }
 
     async fn find_session_by_id(&self, id: SessionId) -> Result<Option<SessionRecord>, StoreError> {
-        self.real.find_session_by_id(id).await
+        self.real().find_session_by_id(id).await
     }
 
     async fn list_sessions(&self, user: UserId) -> Result<Vec<SessionRecord>, StoreError> {
-        self.real.list_sessions(user).await
+        self.real().list_sessions(user).await
     }
 
     async fn touch_session(
@@ -37,11 +37,11 @@ impl Accounts for Faulty {
         seen_at: Timestamp,
         address: Option<IpAddr>,
     ) -> Result<(), StoreError> {
-        self.real.touch_session(id, seen_at, address).await
+        self.real().touch_session(id, seen_at, address).await
     }
 
     async fn end_session(&self, id: SessionId, audit: Option<&AuditEvent>) -> Result<(), StoreError> {
-        self.real.end_session(id, audit).await
+        self.real().end_session(id, audit).await
     }
 
     async fn end_other_sessions(
@@ -50,11 +50,11 @@ impl Accounts for Faulty {
         keep: SessionId,
         audit: &AuditEvent,
     ) -> Result<u64, StoreError> {
-        self.real.end_other_sessions(user, keep, audit).await
+        self.real().end_other_sessions(user, keep, audit).await
     }
 
     async fn insert_pending(&self, pending: &NewPending) -> Result<(), StoreError> {
-        self.real.insert_pending(pending).await
+        self.real().insert_pending(pending).await
     }
 
     async fn find_pending(
@@ -62,11 +62,11 @@ impl Accounts for Faulty {
         hash: &Fingerprint,
         now: Timestamp,
     ) -> Result<Option<PendingSignIn>, StoreError> {
-        self.real.find_pending(hash, now).await
+        self.real().find_pending(hash, now).await
     }
 
     async fn try_pending(&self, hash: &Fingerprint, now: Timestamp) -> Result<(), StoreError> {
-        self.real.try_pending(hash, now).await
+        self.real().try_pending(hash, now).await
     }
 
     async fn complete_pending(
@@ -76,7 +76,7 @@ impl Accounts for Faulty {
         session: &NewSession,
         audit: &AuditEvent,
     ) -> Result<(), StoreError> {
-        self.real.complete_pending(hash, proof, session, audit).await
+        self.real().complete_pending(hash, proof, session, audit).await
     }
 
     async fn change_password(
@@ -86,11 +86,11 @@ impl Accounts for Faulty {
         session: &NewSession,
         audit: &AuditEvent,
     ) -> Result<(), StoreError> {
-        self.real.change_password(old, password, session, audit).await
+        self.real().change_password(old, password, session, audit).await
     }
 
     async fn put_second_factor(&self, user: UserId, key: &TotpKey) -> Result<(), StoreError> {
-        self.real.put_second_factor(user, key).await
+        self.real().put_second_factor(user, key).await
     }
 
     async fn confirm_second_factor(
@@ -100,7 +100,7 @@ impl Accounts for Faulty {
         session: &NewSession,
         audit: &AuditEvent,
     ) -> Result<(), StoreError> {
-        self.real
+        self.real()
             .confirm_second_factor(old, confirmed, session, audit)
             .await
     }
@@ -112,7 +112,7 @@ impl Accounts for Faulty {
         proof: &Proof,
         audit: &AuditEvent,
     ) -> Result<(), StoreError> {
-        self.real.remove_second_factor(user, stamp, proof, audit).await
+        self.real().remove_second_factor(user, stamp, proof, audit).await
     }
 
     async fn put_recovery_codes(
@@ -123,17 +123,17 @@ impl Accounts for Faulty {
         codes: &[Fingerprint],
         audit: &AuditEvent,
     ) -> Result<(), StoreError> {
-        self.real
+        self.real()
             .put_recovery_codes(user, stamp, proof, codes, audit)
             .await
     }
 
     async fn reset_second_factor(&self, user: UserId, audit: &AuditEvent) -> Result<(), StoreError> {
-        self.real.reset_second_factor(user, audit).await
+        self.real().reset_second_factor(user, audit).await
     }
 
     async fn set_language(&self, user: UserId, language: Option<&str>) -> Result<(), StoreError> {
-        self.real.set_language(user, language).await
+        self.real().set_language(user, language).await
     }
 
     async fn insert_user_with_link(
@@ -142,15 +142,15 @@ impl Accounts for Faulty {
         link: &Link,
         audit: &[AuditEvent],
     ) -> Result<Revision, StoreError> {
-        self.real.insert_user_with_link(user, link, audit).await
+        self.real().insert_user_with_link(user, link, audit).await
     }
 
     async fn put_link(&self, link: &Link, audit: &AuditEvent) -> Result<(), StoreError> {
-        self.real.put_link(link, audit).await
+        self.real().put_link(link, audit).await
     }
 
     async fn find_link(&self, hash: &Fingerprint) -> Result<Option<Link>, StoreError> {
-        self.real.find_link(hash).await
+        self.real().find_link(hash).await
     }
 
     async fn redeem_link(
@@ -161,11 +161,11 @@ impl Accounts for Faulty {
         entry: &Entry,
         audit: &[AuditEvent],
     ) -> Result<(), StoreError> {
-        self.real.redeem_link(hash, now, password, entry, audit).await
+        self.real().redeem_link(hash, now, password, entry, audit).await
     }
 
     async fn find_setup_token(&self, hash: &Fingerprint, now: Timestamp) -> Result<bool, StoreError> {
-        self.real.find_setup_token(hash, now).await
+        self.real().find_setup_token(hash, now).await
     }
 
     async fn redeem_setup_token_with_password(
@@ -176,24 +176,24 @@ impl Accounts for Faulty {
         session: &NewSession,
         audit: &[AuditEvent],
     ) -> Result<Revision, StoreError> {
-        self.real
+        self.real()
             .redeem_setup_token_with_password(hash, user, password, session, audit)
             .await
     }
 
     async fn find_device(&self, hash: &Fingerprint) -> Result<Option<UserId>, StoreError> {
-        self.real.find_device(hash).await
+        self.real().find_device(hash).await
     }
 
     async fn find_user_by_identity(&self, name: &IdentityName) -> Result<Option<User>, StoreError> {
-        self.real.find_user_by_identity(name).await
+        self.real().find_user_by_identity(name).await
     }
 
     async fn list_identities(&self, user: UserId) -> Result<Vec<BoundIdentity>, StoreError> {
-        self.real.list_identities(user).await
+        self.real().list_identities(user).await
     }
 
     async fn remove_identities(&self, user: UserId, audit: &AuditEvent) -> Result<(), StoreError> {
-        self.real.remove_identities(user, audit).await
+        self.real().remove_identities(user, audit).await
     }
 }

@@ -2,7 +2,7 @@
 
 use super::Walk;
 use crate::account::app;
-use crate::support::follow;
+use crate::support::{PASSWORD, follow};
 use keyward_testkit::Browser;
 
 const FACTOR: &str = "/account/second-factor";
@@ -23,6 +23,7 @@ impl<L: AsyncFn(&Browser, &str)> Walk<L> {
         self.fill("#code", "12345x").await;
         self.send("main form").await;
         self.look("factor-fault").await;
+        self.fill("#old", PASSWORD).await;
         self.fill("#code", &app(&key, 0)).await;
         follow(&self.browser, "main form button.button-main").await;
         self.look("recovery-codes").await;

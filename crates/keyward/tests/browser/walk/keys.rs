@@ -29,6 +29,7 @@ impl<L: AsyncFn(&Browser, &str)> Walk<L> {
         self.lists().await;
         self.states(furnished).await;
         self.changes(&busy).await;
+        self.conflict(&furnished.busy).await;
     }
 
     async fn lists(&self) {
@@ -49,6 +50,8 @@ impl<L: AsyncFn(&Browser, &str)> Walk<L> {
             .await;
         self.visit("key-expired", &format!("{LIST}/{}", furnished.expired))
             .await;
+        self.visit("key-refused", &format!("{LIST}/{}", furnished.refused))
+            .await;
         self.visit("key-not-found", &format!("{LIST}/no-such-key")).await;
     }
 
@@ -57,6 +60,13 @@ impl<L: AsyncFn(&Browser, &str)> Walk<L> {
         self.fill("#name", "").await;
         self.fill("#addresses", "10.0.0.300").await;
         self.fill("#limit", "0").await;
+        // The page offers no way to send what is locked.
+        let locked = "for (const name of ['use-case', 'expiry']) {
+            const field = document.createElement('input');
+            Object.assign(field, { type: 'hidden', name, value: 'another' });
+            document.querySelector('main form').append(field);
+        }";
+        self.browser.run(locked).await;
         self.send("main form").await;
         self.look("key-edit-faults").await;
         self.visit("key-disable", &format!("{key}/disable")).await;
@@ -64,6 +74,24 @@ impl<L: AsyncFn(&Browser, &str)> Walk<L> {
         self.fill("#name", "Another").await;
         self.send("main form").await;
         self.look("key-delete-fault").await;
+    }
+
+    /// Somebody else is faster.
+    async fn conflict(&self, key: &str) {
+        self.open(&format!("{LIST}/{key}/edit")).await;
+        let change = [
+            "keys",
+            "edit",
+            key,
+            "--limit",
+            "50",
+            "--description",
+            "Run by the logistics team.",
+        ];
+        self.keyward.cli_ok(&change).await;
+        self.fill("#name", "Web shop, Lyon").await;
+        self.send("main form").await;
+        self.look("key-edit-conflict").await;
     }
 
     async fn new_key(&self) {

@@ -39,6 +39,7 @@ struct Setup {
     secret: String,
     uri: String,
     code: Picture,
+    needs_password: bool,
 }
 
 impl Setup {
@@ -51,6 +52,7 @@ impl Setup {
             code: draw(&setup.uri).ok_or_else(too_long)?,
             secret: setup.secret_base32,
             uri: setup.uri,
+            needs_password: setup.needs_password,
         })
     }
 }
@@ -66,7 +68,8 @@ async fn page(app: &App, visit: &Visit, person: &Person, faults: Faults) -> Resu
         }
     };
     Ok(FactorPage {
-        page: person.page(visit, Place::Account),
+        // Also under a code that was wrong, which was sent elsewhere.
+        page: person.page(visit, Place::Account).back_to(HERE),
         state,
         form: Form::default(),
         faults,
@@ -92,13 +95,14 @@ pub(super) async fn confirm(
     person: Person,
     OwnForm(form): OwnForm,
 ) -> PageAnswer {
-    let code = form.text("code");
+    let (password, code) = (form.text("old"), form.text("code"));
     let confirmed = app
         .engine
-        .confirm_second_factor(&person.session, code, &visit.visitor);
+        .confirm_second_factor(&person.session, password, code, &visit.visitor);
     match confirmed.await {
         Ok((signed_in, codes)) => {
-            let mut response = RecoveryPage::answer(&visit, &person, codes);
+            // Its forms are of the session that begins with it.
+            let mut response = RecoveryPage::answer(&visit, &Person::signed_in(&signed_in), codes);
             keep_session(&visit, &signed_in, &mut response);
             Ok(response)
         }
@@ -124,7 +128,7 @@ struct RecoveryPage {
 
 impl RecoveryPage {
     fn answer(visit: &Visit, person: &Person, codes: Vec<String>) -> Response {
-        let page = person.page(visit, Place::Account);
+        let page = person.page(visit, Place::Account).once();
         HtmlAnswer::ok(&Self { page, codes }).into_response()
     }
 }

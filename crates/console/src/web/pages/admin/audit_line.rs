@@ -3,6 +3,7 @@
 use super::audit_names::Names;
 use super::links::encoded;
 use super::words::text_or;
+use crate::web::difference;
 use crate::web::page::Page;
 use keyward_domain::Timestamp;
 use keyward_engine::{AuditActor, AuditOutcome, AuditView};
@@ -119,19 +120,54 @@ fn changes(page: &Page, known: &Names, before: Option<&Value>, after: Option<&Va
         side.and_then(|side| side.get(name))
             .map(|at| shown(page, known, name, at))
     };
-    names
-        .iter()
-        .map(|name| FieldChange {
+    let change = |name: &String| {
+        let sides = (
+            before.and_then(|side| side.get(name)),
+            after.and_then(|side| side.get(name)),
+        );
+        let (before, after) = match (of(before, name), of(after, name)) {
+            (Some(before), Some(after)) => different(sides, &before, &after),
+            (before, after) => (
+                before.map(|text| shortened(&text)),
+                after.map(|text| shortened(&text)),
+            ),
+        };
+        FieldChange {
             field: text_or(page, &format!("admin-field-{}", name.replace('_', "-")), name),
-            before: of(before, name),
-            after: of(after, name),
-        })
-        .collect()
+            before,
+            after,
+        }
+    };
+    names.iter().map(change).collect()
+}
+
+/// Before and after, cut around where they differ; of long lists, what was taken away and what was added.
+fn different(
+    sides: (Option<&Value>, Option<&Value>),
+    before: &str,
+    after: &str,
+) -> (Option<String>, Option<String>) {
+    let is_long = |text: &str| text.chars().count() > MOST;
+    if let (Some(Value::Array(old)), Some(Value::Array(new))) = sides
+        && (is_long(before) || is_long(after))
+    {
+        let (removed, added) = difference::of_lists(old, new);
+        let joined = |sign: &str, values: Vec<&Value>| {
+            let texts = values
+                .into_iter()
+                .map(|value| format!("{sign}{}", value.as_str().unwrap_or_default()));
+            let texts: Vec<String> = texts.collect();
+            (!texts.is_empty()).then(|| shortened(&texts.join(", ")))
+        };
+        return (joined("−", removed), joined("+", added));
+    }
+    let (before, after) = difference::around(before, after, MOST);
+    (Some(before), Some(after))
 }
 
 /// A value in words. What nothing stands for depends on the field.
 fn shown(page: &Page, known: &Names, field: &str, value: &Value) -> String {
-    let text = match value {
+    match value {
         Value::Null => match field {
             "sites" => page.t("admin-sites-every").into_owned(),
             "addresses" => page.t("admin-addresses-every").into_owned(),
@@ -159,8 +195,7 @@ fn shown(page: &Page, known: &Names, field: &str, value: &Value) -> String {
             texts.join(", ")
         }
         other => other.to_string(),
-    };
-    shortened(&text)
+    }
 }
 
 fn shortened(text: &str) -> String {

@@ -12,10 +12,10 @@ use crate::web::person::{OwnForm, Person};
 use crate::web::visit::Visit;
 use askama::Template;
 use axum::extract::State;
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, header};
 use keyward_domain::{Secret, Timestamp};
-use keyward_engine::UserView;
+use keyward_engine::{EngineError, UserView};
 use std::borrow::Cow;
 
 /// Where a link leads.
@@ -74,7 +74,7 @@ impl LinkPage {
         address: &str,
     ) -> Self {
         Self {
-            page,
+            page: page.once(),
             title,
             steps,
             link: format!("{address}{LINK_PATH}{}", token.reveal()),
@@ -91,11 +91,25 @@ pub(super) async fn ask(
     Named(id): Named,
 ) -> PageAnswer {
     let view = app.engine.get_user(person.actor(), &id).await?;
-    let page = person.page(&visit, Place::Users);
+    if !view.user.is_valid() {
+        return Ok(refusal(&visit, &person, &view));
+    }
+    Ok(HtmlAnswer::ok(&question(&visit, &person, &view)).into_response())
+}
+
+fn question(visit: &Visit, person: &Person, view: &UserView) -> ConfirmPage {
+    let page = person.page(visit, Place::Users);
     let back = format!("/admin/users/{}", view.user.id);
     let points = ["point-1", "point-2", "point-3"];
-    let question = ConfirmPage::new(page, "reset-link", view.user.name.as_str(), &points, back);
-    Ok(HtmlAnswer::ok(&question).into_response())
+    ConfirmPage::new(page, "reset-link", view.user.name.as_str(), &points, back)
+}
+
+/// Somebody who is disabled gets no link.
+fn refusal(visit: &Visit, person: &Person, view: &UserView) -> Response {
+    let mut question = question(visit, person, view);
+    let text = question.page.t("admin-fault-inactive");
+    question.errors.add("form", text);
+    HtmlAnswer::invalid(&question).into_response()
 }
 
 pub(super) async fn issue(
@@ -109,7 +123,14 @@ pub(super) async fn issue(
     may_change(&app, &person, "link.create", ("user", &id)).await?;
     let view = app.engine.get_user(person.actor(), &id).await?;
     let user = view.user.id.to_string();
-    let (token, until) = app.engine.issue_reset_link(person.actor(), &user).await?;
+    let (token, until) = match app.engine.issue_reset_link(person.actor(), &user).await {
+        Ok(issued) => issued,
+        Err(EngineError::Conflict {
+            code: "user_inactive",
+            ..
+        }) => return Ok(refusal(&visit, &person, &view)),
+        Err(error) => return Err(error.into()),
+    };
     let page = person.page(&visit, Place::Users);
     let template = LinkPage::of_reset(page, &view, &token, until, &own_address(&headers));
     Ok(HtmlAnswer::ok(&template).into_response())

@@ -42,7 +42,7 @@ impl UseCaseRow {
         let title = if is_management {
             page.t("admin-use-case-management").into_owned()
         } else {
-            use_case.title.clone()
+            page.use_case_title(use_case)
         };
         let line = |route: &keyward_domain::RoutePattern| RouteLine {
             methods: if route.methods.is_empty() {

@@ -37,6 +37,7 @@ struct UserPage {
     audit: String,
     /// The accounts at providers by which they can sign in.
     identities: Vec<IdentityView>,
+    has_factor: bool,
 }
 
 impl UserPage {
@@ -63,6 +64,7 @@ impl UserPage {
             keys: with_query("/integrations/keys", &[("owner", user.email.as_str())]),
             audit: with_query("/admin/audit", &[("kind", "user"), ("target", &id)]),
             identities: app.engine.list_identities(person.actor(), &id).await?,
+            has_factor: app.engine.has_second_factor(person.actor(), &id).await?,
             page,
             form,
             errors,

@@ -2,17 +2,16 @@
 //! address at which the secret could be had again.
 
 use super::desk::{Desk, path_of};
-use super::new::site_names;
 use super::row::KeyRow;
 use super::snippets::{Call, Snippet, snippets};
+use super::words::hindrance_text;
 use crate::web::answer::HtmlAnswer;
 use crate::web::page::Page;
-use crate::web::pages::PageAnswer;
 use askama::Template;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode, header};
-use keyward_domain::{RoutePattern, UseCase};
-use keyward_engine::{EngineError, IssuedKey, KeyView};
+use keyward_domain::{RoutePattern, SiteName, UseCase};
+use keyward_engine::{IssuedKey, KeyView};
 
 /// The site of a call when there is none to take: that of the documentation.
 const SOME_SITE: &str = "123";
@@ -24,6 +23,8 @@ struct CreatedPage<'a> {
     key: KeyRow,
     path: String,
     secret: &'a str,
+    /// Why no call would be let in.
+    hindrance: Option<String>,
     snippets: Vec<Snippet>,
 }
 
@@ -35,18 +36,19 @@ struct AgainPage {
     path: String,
 }
 
-pub(super) async fn show(desk: &Desk, headers: &HeaderMap, issued: &IssuedKey) -> PageAnswer {
-    let page = desk.page();
+pub(super) fn show(desk: &Desk, headers: &HeaderMap, issued: &IssuedKey) -> Response {
+    let page = desk.page().once();
     let secret = issued.secret.reveal();
-    let url = url_of_call(desk, headers, &issued.view).await?;
+    let url = url_of_call(desk, headers, &issued.view);
     let shown = CreatedPage {
         key: KeyRow::of(&page, &issued.view),
         path: path_of(issued.view.key.id),
+        hindrance: hindrance_text(&page, &issued.view),
         snippets: snippets(&Call { url: &url, secret }),
         secret,
         page,
     };
-    Ok(HtmlAnswer::with(StatusCode::CREATED, &shown).into_response())
+    HtmlAnswer::with(StatusCode::CREATED, &shown).into_response()
 }
 
 /// The form came again: by a second click, a reload, from another tab. The key is there; its secret is not to be had.
@@ -60,21 +62,18 @@ pub(super) fn show_again(page: Page, view: &KeyView) -> Response {
 }
 
 /// An address that the key opens: at the gateway, or, for a key that manages Keyward, here.
-async fn url_of_call(desk: &Desk, headers: &HeaderMap, view: &KeyView) -> Result<String, EngineError> {
+fn url_of_call(desk: &Desk, headers: &HeaderMap, view: &KeyView) -> String {
     if view.key.use_case.is_management() {
         // The layer outside has compared it with the host.
         let origin = headers
             .get(header::ORIGIN)
             .and_then(|origin| origin.to_str().ok());
-        return Ok(format!("{}/v1/me", origin.unwrap_or_default()));
+        return format!("{}/v1/me", origin.unwrap_or_default());
     }
-    let site = match &view.sites {
-        Some(sites) => sites.first().map(ToString::to_string),
-        None => site_names(desk).await?.into_iter().next(),
-    };
+    let site = view.open_site.as_ref().map_or(SOME_SITE, SiteName::as_str);
     let entry = desk.engine().catalogue().find(view.key.use_case.as_str());
-    let path = path_of_call(entry, site.as_deref().unwrap_or(SOME_SITE));
-    Ok(format!("{}{path}", desk.app.gateway_url))
+    let path = path_of_call(entry, site);
+    format!("{}{path}", desk.app.gateway_url)
 }
 
 /// A path of the use case, with a site in it.

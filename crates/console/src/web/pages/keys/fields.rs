@@ -26,8 +26,21 @@ pub(super) struct Fields {
     pub(super) limit: Option<u64>,
 }
 
-/// Reads the fields that a new key and an edit have in common. `empty` says which lists may stay empty.
-pub(super) fn read(page: &Page, form: &Form, empty: &Empty, errors: &mut Errors) -> Fields {
+/// A site to choose.
+pub(super) struct SiteBox {
+    pub(super) name: String,
+    /// Whether the key has it, but its owner may not use it any more.
+    pub(super) is_lost: bool,
+}
+
+impl SiteBox {
+    pub(super) fn of(name: String) -> Self {
+        Self { name, is_lost: false }
+    }
+}
+
+/// Reads the fields that a new key and an edit have in common.
+pub(super) fn read(page: &Page, form: &Form, errors: &mut Errors) -> Fields {
     let (name, description) = (form.text("name").trim(), form.text("description").trim());
     if let Err(fault) = Name::new(name) {
         errors.add("name", text_fault(page, &fault));
@@ -38,17 +51,10 @@ pub(super) fn read(page: &Page, form: &Form, empty: &Empty, errors: &mut Errors)
     Fields {
         name: name.to_owned(),
         description: description.to_owned(),
-        sites: sites(page, form, empty.sites, errors),
-        addresses: addresses(page, form, empty.addresses, errors),
+        sites: sites(page, form, errors),
+        addresses: addresses(page, form, errors),
         limit: limit(page, form, errors),
     }
-}
-
-/// Lists that are empty already, so that nobody is made to fill them before a name can be changed.
-#[derive(Debug, Default)]
-pub(super) struct Empty {
-    pub(super) sites: bool,
-    pub(super) addresses: bool,
 }
 
 fn text_fault(page: &Page, fault: &TextFault) -> String {
@@ -57,28 +63,23 @@ fn text_fault(page: &Page, fault: &TextFault) -> String {
         TextFault::TooLong { max, found } => page
             .t2("key-fault-too-long", ("max", *max), ("found", *found))
             .into_owned(),
-        TextFault::Control | TextFault::NotEmail => page.t("key-fault-control").into_owned(),
+        TextFault::Control | TextFault::Invisible | TextFault::NotEmail => {
+            page.t("key-fault-control").into_owned()
+        }
     }
 }
 
-fn sites(page: &Page, form: &Form, may_be_empty: bool, errors: &mut Errors) -> Option<Vec<String>> {
+fn sites(page: &Page, form: &Form, errors: &mut Errors) -> Option<Vec<String>> {
     let mut named: Vec<String> = form.all("sites").map(str::to_owned).collect();
     named.extend(form.lines("site-names"));
-    listed(
-        page,
-        form.text("sites-rule"),
-        named,
-        may_be_empty,
-        errors,
-        "sites",
-    )
+    listed(page, form.text("sites-rule"), named, errors, "sites")
 }
 
-fn addresses(page: &Page, form: &Form, may_be_empty: bool, errors: &mut Errors) -> Option<Vec<String>> {
+fn addresses(page: &Page, form: &Form, errors: &mut Errors) -> Option<Vec<String>> {
     let lines = form.lines("addresses");
     check_addresses(page, form.text("addresses"), errors);
     let rule = form.text("addresses-rule");
-    listed(page, rule, lines, may_be_empty, errors, "addresses")
+    listed(page, rule, lines, errors, "addresses")
 }
 
 /// What a choice between everything and a list stands for. A list beside the choice of everything is a fault: nobody
@@ -87,14 +88,13 @@ fn listed(
     page: &Page,
     rule: &str,
     list: Vec<String>,
-    may_be_empty: bool,
     errors: &mut Errors,
     field: &str,
 ) -> Option<Vec<String>> {
     let fault = match rule {
         "any" if list.is_empty() => return None,
         "any" => "contradiction",
-        "listed" if !list.is_empty() || may_be_empty => return Some(list),
+        "listed" if !list.is_empty() => return Some(list),
         "listed" => "nothing",
         _ => "rule",
     };

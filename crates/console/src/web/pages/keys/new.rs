@@ -2,7 +2,7 @@
 
 use super::created;
 use super::desk::Desk;
-use super::fields::{self, Empty, MOST_BOXES};
+use super::fields::{self, MOST_BOXES, SiteBox};
 use crate::web::answer::HtmlAnswer;
 use crate::web::form::{Errors, Form};
 use crate::web::page::Page;
@@ -41,12 +41,13 @@ struct NewPage {
     form: Form,
     errors: Errors,
     cards: Vec<Card>,
-    sites: Vec<String>,
+    sites: Vec<SiteBox>,
     has_boxes: bool,
     owners: Vec<String>,
     /// Where this person is now, as a restriction would name it.
     address: Option<String>,
-    today: String,
+    /// The first day that can be the end.
+    tomorrow: String,
 }
 
 /// A use case to choose, with what it opens.
@@ -82,6 +83,10 @@ pub(super) async fn create(desk: Desk, headers: HeaderMap, OwnForm(form): OwnFor
     let page = desk.page();
     let mut errors = Errors::default();
     let draft = read(&desk, &page, &form, &mut errors);
+    if !is_claim(form.text("claim")) {
+        errors.add("form", page.t("key-fault-claim-none"));
+        return invalid(&desk, renewed(form, &errors), errors).await;
+    }
     if !errors.is_empty() {
         return invalid(&desk, form, errors).await;
     }
@@ -90,7 +95,7 @@ pub(super) async fn create(desk: Desk, headers: HeaderMap, OwnForm(form): OwnFor
         request_hash: hash(&form),
     };
     match desk.engine().create_key(desk.actor(), &draft, Some(&once)).await {
-        Ok(Created::New(issued)) => created::show(&desk, &headers, &issued).await,
+        Ok(Created::New(issued)) => Ok(created::show(&desk, &headers, &issued)),
         Ok(Created::Replay(view)) => Ok(created::show_again(page, &view)),
         Err(error) => {
             fields::note(&page, error, &mut errors)?;
@@ -100,7 +105,7 @@ pub(super) async fn create(desk: Desk, headers: HeaderMap, OwnForm(form): OwnFor
 }
 
 fn read(desk: &Desk, page: &Page, form: &Form, errors: &mut Errors) -> KeyDraft {
-    let read = fields::read(page, form, &Empty::default(), errors);
+    let read = fields::read(page, form, errors);
     let use_case = fields::use_case(page, desk.engine(), form, errors);
     let expires_at = fields::expiry(page, form, errors);
     KeyDraft {
@@ -113,6 +118,11 @@ fn read(desk: &Desk, page: &Page, form: &Form, errors: &mut Errors) -> KeyDraft 
         addresses: read.addresses,
         limit: read.limit,
     }
+}
+
+/// Whether a claim can be one that we gave.
+fn is_claim(text: &str) -> bool {
+    Uuid::try_parse(text).is_ok()
 }
 
 /// What was sent, whatever the time: sent again later, "in 90 days" is the same wish.
@@ -129,7 +139,7 @@ fn hash(form: &Form) -> [u8; 32] {
     hash.finalize().into()
 }
 
-/// The form with a new claim, when the old one has made a key already.
+/// The form with a new claim, when the old one has made a key already, or is none.
 fn renewed(form: Form, errors: &Errors) -> Form {
     if errors.of("form").is_none() {
         return form;
@@ -151,8 +161,7 @@ async fn new_page(desk: &Desk, form: Form, errors: Errors) -> Result<NewPage, En
     let catalogue = desk.engine().catalogue();
     let (management, others): (Vec<_>, Vec<_>) =
         catalogue.iter().partition(|entry| entry.name.is_management());
-    let sites = site_names(desk).await?;
-    let today = page.moments.show(page.moments.now.plus_days(1));
+    let sites: Vec<SiteBox> = site_names(desk).await?.into_iter().map(SiteBox::of).collect();
     Ok(NewPage {
         cards: others
             .into_iter()
@@ -167,11 +176,20 @@ async fn new_page(desk: &Desk, form: Form, errors: Errors) -> Result<NewPage, En
             .visitor
             .address
             .map(|address| address.to_canonical().to_string()),
-        today: today.iso.chars().take(10).collect(),
+        tomorrow: tomorrow(&page),
         page,
         form,
         errors,
     })
+}
+
+/// The next day where this person is.
+fn tomorrow(page: &Page) -> String {
+    let now = jiff::Timestamp::from_millisecond(page.moments.now.millis()).unwrap_or_default();
+    let today = now.to_zoned_datetime(page.moments.zone.clone()).date();
+    today
+        .tomorrow()
+        .map_or_else(|_| String::new(), |day| day.to_string())
 }
 
 /// The names of the sites that this person may choose of.
@@ -218,6 +236,6 @@ pub(super) fn title_of(page: &Page, entry: &UseCase) -> String {
     if entry.name.is_management() {
         page.t("key-management").into_owned()
     } else {
-        entry.title.clone()
+        page.use_case_title(entry)
     }
 }

@@ -37,7 +37,7 @@ impl KeyRow {
             sites: brief(page, view.sites.as_deref(), 3, "key-all-sites"),
             addresses: brief(page, key.addresses.nets(), 1, "key-all-addresses"),
             limit: limit_text(page, key.limit),
-            state: state(page, view.state),
+            state: state(page, view),
             is_deleted: key.is_deleted(),
             created: key.created_at,
             expires: key.expires_at,

@@ -46,6 +46,8 @@ struct Facts {
     restorable_until: Option<Timestamp>,
     is_disabled: bool,
     is_expired: bool,
+    /// Why it is refused everywhere, besides.
+    hindrance: Option<String>,
 }
 
 struct Tab {
@@ -108,6 +110,7 @@ fn facts(desk: &Desk, page: &Page, view: &KeyView) -> Facts {
         },
         is_disabled: key.status == KeyStatus::Disabled,
         is_expired: view.state == "expired",
+        hindrance: super::words::hindrance_text(page, view),
     }
 }
 

@@ -33,7 +33,12 @@ struct DeletePage {
 pub(super) async fn enable(desk: Desk, Named(id): Named, OwnForm(_): OwnForm) -> PageAnswer {
     let view = desk.engine().get_key(desk.actor(), &id).await;
     let outcome = desk.engine().enable_key(desk.actor(), &id, None).await;
-    moved_on(&desk, view, outcome, "flash-key-enabled")
+    let works = |view: &KeyView| view.state == "active" && view.hindrance.is_none();
+    let flash = match &outcome {
+        Ok(view) if !works(view) => "flash-key-enabled-refused",
+        _ => "flash-key-enabled",
+    };
+    moved_on(&desk, view, outcome, flash)
 }
 
 pub(super) async fn ask_to_disable(desk: Desk, Named(id): Named) -> PageAnswer {

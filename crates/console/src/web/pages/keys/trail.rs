@@ -1,10 +1,11 @@
 //! What was done with a key, by whom: its part of the audit log.
 
 use super::desk::Desk;
+use crate::web::difference;
 use crate::web::page::Page;
 use keyward_domain::Timestamp;
 use keyward_engine::{ActBy, AuditOutcome, EngineError, KeyAct};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 /// The most lines.
 const MOST: u32 = 20;
@@ -75,18 +76,38 @@ fn changes(page: &Page, before: Option<&Value>, after: Option<&Value>) -> Vec<St
             // The line says it already.
             _ => return None,
         };
-        let value = |of: &Map<String, Value>| shown(page, of.get(field));
-        let values = (("before", value(before)), ("after", value(after)));
         Some(format!(
             "{name}{}",
-            page.t2("key-trail-change", values.0, values.1)
+            changed(page, before.get(field), after.get(field))
         ))
     };
     after.keys().filter_map(change).collect()
 }
 
+/// Before and after; of long lists, what was taken away and what was added.
+fn changed(page: &Page, before: Option<&Value>, after: Option<&Value>) -> String {
+    let (old, new) = (shown(page, before), shown(page, after));
+    if let (Some(Value::Array(before)), Some(Value::Array(after))) = (before, after)
+        && (old.chars().count() > LONGEST || new.chars().count() > LONGEST)
+    {
+        let (removed, added) = difference::of_lists(before, after);
+        let sign =
+            |sign: &'static str| move |value: &Value| format!("{sign}{}", value.as_str().unwrap_or_default());
+        let (removed, added) = (
+            removed.into_iter().map(sign("−")),
+            added.into_iter().map(sign("+")),
+        );
+        let parts = removed.chain(added).collect::<Vec<_>>().join(", ");
+        let (parts, _) = difference::around(&parts, "", 2 * LONGEST);
+        return page.t1("key-trail-list", "changes", parts).into_owned();
+    }
+    let (old, new) = difference::around(&old, &new, LONGEST);
+    page.t2("key-trail-change", ("before", old), ("after", new))
+        .into_owned()
+}
+
 fn shown(page: &Page, value: Option<&Value>) -> String {
-    let text = match value {
+    match value {
         None | Some(Value::Null) => page.t("key-trail-all").into_owned(),
         Some(Value::String(text)) if text.is_empty() => page.t("none").into_owned(),
         Some(Value::String(text)) => text.clone(),
@@ -96,10 +117,5 @@ fn shown(page: &Page, value: Option<&Value>) -> String {
             texts.join(", ")
         }
         Some(other) => other.to_string(),
-    };
-    if text.chars().count() > LONGEST {
-        text.chars().take(LONGEST - 1).chain(['…']).collect()
-    } else {
-        text
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::web::language::Language;
 use crate::web::page::Page;
+use keyward_engine::{Hindrance, KeyView};
 
 /// A word for the state of a key, with the colour of its badge.
 pub(super) struct State {
@@ -9,16 +10,35 @@ pub(super) struct State {
     pub(super) text: String,
 }
 
-pub(super) fn state(page: &Page, word: &str) -> State {
-    let badge = match word {
-        "active" => "good",
-        "disabled" => "warn",
-        "expired" => "bad",
-        _ => "plain",
+/// The state of a key; of one that is on and refused all the same, why it is.
+pub(super) fn state(page: &Page, view: &KeyView) -> State {
+    let (badge, text) = match (view.state, view.hindrance) {
+        ("active", Some(hindrance)) => ("bad", format!("key-refused-{}", word_of(hindrance))),
+        ("active", None) => ("good", "key-state-active".into()),
+        ("disabled", _) => ("warn", "key-state-disabled".into()),
+        ("expired", _) => ("bad", "key-state-expired".into()),
+        (word, _) => ("plain", format!("key-state-{word}")),
     };
     State {
         badge,
-        text: page.t(&format!("key-state-{word}")).into_owned(),
+        text: page.t(&text).into_owned(),
+    }
+}
+
+/// Why a key is refused everywhere, as a sentence, whether it is on or not.
+pub(super) fn hindrance_text(page: &Page, view: &KeyView) -> Option<String> {
+    let hindrance = view.hindrance.filter(|_| !view.key.is_deleted())?;
+    let text = page.t(&format!("key-hindrance-{}", word_of(hindrance)));
+    Some(text.into_owned())
+}
+
+const fn word_of(hindrance: Hindrance) -> &'static str {
+    match hindrance {
+        Hindrance::OwnerDisabled => "owner-disabled",
+        Hindrance::OwnerDeleted => "owner-deleted",
+        Hindrance::UseCaseGone => "use-case",
+        Hindrance::NoSite => "site",
+        Hindrance::NoAddress => "address",
     }
 }
 

@@ -53,9 +53,8 @@ impl Outcome {
     }
 
     fn new(visit: &Visit, name: &str, text: &str) -> Self {
-        let mut page = Page::new(visit, Place::Outside, None);
         // Whoever switches the language here must not begin or finish anything by it.
-        page.path = "/sign-in".into();
+        let page = Page::new(visit, Place::Outside, None).back_to("/sign-in");
         Self {
             title: page.t1(text, "name", name).into_owned(),
             detail: page.t1(&format!("{text}-detail"), "name", name).into_owned(),

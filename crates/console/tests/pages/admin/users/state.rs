@@ -148,7 +148,7 @@ async fn a_second_factor_is_reset_where_there_is_one() {
     let code = totp.generate(u64::try_from(now).unwrap()).to_string();
     let confirmed = house
         .engine
-        .confirm_second_factor(&member, &code, &visitor())
+        .confirm_second_factor(&member, crate::support::PASSWORD, &code, &visitor())
         .await;
     let Ok((member, _)) = confirmed else {
         panic!("the code is not taken")

@@ -1,10 +1,9 @@
 //! Errors as RFC 9457 problem documents.
 
-use crate::rate_limit::{rate_limit_headers, retry_after};
+use crate::wire::rate_limit::{rate_limit_headers, retry_after};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, VARY, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, StatusCode};
-use keyward_domain::{Reason, Timestamp};
-use keyward_engine::Denied;
+use keyward_domain::{Quota, Reason, Timestamp};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use std::sync::LazyLock;
@@ -75,12 +74,22 @@ impl<'a> Problem<'a> {
 
 /// A denial, as an answer.
 #[derive(Clone, Copy, Debug)]
-pub struct Refusal(pub Denied);
+pub struct Refusal {
+    /// Why.
+    pub reason: Reason,
+    /// What is left of the key's limit, when it has one.
+    pub quota: Option<Quota>,
+}
 
 impl Refusal {
+    /// A denial for a reason.
+    pub const fn new(reason: Reason, quota: Option<Quota>) -> Self {
+        Self { reason, quota }
+    }
+
     /// The problem that it is.
     pub fn problem(&self) -> Problem<'static> {
-        let reason = self.0.reason;
+        let reason = self.reason;
         Problem {
             status: StatusCode::from_u16(reason.status()).unwrap_or(StatusCode::UNAUTHORIZED),
             code: reason.code(),
@@ -92,19 +101,12 @@ impl Refusal {
     /// The document. All of it but the request's id is the same each time, and rendered once.
     pub fn to_json(&self, request_id: &str) -> String {
         static RENDERED: LazyLock<Vec<String>> = LazyLock::new(|| {
-            let refusal = |reason| {
-                Refusal(Denied {
-                    reason,
-                    key: None,
-                    quota: None,
-                })
-            };
             Reason::ALL
                 .iter()
-                .map(|reason| refusal(*reason).problem().to_json(""))
+                .map(|reason| Refusal::new(*reason, None).problem().to_json(""))
                 .collect()
         });
-        let rendered = &RENDERED[self.0.reason as usize];
+        let rendered = &RENDERED[self.reason as usize];
         // The id stands last, between the quotes before the closing brace.
         let (before, after) = rendered.split_at(rendered.len() - 2);
         [before, request_id, after].concat()
@@ -113,17 +115,23 @@ impl Refusal {
     /// Sets what a refusal carries: the challenge of a 401, `Retry-After` of a 429, what remains, `Vary`. `challenge`
     /// is the value of `WWW-Authenticate`.
     pub fn headers(&self, challenge: &HeaderValue, now: Timestamp, headers: &mut HeaderMap) {
+        let wait = self.quota.map(|quota| retry_after(quota, now));
+        self.headers_with_wait(challenge, wait, headers);
+    }
+
+    /// The same for one who knows how long to wait, but not whose time the window ends by.
+    pub fn headers_with_wait(&self, challenge: &HeaderValue, wait: Option<i64>, headers: &mut HeaderMap) {
         Problem::headers(headers);
         headers.insert(VARY, HeaderValue::from_static("X-API-KEY"));
-        let status = self.0.reason.status();
+        let status = self.reason.status();
         if status == 401 {
             headers.insert(WWW_AUTHENTICATE, challenge.clone());
         }
-        if let Some(quota) = self.0.quota {
+        if let Some(quota) = self.quota {
             rate_limit_headers(quota, headers);
-            if status == 429 {
-                headers.insert(RETRY_AFTER, HeaderValue::from(retry_after(quota, now)));
-            }
+        }
+        if status == 429 {
+            headers.insert(RETRY_AFTER, HeaderValue::from(wait.unwrap_or(60)));
         }
     }
 }
@@ -152,11 +160,7 @@ mod tests {
     #[test]
     fn every_refusal_is_a_whole_document_with_the_requests_id() {
         for reason in Reason::ALL {
-            let refusal = Refusal(Denied {
-                reason,
-                key: None,
-                quota: None,
-            });
+            let refusal = Refusal::new(reason, None);
             let document: serde_json::Value = serde_json::from_str(&refusal.to_json("0123abcd")).unwrap();
             assert_eq!(document["code"], reason.code());
             assert_eq!(document["status"], reason.status());

@@ -2,11 +2,15 @@
 
 use std::fs::{self, File};
 use std::io::Read;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
+use std::str::SplitWhitespace;
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::mpsc;
 
 /// The processes that have this one as their parent.
-pub(super) fn children_of(parent: u32) -> Vec<u32> {
+pub(crate) fn children_of(parent: u32) -> Vec<u32> {
     let mut found = Vec::new();
     for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
         let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else {
@@ -27,8 +31,8 @@ pub(super) fn children_of(parent: u32) -> Vec<u32> {
     found
 }
 
-/// The folder with the server's programs.
-pub(super) fn find_binaries() -> PathBuf {
+/// The folder with PostgreSQL's programs.
+pub(crate) fn find_postgres() -> PathBuf {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut folders: Vec<PathBuf> = fs::read_dir("/usr/lib/postgresql")
         .into_iter()
@@ -55,11 +59,11 @@ fn is_file(path: &Path) -> bool {
     path.metadata().is_ok_and(|data| data.is_file())
 }
 
-/// PostgreSQL does not run as root; these accounts are on every Debian.
+/// PostgreSQL does not run as root, and nothing else has to; these accounts are on every Debian.
 const UNPRIVILEGED: [&str; 2] = ["postgres", "nobody"];
 
 /// The account to run as, when this process is root's.
-pub(super) fn unprivileged() -> Option<&'static str> {
+pub(crate) fn unprivileged() -> Option<&'static str> {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let is_root = status.lines().any(|line| line.starts_with("Uid:\t0\t"));
     if !is_root {
@@ -75,11 +79,40 @@ pub(super) fn unprivileged() -> Option<&'static str> {
     )
 }
 
-/// A port that nobody listens on.
-pub(super) fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-    let address = listener.local_addr().expect("its address");
-    drop(listener);
-    debug_assert!(TcpStream::connect(address).is_err());
-    address
+/// What follows the name in a line of `/proc/PID/stat`, `PID (name) state parent group …`: a name may hold anything.
+pub(crate) fn fields_of_stat(stat: &str) -> SplitWhitespace<'_> {
+    let rest = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+    rest.split_whitespace()
+}
+
+/// A port that nobody listens on, from below those that a system gives to clients: a connection of another test that has a
+/// port at the moment keeps a server from it, when it starts and when it starts again. Each process has its own few; what Redis
+/// listens on besides in a cluster, 10,000 above, lies below those of clients as well.
+pub(crate) fn free_address() -> SocketAddr {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let of_this_process = std::process::id() % 750 * 16;
+    for _ in 0..1000 {
+        let number = u32::from(NEXT.fetch_add(1, Ordering::Relaxed));
+        let port = u16::try_from(10_000 + (of_this_process + number) % 12_000).expect("a port");
+        if TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).is_ok() {
+            return SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        }
+    }
+    panic!("no free port");
+}
+
+/// Starts a program that ends with this process (`setpriv --pdeathsig`).
+///
+/// What the system watches is not the process but the thread that starts the program, so that has to be one that stays.
+pub(crate) fn spawn_for_good(mut command: Command) -> Child {
+    let (give, take) = mpsc::channel();
+    std::thread::spawn(move || {
+        // Nobody waits for it only when the test has failed already.
+        let _waiting = give.send(command.spawn());
+        loop {
+            std::thread::park();
+        }
+    });
+    let spawned = take.recv().expect("the thread that starts programs");
+    spawned.expect("run the program")
 }

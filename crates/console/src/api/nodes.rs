@@ -1,0 +1,21 @@
+//! `GET /v1/nodes`
+
+use crate::answer::answer;
+use crate::api::Answer;
+use crate::app::App;
+use crate::body::NoQuery;
+use crate::caller::Caller;
+use crate::wire::{NodeWire, PageWire};
+use axum::extract::State;
+use http::StatusCode;
+
+/// List the nodes that serve from this database
+///
+/// Those that were seen within a day, the one that is asked among them. One that ended cleanly is not listed. Administrators
+/// only.
+#[utoipa::path(get, path = "/v1/nodes", tag = "nodes", responses((status = 200, body = PageWire<NodeWire>)))]
+pub(crate) async fn list_nodes(State(app): State<App>, Caller(actor): Caller, _: NoQuery) -> Answer {
+    let nodes = app.engine.list_nodes(&actor).await?;
+    let items = nodes.iter().map(NodeWire::from).collect();
+    Ok(answer(StatusCode::OK, &PageWire::whole(items)))
+}

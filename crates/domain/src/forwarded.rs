@@ -1,0 +1,60 @@
+//! Where a request comes from: the peer, or what listed proxies say.
+
+use ipnet::IpNet;
+use std::net::{IpAddr, SocketAddr};
+
+/// The client's address. Only behind a trusted peer are the lines of `X-Forwarded-For` read, given from the last to the first:
+/// from the right, past trusted proxies, to the first address that is not one. None where an entry cannot be read: the client
+/// is not known.
+pub fn forwarded_client<'l>(
+    peer: IpAddr,
+    last_lines_first: impl IntoIterator<Item = &'l [u8]>,
+    trusted: &[IpNet],
+) -> Option<IpAddr> {
+    let peer = peer.to_canonical();
+    if !is_trusted(peer, trusted) {
+        return Some(peer);
+    }
+    let mut client = peer;
+    // What stands left of the client's entry is the client's own and may be anything.
+    let entries = last_lines_first
+        .into_iter()
+        .flat_map(|line| line.rsplit(|byte| *byte == b','));
+    for entry in entries.map(<[u8]>::trim_ascii) {
+        if !entry.is_empty() {
+            client = parse_forwarded(str::from_utf8(entry).ok()?)?;
+            if !is_trusted(client, trusted) {
+                return Some(client);
+            }
+        }
+    }
+    Some(client)
+}
+
+/// Whether an address is one of the listed proxies'.
+pub fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {
+    trusted.iter().any(|net| net.contains(&address))
+}
+
+/// An address, with or without a port; IPv6 in brackets when there is one.
+pub fn parse_forwarded(entry: &str) -> Option<IpAddr> {
+    let bracketed = |text: &str| {
+        text.strip_prefix('[')?
+            .strip_suffix(']')?
+            .parse()
+            .ok()
+            .map(IpAddr::V6)
+    };
+    let address = entry
+        .parse::<IpAddr>()
+        .ok()
+        .or_else(|| bracketed(entry))
+        .or_else(|| {
+            entry
+                .parse::<SocketAddr>()
+                .ok()
+                .filter(|_| !entry.contains('%'))
+                .map(|socket| socket.ip())
+        });
+    address.map(|address| address.to_canonical())
+}

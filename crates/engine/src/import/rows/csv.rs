@@ -1,0 +1,109 @@
+//! CSV: a header line, then a line a key.
+
+use super::{Row, column_of, unknown};
+use crate::Place;
+use crate::import::told::Told;
+use serde_json::Value;
+
+/// `needs_owner` when nothing else names the owner.
+pub(super) fn read(file: &str, needs_owner: bool, told: &mut Told) -> Vec<(Place, Row)> {
+    let mut reader = csv::ReaderBuilder::new()
+        .trim(csv::Trim::All)
+        .from_reader(file.as_bytes());
+    let columns = match reader.headers() {
+        Ok(headers) => read_header(headers, needs_owner, told),
+        Err(error) => {
+            told.fault(1, None, csv_fault(&error));
+            None
+        }
+    };
+    let Some(columns) = columns else {
+        return Vec::new();
+    };
+    let mut rows = Vec::new();
+    for record in reader.records() {
+        match record {
+            Ok(record) => {
+                let line = record.position().map_or(1, csv::Position::line);
+                rows.extend(row_of_cells(line, &columns, &record, told).map(|row| (Place::Line(line), row)));
+            }
+            Err(error) => {
+                let line = error.position().map_or(1, csv::Position::line);
+                told.fault(line, None, csv_fault(&error));
+            }
+        }
+    }
+    rows
+}
+
+/// The columns that the first line names.
+fn read_header(header: &csv::StringRecord, needs_owner: bool, told: &mut Told) -> Option<Vec<&'static str>> {
+    let mut columns = Vec::with_capacity(header.len());
+    let mut is_good = true;
+    let mut fault = |message: String| {
+        told.fault(1, None, message);
+        is_good = false;
+    };
+    for (place, name) in (1..).zip(header) {
+        match column_of(name) {
+            Some(column) if columns.contains(&column) => fault(format!("`{column}` is there twice")),
+            Some(column) => columns.push(column),
+            None => fault(unknown("column", place)),
+        }
+    }
+    let needed: &[_] = if needs_owner {
+        &["owner", "name"]
+    } else {
+        &["name"]
+    };
+    for needed in needed {
+        // An empty file is told as one that holds no keys.
+        if !columns.is_empty() && !columns.contains(needed) {
+            fault(format!(
+                "there is no column `{needed}`; the first line names the columns"
+            ));
+        }
+    }
+    is_good.then_some(columns)
+}
+
+fn row_of_cells(
+    line: u64,
+    columns: &[&'static str],
+    record: &csv::StringRecord,
+    told: &mut Told,
+) -> Option<Row> {
+    let mut row = Row::default();
+    let mut is_good = true;
+    for (column, cell) in columns.iter().zip(record) {
+        if let Err(fault) = row.set(column, value_of(column, cell)) {
+            told.fault(line, Some(column), fault.to_owned());
+            is_good = false;
+        }
+    }
+    is_good.then_some(row)
+}
+
+/// A cell as JSON would have it: an empty one is absent, lists are separated by `;`.
+fn value_of(column: &str, cell: &str) -> Value {
+    match column {
+        _ if cell.is_empty() => Value::Null,
+        "sites" | "addresses" => cell.split(';').map(str::trim).collect(),
+        // As JSON has it: no sign, no zero in front.
+        "limit" if cell.bytes().all(|b| b.is_ascii_digit()) && (cell == "0" || !cell.starts_with('0')) => {
+            let number = cell.parse::<u64>();
+            number.map_or_else(|_| Value::from(cell), Value::from)
+        }
+        _ => Value::from(cell),
+    }
+}
+
+/// A fault of a CSV line, without the line's content.
+fn csv_fault(error: &csv::Error) -> String {
+    match error.kind() {
+        csv::ErrorKind::UnequalLengths {
+            expected_len, len, ..
+        } => format!("the header has {expected_len} columns, this line {len}"),
+        _ => "is not readable as CSV".into(),
+    }
+}

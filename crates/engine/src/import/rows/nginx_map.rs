@@ -1,0 +1,169 @@
+//! nginx's `map`: from a key to a name. A file holds whole blocks (`map $http_x_api_key $client { … }`), or the lines within
+//! one, as nginx includes them.
+//!
+//! Only a block whose source is the header of keys holds keys: one of `$http_origin` or `$remote_addr` holds something else.
+//! Whether its keys are those that pass, or those that are blocked, is for the reader of the note to know.
+//!
+//! What nginx refuses is no key: an entry with the value of `default`, or with one that its `if` takes for false.
+
+mod words;
+
+use super::Row;
+use crate::Place;
+use crate::import::told::Told;
+use words::{Piece, Word, pieces};
+use zeroize::Zeroizing;
+
+/// An entry of a block, until the block's `default` is known.
+struct Entry {
+    line: u64,
+    key: Zeroizing<String>,
+    name: String,
+}
+
+/// What is known of the block that is being read; also of a file without blocks.
+#[derive(Default)]
+struct Block {
+    is_open: bool,
+    /// Whether its entries are no keys; that is told once, and the entries are passed over.
+    is_foreign: bool,
+    default: Option<String>,
+    has_masks: bool,
+    entries: Vec<Entry>,
+}
+
+pub(super) fn read(file: &str, told: &mut Told) -> Vec<(Place, Row)> {
+    let mut rows = Vec::new();
+    let mut block = Block::default();
+    let mut words: Vec<Word> = Vec::new();
+    for (line, piece) in pieces(file) {
+        match piece {
+            Piece::Word(word) => words.push(word),
+            Piece::End => block.take_statement(std::mem::take(&mut words), told),
+            Piece::Open if block.may_open(&words) => {
+                block.close(&mut rows, told);
+                block = Block::open(&std::mem::take(&mut words), told);
+            }
+            Piece::Close if block.is_open && words.is_empty() => block.close(&mut rows, told),
+            Piece::Open | Piece::Close => {
+                let message = "only blocks of `map`, or the lines within one, can be read: copy them to a file of their own";
+                told.fault(line, None, message);
+                return rows;
+            }
+            Piece::Fault(message) => {
+                told.fault(line, None, message);
+                return rows;
+            }
+        }
+    }
+    if let Some(word) = words.first() {
+        told.fault(word.line, None, "has no `;` at its end");
+    } else if block.is_open {
+        told.fault(1, None, "a block of `map` has no `}` at its end");
+    }
+    block.close(&mut rows, told);
+    rows
+}
+
+impl Block {
+    /// Whether these words, followed by `{`, begin a block.
+    fn may_open(&self, words: &[Word]) -> bool {
+        let [map, _, variable] = words else { return false };
+        !self.is_open && map.text == "map" && variable.text.starts_with('$')
+    }
+
+    /// Begins the block of `map`, source and variable.
+    fn open(words: &[Word], told: &mut Told) -> Self {
+        let is_foreign = !words.get(1).is_some_and(|source| is_header_of_keys(&source.text));
+        if is_foreign {
+            let line = words.first().map_or(1, |word| word.line);
+            let message = "maps something else than $http_x_api_key, which alone holds keys of X-API-KEY: take this block out; if its entries are keys all the same, put its lines (without `map … {` and `}`) into a file of their own";
+            told.fault(line, None, message);
+        }
+        Self {
+            is_open: true,
+            is_foreign,
+            ..Self::default()
+        }
+    }
+
+    fn take_statement(&mut self, words: Vec<Word>, told: &mut Told) {
+        if self.is_foreign {
+            return;
+        }
+        let Some(line) = words.first().map(|word| word.line) else {
+            return told.fault(1, None, "a `;` stands alone");
+        };
+        let texts: Vec<String> = words.into_iter().map(|word| word.text).collect();
+        match <[String; 2]>::try_from(texts) {
+            Ok([word, value]) if word == "default" => self.default = Some(value),
+            Ok([word, _]) if word == "include" => told.note(
+                line,
+                None,
+                "the entries of an included file are not in this one: import that file too",
+            ),
+            Ok([key, name]) => self.take_entry(line, &key, name, told),
+            Err(words) => match words.as_slice() {
+                [word] if word == "volatile" => {}
+                [word] if word == "hostnames" => self.has_masks = true,
+                _ => told.fault(line, None, "must be a key and a name, and `;`"),
+            },
+        }
+    }
+
+    fn take_entry(&mut self, line: u64, key: &str, name: String, told: &mut Told) {
+        let is_mask = key.starts_with("*.") || key.starts_with('.') || key.ends_with(".*");
+        if key.starts_with('~') {
+            let message =
+                "is a regular expression, which stands for no key: write each key that it stands for";
+            return told.fault(line, Some("secret"), message);
+        }
+        if self.has_masks && is_mask {
+            let message = "is a mask for host names, which stands for no key";
+            return told.fault(line, Some("secret"), message);
+        }
+        if name.contains('$') {
+            let message = "holds a variable of nginx: write the name itself";
+            return told.fault(line, Some("name"), message);
+        }
+        // nginx: a key that looks like one of the words above is written with a backslash in front.
+        let key = key.strip_prefix('\\').unwrap_or(key).to_owned();
+        self.entries.push(Entry {
+            line,
+            key: Zeroizing::new(key),
+            name,
+        });
+    }
+
+    /// Hands over the entries that are keys, and begins anew.
+    fn close(&mut self, rows: &mut Vec<(Place, Row)>, told: &mut Told) {
+        let block = std::mem::take(self);
+        for entry in block.entries {
+            let is_refused =
+                matches!(entry.name.as_str(), "" | "0") || block.default.as_ref() == Some(&entry.name);
+            if is_refused {
+                let message = "has the value of what nginx refuses (that of `default`, 0 or an empty one): not imported";
+                told.note(entry.line, None, message);
+                continue;
+            }
+            let message = "becomes an active key: check that this map is of keys that may pass, not of keys that are blocked";
+            told.note(entry.line, None, message);
+            let row = Row {
+                name: entry.name,
+                secret: Some(entry.key),
+                ..Row::default()
+            };
+            rows.push((entry.line.into(), row));
+        }
+    }
+}
+
+/// nginx compares the names of variables without regard to case, and takes them in braces, too.
+fn is_header_of_keys(source: &str) -> bool {
+    let name = source.strip_prefix('$').unwrap_or_default();
+    let braced = name.strip_prefix('{').and_then(|name| name.strip_suffix('}'));
+    braced.unwrap_or(name).eq_ignore_ascii_case("http_x_api_key")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,78 @@
+//! What is told of an import: faults, which stop it, and notes, which do not.
+
+use crate::{EngineError, FieldFault, LineFault, Place};
+
+/// At most so many faults are told; the rest shows when these are mended.
+pub(super) const MOST_FAULTS: usize = 100;
+
+/// Something that was not taken over, or that is good to know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImportNote {
+    /// Where it stands; of several, the first.
+    pub place: Place,
+    /// The field, when it is one.
+    pub field: Option<&'static str>,
+    /// What is to be known.
+    pub message: &'static str,
+    /// At how many places.
+    pub times: usize,
+}
+
+#[derive(Default)]
+pub(super) struct Told {
+    pub(super) faults: Vec<LineFault>,
+    pub(super) notes: Vec<ImportNote>,
+}
+
+impl Told {
+    pub(super) fn fault(
+        &mut self,
+        place: impl Into<Place>,
+        field: Option<&'static str>,
+        message: impl Into<String>,
+    ) {
+        if self.faults.len() < MOST_FAULTS {
+            self.faults.push(LineFault {
+                place: place.into(),
+                field,
+                message: message.into(),
+            });
+        }
+    }
+
+    pub(super) fn add_all(&mut self, place: &Place, faults: Vec<FieldFault>) {
+        for fault in faults {
+            self.fault(place.clone(), Some(fault.field), fault.message);
+        }
+    }
+
+    /// The same note of many places is told once.
+    pub(super) fn note(
+        &mut self,
+        place: impl Into<Place>,
+        field: Option<&'static str>,
+        message: &'static str,
+    ) {
+        let same = |note: &&mut ImportNote| note.field == field && note.message == message;
+        if let Some(known) = self.notes.iter_mut().find(same) {
+            known.times += 1;
+            return;
+        }
+        self.notes.push(ImportNote {
+            place: place.into(),
+            field,
+            message,
+            times: 1,
+        });
+    }
+
+    /// The notes, when there is no fault.
+    pub(super) fn into_notes(mut self) -> Result<Vec<ImportNote>, EngineError> {
+        self.faults.sort_by(|one, other| one.place.cmp(&other.place));
+        if self.faults.is_empty() {
+            Ok(self.notes)
+        } else {
+            Err(EngineError::InvalidLines(self.faults))
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! The nodes that serve from one database: each tells of itself, and administrators see them all.
+//!
+//! A node writes its row by a task of its own, so that a write that waits never holds up the following of changes. The row of
+//! a node that ends cleanly is taken away; that of one that is gone fades, and is dropped after a day.
+
+use crate::{Actor, Engine, EngineError};
+use keyward_domain::{NodeId, Revision, Timestamp};
+use keyward_store::{NodeRecord, SeenNode, StoreError};
+use std::collections::HashSet;
+use std::time::Duration;
+
+/// After so many intervals without a word a node is shown as away.
+const AWAY_INTERVALS: u32 = 3;
+
+/// What a node tells of itself.
+#[derive(Clone, Debug)]
+pub struct NodeAbout {
+    /// The name of its machine.
+    pub host: String,
+    /// Where its gateway listens.
+    pub address: String,
+    /// The version of the program.
+    pub version: String,
+}
+
+/// A node, as administrators see it.
+#[derive(Clone, Debug)]
+pub struct NodeView {
+    /// Id, of this run of it.
+    pub id: NodeId,
+    /// The name of its machine.
+    pub host: String,
+    /// Where its gateway listens.
+    pub address: String,
+    /// The version of the program.
+    pub version: String,
+    /// The revision that it decided from when it was seen.
+    pub revision: Revision,
+    /// When it started.
+    pub started_at: Timestamp,
+    /// How long ago it was seen.
+    pub seen_ago: Duration,
+    /// Whether that is so long that it must be gone, or cut off.
+    pub is_away: bool,
+    /// Whether it is the one that was asked.
+    pub is_this: bool,
+}
+
+/// This node, once it has said what it is.
+pub(crate) struct ThisNode {
+    about: NodeAbout,
+    started_at: Timestamp,
+}
+
+impl Engine {
+    /// Says what this node is; from then on the others are told of it. The first word holds.
+    pub fn name_node(&self, about: NodeAbout) {
+        let started_at = self.clock.now();
+        self.this_node.get_or_init(|| ThisNode { about, started_at });
+    }
+
+    /// The id of this run; none as long as the operating system gives no random numbers.
+    pub(crate) fn node_id(&self) -> Option<NodeId> {
+        if let Some(id) = self.node_id.get() {
+            return Some(*id);
+        }
+        let (millis, random) = self.id_parts().ok()?;
+        Some(*self.node_id.get_or_init(|| NodeId::v7(millis, &random)))
+    }
+
+    fn node_record(&self) -> Option<NodeRecord> {
+        let this = self.this_node.get()?;
+        Some(NodeRecord {
+            id: self.node_id()?,
+            host: this.about.host.clone(),
+            address: this.about.address.clone(),
+            version: this.about.version.clone(),
+            revision: self.replica.revision(),
+            started_at: this.started_at,
+        })
+    }
+
+    /// Tells the other nodes that this one is there.
+    ///
+    /// # Errors
+    /// Whatever the store says.
+    pub async fn tell_node(&self) -> Result<(), StoreError> {
+        match self.node_record() {
+            Some(record) => self.store.put_node(&record).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Takes this node out of the list.
+    ///
+    /// # Errors
+    /// Whatever the store says; then it fades there.
+    pub async fn forget_node(&self) -> Result<(), StoreError> {
+        match self.node_record() {
+            Some(record) => self.store.remove_node(record.id).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Lists the nodes that were seen within a day, by host and address. Admins only.
+    ///
+    /// # Errors
+    /// `Forbidden` to members.
+    pub async fn list_nodes(&self, actor: &Actor) -> Result<Vec<NodeView>, EngineError> {
+        if !actor.is_admin() {
+            return Err(EngineError::Forbidden("only an administrator may see the nodes"));
+        }
+        let mut seen = self.store.list_nodes().await?;
+        let this = self.node_record();
+        if let Some(this) = &this {
+            // Of itself a node knows better than the store does.
+            seen.retain(|seen| seen.node.id != this.id);
+            seen.push(SeenNode {
+                node: this.clone(),
+                ago: Duration::ZERO,
+            });
+            seen.sort_by(|a, b| {
+                let key = |seen: &SeenNode| (seen.node.host.clone(), seen.node.address.clone(), seen.node.id);
+                key(a).cmp(&key(b))
+            });
+        }
+        let patience = self.store.node_interval() * AWAY_INTERVALS;
+        let view = |SeenNode { node, ago }| NodeView {
+            is_this: this.as_ref().is_some_and(|this| this.id == node.id),
+            is_away: ago > patience,
+            id: node.id,
+            host: node.host,
+            address: node.address,
+            version: node.version,
+            revision: node.revision,
+            started_at: node.started_at,
+            seen_ago: ago,
+        };
+        let mut nodes: Vec<NodeView> = seen.into_iter().map(view).collect();
+        let place = |node: &NodeView| (node.host.clone(), node.address.clone());
+        let present: HashSet<_> = nodes.iter().filter(|node| !node.is_away).map(place).collect();
+        // An earlier run of one that was started again after it was killed.
+        nodes.retain(|node| !node.is_away || !present.contains(&place(node)));
+        Ok(nodes)
+    }
+}

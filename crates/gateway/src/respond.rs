@@ -1,0 +1,144 @@
+//! One request of a connection: judged, forwarded or answered, counted and logged.
+
+use crate::access_log::{Access, Place, method_word};
+use crate::answer::{self, Answer, UnderWay};
+use crate::authz;
+use crate::cors;
+use crate::guard::{InFlight, Link};
+use crate::judge::{Judge, Verdict};
+use crate::outcome::Outcome;
+use crate::peer::Peer;
+use crate::proxy::Proxy;
+use crate::request_id::RequestId;
+use crate::shared::{Plane, Shared};
+use http::header::{CONNECTION, ORIGIN};
+use http::{HeaderValue, Request, StatusCode, Version};
+use hyper::body::Incoming;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
+use tokio::time::Instant;
+
+/// Answers one request.
+pub(crate) async fn respond(
+    shared: &Arc<Shared>,
+    worker: usize,
+    peer: &Peer,
+    link: &Arc<Link>,
+    request: Request<Incoming>,
+) -> Answer {
+    match &shared.plane {
+        Plane::Gateway => serve(shared, worker, peer, link, request).await,
+        // Boxed, so that the gateway's requests do not carry its space around.
+        Plane::Authz(callers) => Box::pin(authz::respond(shared, callers, peer, link, request)).await,
+    }
+}
+
+async fn serve(
+    shared: &Arc<Shared>,
+    worker: usize,
+    peer: &Peer,
+    link: &Arc<Link>,
+    request: Request<Incoming>,
+) -> Answer {
+    let began = Instant::now();
+    let (in_flight, fault) = link.serve();
+    let id = RequestId::next();
+    let rules = shared.rules.load_full();
+    let (parts, body) = request.into_parts();
+    let version = parts.version;
+    let origin = rules
+        .cors
+        .as_ref()
+        .and_then(|_| parts.headers.get(ORIGIN).cloned());
+    let method = method_word(&parts.method);
+    let mut place = Place::default();
+    let mut client = None;
+    let outcome = match fault {
+        Some(fault) => Outcome::new("malformed", answer::guarded(fault, id)),
+        None => {
+            let judge = Judge {
+                engine: &shared.engine,
+                rules: &rules,
+                metrics: &shared.metrics,
+                peer,
+                id,
+                most_fields: shared.most_fields(),
+                place: shared.settings.access_log.then(Mutex::default),
+                has_pages: true,
+            };
+            let verdict = judge.judge(parts, body).await;
+            place = judge
+                .place
+                .and_then(|place| place.into_inner().ok())
+                .unwrap_or_default();
+            match verdict {
+                Verdict::Answer(outcome) => outcome,
+                Verdict::Swagger(page) => {
+                    let answer = Box::pin(page.serve(&rules, &shared.settings.timeouts, worker, id)).await;
+                    Outcome::new("swagger", answer)
+                }
+                Verdict::Forward(judged) => {
+                    client = judged.client_ip();
+                    let proxy = Proxy {
+                        engine: &shared.engine,
+                        rules: &rules,
+                        metrics: &shared.metrics,
+                        timeouts: &shared.settings.timeouts,
+                        worker,
+                    };
+                    proxy.run(*judged, &in_flight, id).await
+                }
+            }
+        }
+    };
+    let Outcome {
+        mut answer,
+        code,
+        key,
+    } = outcome;
+    cors::allow(&rules, origin.as_ref(), answer.headers_mut());
+    shared.metrics.count_answer(answer.status());
+    let status = answer.status().as_u16();
+    let access = shared.settings.access_log.then(|| {
+        let client = client.or(Some(peer.address));
+        Box::new(Access {
+            id,
+            plane: shared.plane.name(),
+            method,
+            place,
+            client,
+            key,
+            code,
+            status,
+            began,
+        })
+    });
+    hand_over(shared, version, answer, in_flight, access)
+}
+
+/// The last touches to an answer: what the end of service asks for, and who is told when it is over.
+pub(crate) fn hand_over(
+    shared: &Shared,
+    version: Version,
+    mut answer: Answer,
+    in_flight: InFlight,
+    access: Option<Box<Access>>,
+) -> Answer {
+    if shared.drain.has_begun()
+        && version != Version::HTTP_2
+        && answer.status() != StatusCode::SWITCHING_PROTOCOLS
+    {
+        answer
+            .headers_mut()
+            .insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    if version == Version::HTTP_2 {
+        answer.body_mut().watch(&shared.settings.timeouts);
+    }
+    answer.body_mut().note(UnderWay {
+        in_flight,
+        _access: access,
+    });
+    shared.served.fetch_add(1, Ordering::Relaxed);
+    answer
+}

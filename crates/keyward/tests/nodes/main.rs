@@ -1,0 +1,12 @@
+//! Three nodes over one PostgreSQL: what changes on one holds on all, whatever fails between them.
+//!
+//! Light by default; with `KEYWARD_HEAVY=1` the numbers are larger. Figures are printed: `--no-capture` shows them.
+#![expect(clippy::unwrap_used, reason = "test code")]
+
+mod crashes;
+mod faults;
+mod list;
+mod revocation;
+mod rolling;
+mod support;
+mod usage;

@@ -1,0 +1,236 @@
+//! R4 to R7 over three nodes: the bound of a revocation, and the order of changes.
+
+use crate::support::{Cluster, Load, OWNER, ask, readyz, sized, switch, told, wait_for};
+use keyward_testkit::{Issued, KeySpec, Keyward, RawClient, request};
+use serde_json::Value;
+use std::time::{Duration, Instant};
+
+/// Switches keys off and on, at each node in turn; gives how long after the answer the last of the others knew it.
+async fn delays(cluster: &Cluster, keys: &[Issued], changes: usize) -> Vec<Duration> {
+    let mut delays = Vec::with_capacity(changes);
+    for turn in 0..changes {
+        let key = &keys[turn / 2 % keys.len()];
+        let (change, wanted) = [("disable", "401 key_disabled"), ("enable", "200")][turn % 2];
+        let at = turn % cluster.nodes.len();
+        switch(&cluster.nodes[at], key, change).await;
+        let answered = Instant::now();
+        assert_eq!(
+            ask(&cluster.nodes[at], &key.secret).await,
+            wanted,
+            "the node that made it"
+        );
+        let others: Vec<&Keyward> = cluster
+            .nodes
+            .iter()
+            .filter(|node| node.gateway() != cluster.nodes[at].gateway())
+            .collect();
+        tokio::join!(
+            wait_for(others[0], &key.secret, wanted),
+            wait_for(others[1], &key.secret, wanted)
+        );
+        delays.push(answered.elapsed());
+    }
+    delays
+}
+
+async fn keys(cluster: &Cluster, count: usize) -> Vec<Issued> {
+    let mut keys = Vec::new();
+    for number in 0..count {
+        let node = &cluster.nodes[number % cluster.nodes.len()];
+        keys.push(node.key(KeySpec::new(OWNER, &format!("k{number}"))).await);
+    }
+    cluster.agree().await;
+    keys
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r1_a_change_on_one_node_holds_on_the_others_under_load() {
+    let cluster = Cluster::start().await;
+    let keys = keys(&cluster, 10).await;
+    let load = Load::start(&cluster, &keys[9].secret).await;
+    let notified = delays(&cluster, &keys[..9], 1000).await;
+    let granted = load.stop().await;
+    assert!(granted > 0);
+    let median = told("revocation, notified, under load", notified);
+    // A poll alone, once a second, would give half a second.
+    assert!(median < Duration::from_millis(400), "{median:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r1_without_notifications_the_others_follow_all_the_same() {
+    let cluster = Cluster::start().await;
+    let keys = keys(&cluster, 10).await;
+    // Nobody is told of anything any more: a function that says nothing stands before PostgreSQL's own.
+    cluster
+        .server(|server| {
+            server.sql(
+                "postgres",
+                "CREATE SCHEMA silent; \
+                 CREATE FUNCTION silent.pg_notify(text, text) RETURNS void LANGUAGE sql AS 'SELECT'; \
+                 ALTER ROLE keyward SET search_path = silent, public, pg_catalog",
+            );
+            server.sql(
+                "postgres",
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'keyward%'",
+            );
+        })
+        .await;
+    let load = Load::start(&cluster, &keys[9].secret).await;
+    let polled = delays(&cluster, &keys[..9], sized(20, 1000)).await;
+    assert!(load.stop().await > 0);
+    let median = told("revocation, notifications cut, under load", polled);
+    assert!(
+        median > Duration::from_millis(100),
+        "{median:?}: somebody was notified"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r5_quick_changes_end_in_the_last_state_everywhere_and_stay() {
+    let cluster = Cluster::start().await;
+    let keys = keys(&cluster, 2).await;
+    let (key, other) = (&keys[0], &keys[1]);
+    for round in 0..sized(100, 1000) {
+        for (turn, change) in ["disable", "enable", "disable"].into_iter().enumerate() {
+            switch(&cluster.nodes[(round + turn) % 3], key, change).await;
+        }
+        if round % 10 > 0 {
+            continue;
+        }
+        cluster.agree().await;
+        for node in &cluster.nodes {
+            assert_eq!(ask(node, &key.secret).await, "401 key_disabled", "round {round}");
+            assert_eq!(ask(node, &other.secret).await, "200", "round {round}");
+        }
+    }
+    cluster.agree().await;
+    // Nothing older comes after it, with the next polls or the next loads.
+    for _ in 0..30 {
+        for node in &cluster.nodes {
+            assert_eq!(ask(node, &key.secret).await, "401 key_disabled");
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r4_a_node_that_starts_while_changes_go_on_has_all_of_them() {
+    let cluster = Cluster::start().await;
+    let keys = keys(&cluster, 20).await;
+    for round in 0..sized(3, 20) {
+        let (change, wanted) = [("disable", "401 key_disabled"), ("enable", "200")][round % 2];
+        let changing = async {
+            for key in &keys {
+                switch(&cluster.nodes[0], key, change).await;
+            }
+        };
+        tokio::join!(cluster.nodes[2].restart(), changing);
+        cluster.agree().await;
+        for key in &keys {
+            assert_eq!(ask(&cluster.nodes[2], &key.secret).await, wanted, "round {round}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r6_a_key_that_was_tried_before_it_was_made_works_everywhere_once_it_is() {
+    let cluster = Cluster::start().await;
+    let source = cluster.nodes[0].key(KeySpec::new(OWNER, "moved")).await;
+    cluster.agree().await;
+    // Deleted, the secret is as good as unknown; restored, it is made again under the same secret.
+    let path = format!("/v1/keys/{}", source.id);
+    cluster.nodes[0].api_ok("DELETE", &path, &Value::Null).await;
+    cluster.agree().await;
+    for node in &cluster.nodes {
+        let mut client = RawClient::connect(node.gateway()).await;
+        for _ in 0..sized(100, 1000) {
+            assert_eq!(
+                crate::support::ask_on(&mut client, &source.secret).await,
+                "401 key_invalid"
+            );
+        }
+    }
+    cluster.nodes[1]
+        .api_ok("POST", &format!("{path}/restore"), &Value::Null)
+        .await;
+    assert_eq!(ask(&cluster.nodes[1], &source.secret).await, "200");
+    for node in &cluster.nodes {
+        wait_for(node, &source.secret, "200").await;
+    }
+}
+
+const PERSON: &str = "person@example.com";
+const PASSWORD: &str = "a-long-and-rare-password-7";
+
+/// Sends a form of the console that must be taken; gives the cookies.
+async fn submit(node: &Keyward, path: &str, form: &str) -> String {
+    let host = node.console().to_string();
+    let origin = format!("http://{host}");
+    let headers = [
+        ("Host", host.as_str()),
+        ("Content-Type", "application/x-www-form-urlencoded"),
+        ("Origin", origin.as_str()),
+        ("Connection", "close"),
+    ];
+    let mut client = RawClient::connect(node.console()).await;
+    client.send(request("POST", path, &headers, form)).await;
+    let answer = client.read_response().await;
+    assert_eq!(answer.status, 303, "{}", answer.text());
+    let cookies = answer.header_all("set-cookie").into_iter();
+    let cookies: Vec<&str> = cookies.filter_map(|cookie| cookie.split(';').next()).collect();
+    cookies.join("; ")
+}
+
+async fn sign_in(node: &Keyward) -> String {
+    let form = format!("email={}&password={PASSWORD}", PERSON.replace('@', "%40"));
+    submit(node, "/sign-in", &form).await
+}
+
+/// Opens a one-time link and chooses a password.
+async fn set_password(node: &Keyward, link: &str) {
+    let path = &link[link.find("/link/").unwrap()..];
+    submit(node, path, &format!("password={PASSWORD}&again={PASSWORD}")).await;
+}
+
+/// The status of the list of keys for who has a cookie.
+async fn list_status(node: &Keyward, cookie: &str) -> u16 {
+    let host = node.console().to_string();
+    let headers = [
+        ("Host", host.as_str()),
+        ("Cookie", cookie),
+        ("Connection", "close"),
+    ];
+    let mut client = RawClient::connect(node.console()).await;
+    client
+        .send(request("GET", "/integrations/keys", &headers, ""))
+        .await;
+    client.read_response().await.status
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r7_a_user_who_is_disabled_on_one_node_is_out_on_all() {
+    let cluster = Cluster::start().await;
+    let [first, second, third] = &cluster.nodes[..] else {
+        panic!("three nodes")
+    };
+    let user = first.user(PERSON, "member").await;
+    let key = first.key(KeySpec::new(PERSON, "one")).await;
+    let link = first.cli_ok(&["users", "link", PERSON, "--json"]).await.json();
+    set_password(first, link["link"].as_str().unwrap()).await;
+    cluster.agree().await;
+    // Signed in at one node, let in by every other.
+    let cookie = sign_in(second).await;
+    for node in &cluster.nodes {
+        assert_eq!(list_status(node, &cookie).await, 200);
+    }
+    third
+        .api_ok("POST", &format!("/v1/users/{user}/disable"), &Value::Null)
+        .await;
+    let revision = readyz(third).await["revision"].as_u64();
+    cluster.agree().await;
+    assert!(readyz(first).await["revision"].as_u64() >= revision);
+    for node in &cluster.nodes {
+        assert_eq!(list_status(node, &cookie).await, 303, "back to the sign-in");
+        assert!(ask(node, &key.secret).await.starts_with("401"), "{}", node.log());
+    }
+}

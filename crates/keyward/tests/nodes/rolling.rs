@@ -1,0 +1,115 @@
+//! S14: three nodes behind a load balancer are restarted one after another, and nobody notices.
+
+use crate::support::{Cluster, OWNER, blocking, get, sized, verdict};
+use keyward_testkit::{HaProxy, KeySpec, Keyward, RawClient, request};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+use tokio::task::JoinSet;
+
+/// The configuration that users are given, before these nodes; gives where it listens for clients.
+async fn balancer(nodes: &[Keyward]) -> (HaProxy, SocketAddr) {
+    let (api, console) = (HaProxy::free_address(), HaProxy::free_address());
+    let mut environment = vec![
+        ("KEYWARD_API".to_owned(), api.to_string()),
+        ("KEYWARD_CONSOLE".to_owned(), console.to_string()),
+    ];
+    for (number, node) in (1..).zip(nodes) {
+        environment.extend([
+            (format!("KEYWARD_{number}"), node.gateway().to_string()),
+            (format!("KEYWARD_{number}_CONSOLE"), node.console().to_string()),
+            (
+                format!("KEYWARD_{number}_OPS_PORT"),
+                node.ops().port().to_string(),
+            ),
+        ]);
+    }
+    let configuration = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/haproxy.cfg");
+    let proxy = blocking(move || HaProxy::start(&configuration, &environment, &[api, console])).await;
+    (proxy, api)
+}
+
+/// Requests at a constant pace, on kept connections and on new ones; each must be granted.
+struct Traffic {
+    stop: Arc<AtomicBool>,
+    answered: Arc<AtomicUsize>,
+    clients: JoinSet<()>,
+}
+
+impl Traffic {
+    fn start(address: SocketAddr, secret: &str, clients: usize) -> Self {
+        let (stop, answered) = <(Arc<AtomicBool>, Arc<AtomicUsize>)>::default();
+        let mut traffic = Self {
+            stop,
+            answered,
+            clients: JoinSet::new(),
+        };
+        for number in 0..clients {
+            let (stop, answered) = (Arc::clone(&traffic.stop), Arc::clone(&traffic.answered));
+            let bytes = if number % 3 == 0 {
+                request("POST", "/api/1/x", &[("X-API-KEY", secret)], vec![b'b'; 2000])
+            } else {
+                get(secret)
+            };
+            traffic.clients.spawn(async move {
+                let mut kept = None;
+                while !stop.load(Ordering::Relaxed) {
+                    // Every other client has a connection for each request.
+                    let mut client = match kept.take().filter(|_| number % 2 == 0) {
+                        Some(client) => client,
+                        None => RawClient::connect(address).await,
+                    };
+                    client.send(&bytes).await;
+                    let answer = client.read_response().await;
+                    assert_eq!(verdict(&answer), "200", "{}", answer.text());
+                    answered.fetch_add(1, Ordering::Relaxed);
+                    kept = Some(client).filter(|_| answer.header("connection") != Some("close"));
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                }
+            });
+        }
+        traffic
+    }
+
+    async fn wait_for(&mut self, more: usize) {
+        let wanted = self.answered.load(Ordering::Relaxed) + more;
+        while self.answered.load(Ordering::Relaxed) < wanted {
+            if let Some(ended) = self.clients.try_join_next() {
+                ended.unwrap();
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    async fn stop(mut self) -> usize {
+        self.stop.store(true, Ordering::Relaxed);
+        while let Some(ended) = self.clients.join_next().await {
+            ended.unwrap();
+        }
+        self.answered.load(Ordering::Relaxed)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn s14_three_nodes_restarted_one_after_another_fail_no_request() {
+    let cluster = Cluster::start_with("[gateway.timeouts]\ndrain_delay = \"2s\"").await;
+    let key = cluster.nodes[0].key(KeySpec::new(OWNER, "one")).await;
+    cluster.agree().await;
+    let (proxy, address) = balancer(&cluster.nodes).await;
+    let mut traffic = Traffic::start(address, &key.secret, sized(24, 96));
+    for round in 0..sized(1, 5) {
+        for node in &cluster.nodes {
+            traffic.wait_for(500).await;
+            node.restart().await;
+            traffic.wait_for(500).await;
+            // The balancer has to have seen that it is back before the next one goes.
+            tokio::time::sleep(Duration::from_millis(1500)).await;
+        }
+        assert!(traffic.answered.load(Ordering::Relaxed) > 3000, "round {round}");
+    }
+    let answered = traffic.stop().await;
+    assert_eq!(answered, cluster.upstream.count(), "{}", proxy.log());
+    println!("rolling restart of three nodes: {answered} requests, 0 failed");
+}

@@ -1,0 +1,73 @@
+//! The middleware in front of a service of tonic's: its server, its client, and a connection between them.
+
+use crate::{OWNER, following, started};
+use envoy_types::pb::envoy::service::auth::v3::authorization_client::AuthorizationClient;
+use envoy_types::pb::envoy::service::auth::v3::authorization_server::{Authorization, AuthorizationServer};
+use envoy_types::pb::envoy::service::auth::v3::{CheckRequest, CheckResponse};
+use keyward_engine::{Clock, SystemClock};
+use keyward_testkit::KeySpec;
+use keyward_tower::{KeyIdentity, KeywardLayer};
+use std::time::Duration;
+use tonic::transport::Server;
+use tonic::transport::server::TcpIncoming;
+use tonic::{Code, Request, Response, Status};
+
+/// Any service of gRPC would do; it answers with what it knows of its caller.
+struct Sample;
+
+#[tonic::async_trait]
+impl Authorization for Sample {
+    async fn check(&self, request: Request<CheckRequest>) -> Result<Response<CheckResponse>, Status> {
+        let caller = KeyIdentity::of(request.extensions()).ok_or_else(|| Status::internal("nobody"))?;
+        let mut answer = Response::new(CheckResponse::default());
+        let key = caller.key_id().parse().map_err(|_| Status::internal("no id"))?;
+        answer.metadata_mut().insert("caller", key);
+        Ok(answer)
+    }
+}
+
+#[tokio::test]
+async fn a_service_of_tonic_knows_its_caller_and_others_get_a_status_that_tonic_reads() {
+    let keyward = started().await;
+    let key = keyward.key(KeySpec::new(OWNER, "k").limit(2)).await;
+    let remote = following(&keyward, keyward.console()).await;
+    let layer = KeywardLayer::builder(remote)
+        .route("/envoy.service.auth.v3.Authorization/*")
+        .build()
+        .unwrap();
+    let incoming = TcpIncoming::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = incoming.local_addr().unwrap();
+    let server = Server::builder()
+        .layer(layer)
+        .add_service(AuthorizationServer::new(Sample));
+    let server = tokio::spawn(server.serve_with_incoming(incoming));
+    let mut client = AuthorizationClient::connect(format!("http://{address}"))
+        .await
+        .unwrap();
+    let call = |secret: Option<&str>| {
+        let mut request = Request::new(CheckRequest::default());
+        if let Some(secret) = secret {
+            request
+                .metadata_mut()
+                .insert("x-api-key", secret.parse().unwrap());
+        }
+        request
+    };
+    for secret in [None, Some("bogus")] {
+        let status = client.check(call(secret)).await.unwrap_err();
+        assert_eq!(status.code(), Code::Unauthenticated, "{secret:?} {status:?}");
+    }
+    // The rest has to happen within one minute.
+    while SystemClock.now().millis().rem_euclid(60_000) > 50_000 {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    for left in ["1", "0"] {
+        let answer = client.check(call(Some(&key.secret))).await.unwrap();
+        assert_eq!(answer.metadata().get("caller").unwrap(), key.id.as_str());
+        assert_eq!(answer.metadata().get("x-ratelimit-remaining").unwrap(), left);
+    }
+    let status = client.check(call(Some(&key.secret))).await.unwrap_err();
+    assert_eq!(status.code(), Code::ResourceExhausted, "{status:?}");
+    assert!(status.metadata().get("retry-after").is_some(), "{status:?}");
+    server.abort();
+}

@@ -1,0 +1,253 @@
+//! Redis away: what holds, that it is told once, and that it ends by itself.
+
+use super::*;
+use keyward_testkit::{TcpProxy, request};
+use serde_json::json;
+
+const EACH: [&str; 3] = ["local", "refuse", "allow"];
+const UP: &str = "keyward_limiter_redis_up";
+const FAILURES: &str = "keyward_limiter_failures_total";
+
+/// A node of its own that reaches Redis through a network that can break.
+struct Node {
+    keyward: Keyward,
+    on_failure: &'static str,
+}
+
+const LIMIT: u64 = 5;
+
+async fn node(upstream: &EchoUpstream, proxy: &TcpProxy, on_failure: &'static str) -> Node {
+    let url = format!("redis://{}", proxy.address());
+    let keyward = before(upstream)
+        .config_toml(&limits(&url, "exact", on_failure))
+        .start()
+        .await;
+    keyward.user(OWNER, "member").await;
+    keyward.site("1").await;
+    wait_for_metric(&keyward, UP, |up| up == 1.0).await;
+    Node { keyward, on_failure }
+}
+
+impl Node {
+    /// What is in force, as the probe of readiness tells it.
+    async fn mode(&self) -> String {
+        let answer = exchange(
+            self.keyward.ops(),
+            request("GET", "/readyz", &[("Connection", "close")], ""),
+        )
+        .await;
+        assert_eq!(answer.status, 200, "a node without Redis is ready all the same");
+        let told: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
+        told["limiter"].as_str().unwrap().to_owned()
+    }
+
+    /// The longest that a request takes from the beginning of an outage until the node knows of it.
+    async fn slowest_until_known(&self) -> Duration {
+        let key = self.keyward.key(KeySpec::new(OWNER, "k").limit(1_000_000)).await;
+        let mut client = RawClient::connect(self.keyward.gateway()).await;
+        let mut slowest = Duration::ZERO;
+        let until = Instant::now() + GUARD;
+        while self.keyward.metric(UP).await != Some(0.0) {
+            assert!(Instant::now() < until, "nobody has noticed");
+            let began = Instant::now();
+            ask_on(&mut client, &key.secret).await;
+            slowest = slowest.max(began.elapsed());
+        }
+        slowest
+    }
+
+    async fn holds_as_set(&self) {
+        wait_for_metric(&self.keyward, UP, |up| up == 0.0).await;
+        assert_eq!(self.mode().await, self.on_failure);
+        let series = format!(
+            "keyward_limiter_without_redis_total{{mode=\"{}\"}}",
+            self.on_failure
+        );
+        // A key that has counted nowhere yet.
+        let key = self.keyward.key(KeySpec::new(OWNER, "k").limit(LIMIT)).await;
+        let before = self.keyward.metric(&series).await.unwrap_or(0.0);
+        let mut client = RawClient::connect(self.keyward.gateway()).await;
+        let mut seen = BTreeMap::<String, u64>::new();
+        for _ in 0..4 * LIMIT {
+            let answer = ask_on(&mut client, &key.secret).await;
+            if answer.status == 503 {
+                assert!(number(&answer, "Retry-After") >= 1);
+            }
+            *seen.entry(verdict(&answer)).or_default() += 1;
+        }
+        let of = |word: &str| seen.get(word).copied().unwrap_or(0);
+        match self.on_failure {
+            // A minute may end in between.
+            "local" => assert!(
+                (1..=2 * LIMIT).contains(&of("200")) && of("429 rate_limited") > 0,
+                "{seen:?}"
+            ),
+            "refuse" => assert_eq!(of("503 unavailable"), 4 * LIMIT, "{seen:?}"),
+            _ => assert_eq!(of("200"), 4 * LIMIT, "{seen:?}"),
+        }
+        let counted = self.keyward.metric(&series).await.unwrap_or(0.0) - before;
+        assert!(counted >= 1.0 && counted <= (4 * LIMIT) as f64, "{counted}");
+    }
+
+    async fn comes_back(&self) {
+        wait_for_metric(&self.keyward, UP, |up| up == 1.0).await;
+        assert_eq!(self.mode().await, "exact");
+    }
+
+    /// One line for each change of state.
+    async fn was_told_once(&self) {
+        let failures = self.keyward.metric(FAILURES).await.unwrap();
+        let log = self.keyward.log();
+        let told: Vec<bool> = log
+            .lines()
+            .filter(|line| line.contains("limits are "))
+            .map(|line| line.contains("limits are shared"))
+            .collect();
+        let away = told.iter().filter(|is_back| !**is_back).count();
+        assert!(
+            failures >= 1.0 && away as f64 == failures,
+            "{failures} failures:\n{log}"
+        );
+        assert!(told.windows(2).all(|two| two[0] != two[1]), "{log}");
+        assert_eq!(told.last(), Some(&true), "{log}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn s8_s10_while_redis_is_away_what_is_set_holds_and_it_ends_by_itself() {
+    let redis = Redis::start();
+    let upstream = EchoUpstream::start().await;
+    let proxy = TcpProxy::start(redis.address());
+    let mut nodes = Vec::new();
+    for on_failure in EACH {
+        nodes.push(node(&upstream, &proxy, on_failure).await);
+    }
+    type Act<'a> = Box<dyn Fn() + 'a>;
+    let faults: Vec<(&str, Act<'_>, Act<'_>)> = vec![
+        ("stopped", Box::new(|| redis.stop()), Box::new(|| redis.resume())),
+        (
+            "killed",
+            Box::new(|| redis.sigkill()),
+            Box::new(|| redis.resume()),
+        ),
+        ("frozen", Box::new(|| redis.freeze()), Box::new(|| redis.thaw())),
+        (
+            "2 s late",
+            Box::new(|| proxy.delay(Duration::from_secs(2))),
+            Box::new(|| proxy.heal()),
+        ),
+        (
+            "refused",
+            Box::new(|| {
+                proxy.refuse();
+                proxy.cut();
+            }),
+            Box::new(|| proxy.heal()),
+        ),
+    ];
+    for (name, break_it, mend_it) in &faults {
+        break_it();
+        let mut slowest = Duration::ZERO;
+        for node in &nodes {
+            slowest = slowest.max(node.slowest_until_known().await);
+            node.holds_as_set().await;
+        }
+        // Who waited for an answer of Redis would have waited longer than this, or for ever.
+        assert!(slowest < Duration::from_secs(2), "{name}: {slowest:?}");
+        mend_it();
+        let mended = Instant::now();
+        for node in &nodes {
+            node.comes_back().await;
+        }
+        eprintln!(
+            "{name}: no request took longer than {slowest:?}; all nodes count in Redis {:?} after its return",
+            mended.elapsed()
+        );
+    }
+    for node in &nodes {
+        node.was_told_once().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn s8_a_node_starts_without_redis_and_with_a_wrong_password() {
+    let redis = Redis::start_with(&["user keyward on >s3cret ~keyward:* +@all"]);
+    let upstream = EchoUpstream::start().await;
+    for on_failure in EACH {
+        let url = redis.url().replace("//", "//keyward:wr0ng@");
+        let keyward = before(&upstream)
+            .config_toml(&limits(&url, "exact", on_failure))
+            .start()
+            .await;
+        keyward.user(OWNER, "member").await;
+        keyward.site("1").await;
+        let node = Node { keyward, on_failure };
+        node.holds_as_set().await;
+        let told = [node.keyward.log(), node.keyward.metrics().await].concat();
+        assert!(
+            told.contains("authentication failed") && !told.contains("wr0ng"),
+            "{told}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn l5_counters_that_were_lost_give_one_window_more_and_are_counted() {
+    let house = House::start(&["exact"]).await;
+    house.early_in_a_minute().await;
+    let key = house.key(50).await;
+    let first = house.flood(&key, 60).await;
+    house.redis.command(&["FLUSHALL"]);
+    wait_for_metric(
+        &house.nodes[0],
+        "keyward_limiter_counters_lost_total{of=\"all\"}",
+        |lost| lost >= 1.0,
+    )
+    .await;
+    // A full window is looked at again in a second.
+    wait_until("the key passes again", async || {
+        ask(&house.nodes[0], &key.secret).await.status == 200
+    })
+    .await;
+    let second = house.flood(&key, 120).await;
+    for (window, passed) in &second.passed {
+        let before = first.passed.get(window).copied().unwrap_or(0);
+        assert!(before + passed < 2 * 50, "{first:?}, one, {second:?}");
+    }
+    house.redis.command(&["SCRIPT", "FLUSH"]);
+    let third = house.flood(&house.key(50).await, 60).await;
+    assert!(
+        third.passed.values().sum::<u64>() + third.unanswered >= 50,
+        "{third:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn s10_when_database_and_redis_were_both_away_both_are_taken_up_again() {
+    let (server, redis) = (Postgres::start(), Redis::start());
+    let upstream = EchoUpstream::start().await;
+    let keyward = before(&upstream)
+        .config_toml(&format!("[database]\nurl = \"{}\"", server.url("postgres")))
+        .config_toml(&limits(&redis.url(), "exact", "local"))
+        .start()
+        .await;
+    keyward.user(OWNER, "member").await;
+    keyward.site("1").await;
+    let key = keyward.key(KeySpec::new(OWNER, "k").limit(1_000_000)).await;
+    server.sigkill();
+    redis.sigkill();
+    wait_for_metric(&keyward, UP, |up| up == 0.0).await;
+    assert_eq!(verdict(&ask(&keyward, &key.secret).await), "200");
+    server.resume();
+    redis.resume();
+    let back = Instant::now();
+    wait_for_metric(&keyward, UP, |up| up == 1.0).await;
+    eprintln!("Redis counts {:?} after its return", back.elapsed());
+    wait_until("changes are taken", async || {
+        let another = json!({ "owner": OWNER, "name": "another" });
+        keyward.api("POST", "/v1/keys", &another).await.status == 201
+    })
+    .await;
+    eprintln!("changes are taken {:?} after the return of both", back.elapsed());
+    assert_eq!(verdict(&ask(&keyward, &key.secret).await), "200");
+}

@@ -1,0 +1,226 @@
+//! A TCP proxy that does to connections what bad networks do: delays, silence, resets, half-closed ends, refusals.
+//!
+//! It runs on a thread of its own, so a test that blocks does not block it.
+
+mod carry;
+#[cfg(test)]
+mod tests;
+
+use crate::host::free_address;
+use carry::carry;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+use tokio::net::TcpListener;
+use tokio::runtime::Builder;
+use tokio::sync::watch;
+
+const GUARD: Duration = Duration::from_secs(20);
+const POLL: Duration = Duration::from_millis(2);
+
+/// Stands in front of a server. It ends, and its connections with it, when dropped.
+pub struct TcpProxy {
+    address: SocketAddr,
+    rules: watch::Sender<Rules>,
+    seen: Arc<Seen>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// How it treats connections.
+#[derive(Clone, Copy)]
+struct Rules {
+    target: SocketAddr,
+    /// How long the bytes of each direction are under way.
+    delay: Duration,
+    /// Nothing passes; everything stays open.
+    holds: bool,
+    /// Nobody listens.
+    refuses: bool,
+    /// How often all connections were reset.
+    cuts: u64,
+    /// How often the answering side of all connections was closed.
+    half_closes: u64,
+    ends: bool,
+}
+
+/// What it does, for those who wait for it.
+#[derive(Default)]
+struct Seen {
+    /// For each open connection, how often all had been reset when it began.
+    open: Mutex<Vec<u64>>,
+    listens: Mutex<bool>,
+}
+
+impl TcpProxy {
+    /// A proxy on a free port of this machine, in front of a server.
+    pub fn start(target: SocketAddr) -> Self {
+        let listener = std::net::TcpListener::bind(free_address()).expect("a free port");
+        let address = listener.local_addr().expect("its address");
+        let (rules, _) = watch::channel(Rules {
+            target,
+            delay: Duration::ZERO,
+            holds: false,
+            refuses: false,
+            cuts: 0,
+            half_closes: 0,
+            ends: false,
+        });
+        let seen = Arc::new(Seen::default());
+        let (told, shared) = (rules.subscribe(), Arc::clone(&seen));
+        let thread = std::thread::spawn(move || {
+            let runtime = Builder::new_current_thread().enable_all().build();
+            runtime
+                .expect("a runtime")
+                .block_on(listen(address, listener, told, shared));
+        });
+        let proxy = Self {
+            address,
+            rules,
+            seen,
+            thread: Some(thread),
+        };
+        proxy.wait_until("it listens", || proxy.seen.listens());
+        proxy
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Connections that are open now.
+    pub fn connections(&self) -> usize {
+        self.seen.open().len()
+    }
+
+    /// New connections go to another server from now on.
+    pub fn retarget(&self, target: SocketAddr) {
+        self.rules.send_modify(|rules| rules.target = target);
+    }
+
+    /// From now on, bytes are this long under way, in each direction.
+    pub fn delay(&self, time: Duration) {
+        self.rules.send_modify(|rules| rules.delay = time);
+    }
+
+    /// From now on nothing passes, and nobody is told: as behind a firewall that drops packets.
+    pub fn hold(&self) {
+        self.rules.send_modify(|rules| rules.holds = true);
+    }
+
+    /// From now on nobody listens. What is open stays so.
+    pub fn refuse(&self) {
+        self.rules.send_modify(|rules| rules.refuses = true);
+        self.wait_until("nobody listens", || !self.seen.listens());
+    }
+
+    /// Resets every connection. New ones are let in.
+    pub fn cut(&self) {
+        self.rules.send_modify(|rules| rules.cuts += 1);
+        let cuts = self.rules.borrow().cuts;
+        self.wait_until("all are reset", || {
+            self.seen.open().iter().all(|born| *born >= cuts)
+        });
+    }
+
+    /// Ends the answering side of every connection; what clients send is still carried.
+    pub fn half_close(&self) {
+        self.rules.send_modify(|rules| rules.half_closes += 1);
+    }
+
+    /// From now on everything passes as it comes, to who is connected and to who comes.
+    pub fn heal(&self) {
+        self.rules.send_modify(|rules| {
+            rules.delay = Duration::ZERO;
+            rules.holds = false;
+            rules.refuses = false;
+        });
+        self.wait_until("it listens", || self.seen.listens());
+    }
+
+    fn wait_until(&self, what: &str, is_so: impl Fn() -> bool) {
+        let deadline = Instant::now() + GUARD;
+        while !is_so() {
+            assert!(Instant::now() < deadline, "the proxy: not so far that {what}");
+            std::thread::sleep(POLL);
+        }
+    }
+}
+
+impl Drop for TcpProxy {
+    fn drop(&mut self) {
+        self.rules.send_modify(|rules| rules.ends = true);
+        if let Some(thread) = self.thread.take() {
+            let _ended = thread.join();
+        }
+    }
+}
+
+impl Seen {
+    fn open(&self) -> std::sync::MutexGuard<'_, Vec<u64>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn listens(&self) -> bool {
+        *self.listens.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set_listens(&self, listens: bool) {
+        *self.listens.lock().unwrap_or_else(PoisonError::into_inner) = listens;
+    }
+}
+
+async fn listen(
+    address: SocketAddr,
+    first: std::net::TcpListener,
+    mut rules: watch::Receiver<Rules>,
+    seen: Arc<Seen>,
+) {
+    first.set_nonblocking(true).expect("a socket that does not block");
+    let mut listener = Some(TcpListener::from_std(first).expect("a listener"));
+    loop {
+        let now = *rules.borrow_and_update();
+        if now.ends {
+            return;
+        }
+        match (now.refuses, &listener) {
+            (true, Some(_)) => listener = None,
+            (false, None) => listener = Some(bind_again(address).await),
+            _ => {}
+        }
+        seen.set_listens(listener.is_some());
+        let accepted = async {
+            match &listener {
+                Some(listener) => listener.accept().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            changed = rules.changed() => if changed.is_err() { return },
+            accepted = accepted => if let Ok((client, _)) = accepted {
+                let (rules, seen) = (rules.clone(), Arc::clone(&seen));
+                let born = rules.borrow().cuts;
+                seen.open().push(born);
+                tokio::spawn(async move {
+                    carry(client, rules).await;
+                    let mut open = seen.open();
+                    if let Some(place) = open.iter().position(|other| *other == born) {
+                        open.swap_remove(place);
+                    }
+                });
+            },
+        }
+    }
+}
+
+async fn bind_again(address: SocketAddr) -> TcpListener {
+    let deadline = Instant::now() + GUARD;
+    loop {
+        match TcpListener::bind(address).await {
+            Ok(listener) => return listener,
+            Err(fault) => assert!(Instant::now() < deadline, "bind {address} again: {fault}"),
+        }
+        tokio::time::sleep(POLL).await;
+    }
+}
