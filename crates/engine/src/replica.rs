@@ -6,17 +6,18 @@
 
 mod follow;
 mod reload;
+mod sites;
 mod snapshot;
 
 use arc_swap::ArcSwap;
-use foldhash::fast::FixedState;
 use keyward_domain::{
-    Expiry, Fingerprint, KeyId, KeyRecord, KeyStatus, OwnerRecord, RequestSite, Revision, SiteId, SiteName,
-    SiteRule, SiteStatus, UseCaseCatalogue, User, UserId,
+    Expiry, Fingerprint, KeyId, KeyRecord, KeyStatus, OwnerRecord, RequestSite, Revision, SiteName, SiteRule,
+    UseCaseCatalogue, UseCaseName, User, UserId,
 };
 use keyward_limit::{Limiter, WindowId};
 use keyward_store::{Change, KeyState, Position, Store, StoreError};
 use papaya::Guard;
+use sites::SiteTable;
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
@@ -46,6 +47,8 @@ pub(crate) struct Replica {
     applier: tokio::sync::Mutex<Owners>,
     /// Keys that this node has refused as expired and that were deleted then, should they be restored.
     expired_gone: Mutex<HashSet<KeyId>>,
+    /// Use cases of keys that the configuration does not name, which have been told of.
+    unnamed: Mutex<HashSet<UseCaseName>>,
 }
 
 type Owners = HashMap<UserId, Arc<Owner>>;
@@ -66,12 +69,6 @@ impl Owner {
     pub(crate) fn load(&self) -> arc_swap::Guard<Arc<OwnerRecord>> {
         self.0.load()
     }
-}
-
-#[derive(Default)]
-struct SiteTable {
-    by_name: HashMap<SiteName, (SiteId, SiteStatus), FixedState>,
-    by_id: HashMap<SiteId, SiteName, FixedState>,
 }
 
 /// The first eight bytes of a SHA-256 are as good a hash as any: nobody can choose them for many keys at will.
@@ -113,6 +110,7 @@ impl Replica {
             from_snapshot: AtomicBool::new(false),
             applier: tokio::sync::Mutex::default(),
             expired_gone: Mutex::default(),
+            unnamed: Mutex::default(),
         }
     }
 
@@ -123,17 +121,11 @@ impl Replica {
     }
 
     pub(crate) fn request_site(&self, name: &str) -> RequestSite {
-        match self.sites.load().by_name.get(name) {
-            None => RequestSite::Unregistered,
-            Some((id, SiteStatus::Active)) => RequestSite::Open(*id),
-            Some((_, SiteStatus::Disabled)) => RequestSite::Disabled,
-        }
+        self.sites.load().of_request(name)
     }
 
     pub(crate) fn site_names(&self, rule: &SiteRule) -> Option<Vec<SiteName>> {
-        let table = self.sites.load();
-        rule.ids()
-            .map(|ids| ids.iter().filter_map(|id| table.by_id.get(id).cloned()).collect())
+        self.sites.load().names(rule)
     }
 
     pub(crate) fn is_loaded(&self) -> bool {
@@ -210,7 +202,7 @@ impl Replica {
             match change {
                 Change::User(user) => put_owner(owners, &user),
                 Change::Site(site) => {
-                    let sites = sites.get_or_insert_with(|| self.sites.load().copy());
+                    let sites = sites.get_or_insert_with(|| SiteTable::clone(&self.sites.load()));
                     sites.put(site.id, site.name, site.status);
                 }
                 Change::Key(key) => self.put_key(owners, key),
@@ -268,11 +260,15 @@ impl Replica {
             || self.lock_expired_gone().remove(&key.id),
             |entry| entry.seen_expired.load(Ordering::Relaxed),
         );
+        let use_case = self.catalogue.number_of(&key.use_case);
+        if use_case == self.catalogue.number_of_nothing() {
+            self.tell_unnamed(&key.use_case);
+        }
         let record = KeyRecord {
             id: key.id,
             active: key.status == KeyStatus::Active,
             expiry: Expiry::from(key.expires_at),
-            use_case: self.catalogue.number_of(&key.use_case),
+            use_case,
             sites: key.sites,
             addresses: key.addresses,
             limit: key.limit,
@@ -284,6 +280,18 @@ impl Replica {
             seen_expired: AtomicBool::new(seen_expired),
         };
         self.keys.insert(key.fingerprint, entry, &guard);
+    }
+
+    /// Says once of a use case that the configuration does not name it: its keys open nothing here, whatever other nodes do.
+    fn tell_unnamed(&self, use_case: &UseCaseName) {
+        let mut unnamed = self.unnamed.lock().unwrap_or_else(PoisonError::into_inner);
+        if !unnamed.contains(use_case) {
+            tracing::warn!(
+                %use_case,
+                "keys of this use case are refused: no [[use_cases]] of this node's configuration has its name"
+            );
+            unnamed.insert(use_case.clone());
+        }
     }
 }
 
@@ -313,23 +321,4 @@ fn put_owner(owners: &mut Owners, user: &User) {
         .or_insert_with(|| Owner::unknown(user.id))
         .0
         .store(Arc::new(record));
-}
-
-impl SiteTable {
-    fn copy(&self) -> Self {
-        Self {
-            by_name: self.by_name.clone(),
-            by_id: self.by_id.clone(),
-        }
-    }
-
-    fn put(&mut self, id: SiteId, name: SiteName, status: SiteStatus) {
-        if let Some(old) = self.by_id.insert(id, name.clone()) {
-            // Two sites may have swapped names in one feed: only the site's own entry goes.
-            if self.by_name.get(&old).is_some_and(|(owner, _)| *owner == id) {
-                self.by_name.remove(&old);
-            }
-        }
-        self.by_name.insert(name, (id, status));
-    }
 }

@@ -16,8 +16,6 @@ flash-signed-out = You are signed out.
 
 sign-in-or = or
 sign-in-with = Sign in with { $name }
-oidc-landing = Signing you in
-oidc-landing-continue = Continue
 oidc-away = { $name } does not answer
 oidc-away-detail = Sign in with your password instead, or try again in a little while.
 oidc-busy = Too many sign-ins at once

@@ -78,3 +78,7 @@ fault-internal-detail = It has been noted in the log. Try again in a minute; if 
 
 design-title = Design
 design-intro = Every component in all its states: what a page is made of.
+
+# Between two pages, for as long as a browser needs to go on.
+landing = Just a moment
+landing-continue = Continue

@@ -16,8 +16,6 @@ flash-signed-out = Vous êtes déconnecté.
 
 sign-in-or = ou
 sign-in-with = Se connecter avec { $name }
-oidc-landing = Connexion en cours
-oidc-landing-continue = Continuer
 oidc-away = { $name } ne répond pas
 oidc-away-detail = Connectez-vous avec votre mot de passe, ou réessayez dans un moment.
 oidc-busy = Trop de connexions à la fois

@@ -78,3 +78,7 @@ fault-internal-detail = Elle a été notée dans le journal. Réessayez dans une
 
 design-title = Charte
 design-intro = Chaque composant dans tous ses états : ce dont une page est faite.
+
+# Between two pages, for as long as a browser needs to go on.
+landing = Un instant
+landing-continue = Continuer

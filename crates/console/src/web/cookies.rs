@@ -12,6 +12,8 @@ pub(crate) enum Cookie {
     Pending,
     /// A sign-in at a provider that has begun.
     Flow,
+    /// The page that somebody asked for who has to sign in first.
+    Destination,
     /// A browser from which its user has signed in before.
     Device,
     /// The language that was chosen.
@@ -30,6 +32,7 @@ impl Cookie {
             Self::Session => "keyward-session",
             Self::Pending => "keyward-pending",
             Self::Flow => "keyward-flow",
+            Self::Destination => "keyward-destination",
             Self::Device => "keyward-device",
             Self::Language => "keyward-language",
             Self::Theme => "keyward-theme",
@@ -42,7 +45,7 @@ impl Cookie {
     const fn age(self) -> Option<u32> {
         match self {
             Self::Session | Self::Pending | Self::Flash => None,
-            Self::Flow => Some(600),
+            Self::Flow | Self::Destination => Some(600),
             Self::Device | Self::Language | Self::Theme | Self::Zone => Some(365 * 24 * 3600),
         }
     }
@@ -98,7 +101,7 @@ impl Cookie {
     }
 
     fn write(self, value: &str, age: &str, headers: &mut HeaderMap, secure: bool) {
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'/');
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-./~?=&+%".contains(&byte);
         if !value.bytes().all(plain) {
             return;
         }

@@ -92,7 +92,8 @@ pub(crate) async fn show_nothing(visit: Visit, uri: Uri, headers: HeaderMap) -> 
     }
 }
 
-fn is_browser(headers: &HeaderMap) -> bool {
+/// Whether it is a page that the client wants.
+pub(super) fn is_browser(headers: &HeaderMap) -> bool {
     let accepted = headers.get(ACCEPT).and_then(|accepted| accepted.to_str().ok());
     accepted.is_some_and(|accepted| accepted.contains("text/html"))
 }

@@ -6,7 +6,9 @@
 
 use super::cookies::Cookie;
 use super::form::Form;
+use super::landing;
 use super::page::{Page, Place, Viewer};
+use super::pages::is_browser;
 use super::visit::Visit;
 use crate::app::{App, OwnAddress};
 use crate::problem::Problem;
@@ -18,6 +20,9 @@ use http::{HeaderMap, Method, StatusCode, Uri};
 use keyward_engine::{Actor, EngineError, Session, SignedIn};
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
+
+/// Bytes of a path that is kept while its visitor signs in.
+const LONGEST_DESTINATION: usize = 1000;
 
 /// Somebody who is signed in: only the layer below makes one, so that a handler cannot do without it.
 #[derive(Clone, Debug)]
@@ -65,12 +70,14 @@ impl<S: Send + Sync> FromRequestParts<S> for Person {
     }
 }
 
-/// Finds who is signed in; others are sent to sign in.
+/// Finds who is signed in; others are sent to sign in, and from there to what they asked for.
 pub(crate) async fn require_person(State(app): State<App>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
     let visit = Visit::of(&parts, &app);
     match find_person(&parts.headers, &visit, &app).await {
         Ok(Some(person)) => parts.extensions.insert(person),
+        // A session that is over is not sent either, so the question is asked once more before anybody has to sign in.
+        Ok(None) if landing::is_from_elsewhere(&parts) => return landing::land(&visit, visit.path.clone()),
         Ok(None) => return to_sign_in(&parts, &visit),
         Err(error) => return Problem::from(error).into_response(),
     };
@@ -99,8 +106,9 @@ fn to_sign_in(parts: &Parts, visit: &Visit) -> Response {
         Cookie::Session.clear(response.headers_mut(), visit.secure);
         Cookie::Flash.set("flash-session-over", response.headers_mut(), visit.secure);
     }
-    if parts.method != Method::GET {
-        *response.status_mut() = StatusCode::SEE_OTHER;
+    let is_page = parts.method == Method::GET && is_browser(&parts.headers);
+    if is_page && visit.path.len() <= LONGEST_DESTINATION {
+        Cookie::Destination.set(&visit.path, response.headers_mut(), visit.secure);
     }
     response
 }

@@ -3,6 +3,7 @@
 use super::cookies::Cookie;
 use super::language::Language;
 use super::moment::zone_of;
+use super::own_path::own_path;
 use super::page::Theme;
 use crate::app::App;
 use crate::caller::Client;
@@ -22,6 +23,8 @@ pub(crate) struct Visit {
     pub(crate) zone: TimeZone,
     /// The id of a text to say once.
     pub(crate) flash: Option<String>,
+    /// The page that was asked for before signing in.
+    pub(crate) destination: Option<String>,
     /// Where a browser that was answered comes back to the page: the path, and of a page that was asked for its query.
     pub(crate) path: String,
     /// Whether a page was asked for, rather than a change.
@@ -44,6 +47,7 @@ impl Visit {
             theme: cookie(Cookie::Theme).and_then(Theme::of_word).unwrap_or_default(),
             zone: zone_of(cookie(Cookie::Zone)),
             flash: flash.map(str::to_owned),
+            destination: cookie(Cookie::Destination).and_then(own_path).map(str::to_owned),
             path: match parts.uri.query() {
                 Some(query) if parts.method.is_safe() => format!("{}?{query}", parts.uri.path()),
                 _ => parts.uri.path().to_owned(),

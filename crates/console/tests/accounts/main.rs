@@ -6,6 +6,7 @@
 )]
 
 mod account;
+mod arrival;
 mod cookies;
 mod factor;
 mod links;

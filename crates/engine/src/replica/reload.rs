@@ -1,7 +1,8 @@
 //! How everything is read anew while requests are decided: after a start from a snapshot, and when the store holds another
 //! history than the one that is known here.
 
-use super::{Owners, Replica, SiteTable, put_owner};
+use super::sites::SiteTable;
+use super::{Owners, Replica, put_owner};
 use keyward_domain::{Fingerprint, UserId};
 use keyward_store::{Change, Feed, MARKS_KEPT, Store, StoreError};
 use std::collections::HashSet;

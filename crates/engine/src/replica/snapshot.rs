@@ -1,6 +1,7 @@
 //! The replica as bytes, and from bytes; and how what came from a snapshot is replaced by what the store holds.
 
-use super::{Entry, Owner, Owners, Replica, SiteTable};
+use super::sites::SiteTable;
+use super::{Entry, Owner, Owners, Replica};
 use crate::snapshot::{Rules, Writer};
 use keyward_domain::{Revision, Timestamp, UserId};
 use keyward_store::{Position, Store, StoreError};
@@ -23,9 +24,9 @@ impl Replica {
         let position = self.position();
         let mut writer = Writer::new(position.revision, confirmed_at, database);
         let sites = self.sites.load();
-        writer.count(sites.by_name.len());
-        for (name, (id, status)) in &sites.by_name {
-            writer.site(*id, name, *status);
+        writer.count(sites.all().len());
+        for (id, name, status) in sites.all() {
+            writer.site(id, name, status);
         }
         writer.count(owners.len());
         let mut places: HashMap<UserId, u32> = HashMap::with_capacity(owners.len());

@@ -5,7 +5,7 @@ mod words;
 
 use crate::support::{
     ADA, PASSWORD, assert_says, assert_text, follow, new_keyward, open, set_up, setup_path, sign_in,
-    sign_out, speaking, value,
+    sign_out, speaking, until, url, value,
 };
 use keyward_engine::{Clock, SystemClock};
 use keyward_testkit::{Browser, EchoUpstream, Keyward};
@@ -13,6 +13,7 @@ use totp_rs::{Builder, Secret};
 use words::{ENGLISH, FRENCH, Words};
 
 const LIST: &str = "/integrations/keys";
+const ACCOUNT: &str = "/account";
 const FACTOR: &str = "/account/second-factor";
 const OTHER: &str = "another long password, 8 words";
 
@@ -45,6 +46,7 @@ async fn people_get_in_and_keep_their_accounts(words: &'static Words) {
     house.remove_the_factor(&codes).await;
     house.somebody_is_invited_and_reset().await;
     house.the_password_is_changed().await;
+    house.a_link_on_another_site_leads_to_its_page().await;
     house.language_and_theme_are_kept().await;
     house.close().await;
 }
@@ -95,7 +97,7 @@ impl House {
     /// Whether a browser is let in.
     async fn is_in(&self, browser: &Browser) -> bool {
         open(&self.keyward, browser, "/account").await;
-        browser.path().await == "/account"
+        browser.path().await == ACCOUNT
     }
 
     /// A link that was used makes nobody, and neither does the next one.
@@ -161,6 +163,19 @@ impl House {
         follow(&self.browser, "main form button.button-main").await;
     }
 
+    /// `localhost` is another site than `127.0.0.1`, so no cookie of the console goes with what its pages begin.
+    async fn a_link_on_another_site_leads_to_its_page(&self) {
+        let browser = &self.browser;
+        let elsewhere = format!("http://localhost:{}/sign-in", self.keyward.console().port());
+        for query in ["q=first", "q=second&page=1"] {
+            browser.open(&elsewhere).await;
+            let link = url(&self.keyward, &format!("{LIST}?{query}"));
+            browser.run(&format!("location.href = '{link}'")).await;
+            until(browser, ".side form[action='/sign-out']").await;
+            assert_eq!(browser.client().current_url().await.unwrap().query(), Some(query));
+        }
+    }
+
     async fn language_and_theme_are_kept(&self) {
         let browser = &self.browser;
         let turned = if self.words.language == "en" { "fr" } else { "en" };
@@ -214,9 +229,9 @@ impl House {
         let browser = &self.browser;
         sign_out(browser).await;
         // The code of the present half minute is used up; that of the next one is taken already.
-        self.pass(browser, &app(key, 30), LIST).await;
+        self.pass(browser, &app(key, 30), ACCOUNT).await;
         sign_out(browser).await;
-        self.pass(browser, &codes[0], LIST).await;
+        self.pass(browser, &codes[0], ACCOUNT).await;
         self.pass(&self.other, &codes[0], "/sign-in/code").await;
         assert_says(&self.other, self.words.code_refused).await;
         assert!(!self.is_in(&self.other).await);
@@ -226,6 +241,7 @@ impl House {
     async fn pass(&self, browser: &Browser, code: &str, to: &str) {
         self.sign_in(browser, PASSWORD).await;
         assert_eq!(browser.path().await, "/sign-in/code");
+        // From now on it is the page that was asked for.
         assert!(!self.is_in(browser).await);
         open(&self.keyward, browser, "/sign-in/code").await;
         browser.fill("#code", code).await;
@@ -246,7 +262,7 @@ impl House {
         follow(browser, "main form button.button-bad").await;
         assert_text(browser, ".toast", self.words.factor_removed).await;
         self.sign_in(&self.other, PASSWORD).await;
-        assert_eq!(self.other.path().await, LIST);
+        assert_eq!(self.other.path().await, ACCOUNT);
         sign_out(&self.other).await;
     }
 }

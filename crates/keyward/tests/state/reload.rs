@@ -192,3 +192,34 @@ async fn s15_a_removed_upstream_gets_no_request_any_more() {
     assert_eq!(asked("/api/1/x").await, "200");
     assert_eq!((first.count(), second.count()), (1, 2));
 }
+
+#[tokio::test]
+async fn keys_of_a_use_case_that_the_configuration_does_not_name_are_told_of() {
+    const USE_CASES: &str = "[[use_cases]]\nname = 'rest-api'\n[[use_cases]]\nname = 'reports'\n";
+    let upstream = EchoUpstream::start().await;
+    let keyward = before(&upstream).config_toml(USE_CASES).start().await;
+    keyward.user(OWNER, "member").await;
+    let reports = || KeySpec::new(OWNER, "k").use_case("reports");
+    let (first, _second) = (keyward.key(reports()).await, keyward.key(reports()).await);
+    assert_eq!(verdict(&ask(&keyward, &first.secret).await), "200");
+    keyward.stop().await;
+    assert!(!keyward.log().contains("keys of this use case"));
+    let mut table = read(&keyward);
+    let Some(Value::Array(use_cases)) = table.get_mut("use_cases") else {
+        panic!("no use cases in {table}");
+    };
+    use_cases.retain(|use_case| use_case["name"].as_str() != Some("reports"));
+    write(&keyward, &table.to_string());
+    keyward.start().await;
+    assert_eq!(
+        verdict(&ask(&keyward, &first.secret).await),
+        "403 use_case_forbidden"
+    );
+    keyward.stop().await;
+    let log = keyward.log();
+    let told: Vec<&str> = log
+        .lines()
+        .filter(|line| line.contains("keys of this use case"))
+        .collect();
+    assert!(told.len() == 1 && told[0].contains("\"reports\""), "{told:?}");
+}

@@ -1,7 +1,7 @@
 //! `GET` and `POST /sign-in/code`: the second factor, after the password was right.
 
 use super::Faults;
-use super::entry::{START, enter};
+use super::entry::enter_where_asked;
 use crate::app::App;
 use crate::web::answer::HtmlAnswer;
 use crate::web::cookies::Cookie;
@@ -46,7 +46,7 @@ pub(super) async fn submit(
     };
     let code = form.text("code");
     let fault = match app.engine.sign_in_with_code(pending, code, &visit.visitor).await {
-        Ok(signed_in) => return Ok(enter(&visit, &signed_in, START)),
+        Ok(signed_in) => return Ok(enter_where_asked(&visit, &signed_in)),
         Err(fault) => fault,
     };
     let page = Page::new(&visit, Place::Outside, None);

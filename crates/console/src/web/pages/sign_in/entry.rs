@@ -12,13 +12,13 @@ use axum::response::{IntoResponse, Redirect, Response};
 use http::HeaderMap;
 use keyward_engine::{EngineError, SignIn, SignedIn};
 
-/// Where people go when they are in.
+/// Where people go when they are in, and asked for no page before.
 pub(super) const START: &str = "/integrations/keys";
 
 /// Lets somebody in, or asks for the code that is still missing.
 pub(super) fn go_on(visit: &Visit, sign_in: &SignIn) -> Response {
     match sign_in {
-        SignIn::Done(signed_in) => enter(visit, signed_in, START),
+        SignIn::Done(signed_in) => enter_where_asked(visit, signed_in),
         SignIn::CodeNeeded { pending } => {
             let mut response = Redirect::to("/sign-in/code").into_response();
             Cookie::Pending.set(pending.reveal(), response.headers_mut(), visit.secure);
@@ -27,12 +27,20 @@ pub(super) fn go_on(visit: &Visit, sign_in: &SignIn) -> Response {
     }
 }
 
+/// Lets somebody in and sends them to the page that they asked for, if they did.
+pub(super) fn enter_where_asked(visit: &Visit, signed_in: &SignedIn) -> Response {
+    enter(visit, signed_in, visit.destination.as_deref().unwrap_or(START))
+}
+
 /// Lets somebody in and sends them on, in the language of their account.
 pub(in crate::web::pages) fn enter(visit: &Visit, signed_in: &SignedIn, to: &str) -> Response {
     let mut response = Redirect::to(to).into_response();
     keep_session(visit, signed_in, &mut response);
     let headers = response.headers_mut();
     Cookie::Pending.clear(headers, visit.secure);
+    if visit.destination.is_some() {
+        Cookie::Destination.clear(headers, visit.secure);
+    }
     if let Some(device) = &signed_in.device {
         Cookie::Device.set(device.reveal(), headers, visit.secure);
     }

@@ -13,12 +13,10 @@ use super::entry::go_on;
 use super::outcome::Outcome;
 use crate::app::App;
 use crate::problem::Problem;
-use crate::web::answer::HtmlAnswer;
 use crate::web::cookies::Cookie;
-use crate::web::page::{Page, Place};
+use crate::web::landing;
 use crate::web::pages::PageAnswer;
 use crate::web::visit::Visit;
-use askama::Template;
 use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use http::{HeaderMap, StatusCode};
@@ -27,14 +25,6 @@ use keyward_oidc::{Answer, Fault, Flow, Identity, Provider};
 
 /// Where the provider sends browsers back to.
 pub(crate) const CALLBACK: &str = "/sign-in/oidc/callback";
-
-/// The page that goes on by itself.
-#[derive(Template)]
-#[template(path = "account/landing.html")]
-struct LandingPage {
-    page: Page,
-    next: String,
-}
 
 pub(super) async fn begin(State(app): State<App>, visit: Visit, headers: HeaderMap) -> PageAnswer {
     let provider = provider_of(&app)?;
@@ -53,11 +43,8 @@ pub(super) async fn begin(State(app): State<App>, visit: Visit, headers: HeaderM
 
 pub(super) async fn land(State(app): State<App>, visit: Visit, RawQuery(query): RawQuery) -> PageAnswer {
     provider_of(&app)?;
-    let template = LandingPage {
-        page: Page::new(&visit, Place::Outside, None),
-        next: format!("/sign-in/oidc/finish?{}", query.unwrap_or_default()),
-    };
-    Ok(HtmlAnswer::ok(&template).into_response())
+    let next = format!("/sign-in/oidc/finish?{}", query.unwrap_or_default());
+    Ok(landing::land(&visit, next))
 }
 
 pub(super) async fn finish(
