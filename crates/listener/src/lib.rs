@@ -5,6 +5,7 @@
 mod accept;
 mod client_address;
 mod closing;
+mod host;
 mod server;
 mod tls;
 
@@ -13,3 +14,4 @@ pub use client_address::{X_FORWARDED_FOR, client_address, is_trusted};
 pub use closing::close;
 pub use server::Server;
 pub use tls::{Tls, TlsFault, TlsFiles, follow_certificate};
+pub use host::{HostFault, one_host};
