@@ -6,12 +6,13 @@ mod accept;
 mod client_address;
 mod closing;
 mod host;
+mod places;
 mod server;
 mod tls;
 
 pub use accept::{Slot, Slots, accept, bind};
 pub use client_address::{X_FORWARDED_FOR, client_address, is_trusted};
 pub use closing::close;
+pub use host::{HostFault, one_host};
 pub use server::Server;
 pub use tls::{Tls, TlsFault, TlsFiles, follow_certificate};
-pub use host::{HostFault, one_host};
