@@ -14,7 +14,6 @@ use crate::shared::{Plane, Shared};
 use http::header::{CONNECTION, ORIGIN};
 use http::{HeaderValue, Request, StatusCode, Version};
 use hyper::body::Incoming;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use tokio::time::Instant;
 
@@ -139,6 +138,5 @@ pub(crate) fn hand_over(
         in_flight,
         _access: access,
     });
-    shared.served.fetch_add(1, Ordering::Relaxed);
     answer
 }
