@@ -26,6 +26,8 @@ mod identity;
 #[cfg(test)]
 mod import;
 #[cfg(test)]
+mod logged;
+#[cfg(test)]
 mod methods;
 #[cfg(test)]
 mod mission;
