@@ -42,4 +42,6 @@ mod spoken;
 #[cfg(test)]
 mod swagger;
 #[cfg(test)]
+mod swagger_h2c;
+#[cfg(test)]
 mod world;
