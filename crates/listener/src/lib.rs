@@ -6,10 +6,12 @@ mod accept;
 mod client_address;
 mod closing;
 mod server;
+mod silence;
 mod tls;
 
 pub use accept::{Slot, Slots, accept, bind};
 pub use client_address::{X_FORWARDED_FOR, client_address, is_trusted};
 pub use closing::close;
 pub use server::Server;
+pub use silence::end_when_gone;
 pub use tls::{Tls, TlsFault, TlsFiles, follow_certificate};
