@@ -2,6 +2,7 @@
 
 use crate::answer;
 use crate::guard::{Guard, Limits, Link, MOST_HEADERS};
+use crate::metrics::Raised;
 use crate::peer::Peer;
 use crate::respond::respond;
 use crate::settings::Timeouts;
@@ -116,7 +117,7 @@ async fn serve_stream<S>(
             async move { Ok::<_, Infallible>(respond(&shared, worker, &peer, &link, request).await) }
         })
     };
-    shared.metrics.connections.inc();
+    let _raised = Raised::new(&shared.metrics.connections);
     if http2 {
         serve_http2(
             &shared,
@@ -129,7 +130,6 @@ async fn serve_stream<S>(
     } else {
         serve_http1(&shared, Guard::http1(stream, read, limits, link), service).await;
     }
-    shared.metrics.connections.dec();
 }
 
 async fn serve_http1<S, V>(shared: &Shared, guard: Guard<S>, service: V)

@@ -12,7 +12,6 @@ use keyward_engine::Engine;
 use keyward_listener::{Slots, Tls, TlsFiles};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 /// A running gateway.
@@ -49,7 +48,6 @@ impl Gateway {
             tls,
             metrics: Metrics::register(registry)?,
             drain: Drain::default(),
-            served: AtomicU64::new(0),
             slots: Slots::new(settings.max_connections),
             deadline: ArcSwap::default(),
             settings,
@@ -76,7 +74,6 @@ impl Gateway {
             tls,
             metrics: gateway.metrics.for_authz(registry)?,
             drain: Drain::default(),
-            served: AtomicU64::new(0),
             slots: Slots::new(settings.max_connections),
             deadline: ArcSwap::default(),
             settings: Settings {

@@ -294,6 +294,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> hyper::rt::Write for Guard<S> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // The upstream has said all; what the client still says is the tunnel's, and goes on to it.
+        if self.link.is_upgraded() {
+            return Pin::new(&mut self.io).poll_shutdown(cx);
+        }
         let already = match self.lingered {
             Some(already) => already,
             None => {

@@ -13,7 +13,7 @@ use crate::answer::{self, Answer};
 use crate::guard::Fault;
 use crate::judged::Pass;
 use crate::metrics::Metrics;
-use crate::outcome::Outcome;
+use crate::outcome::{self, Outcome};
 use crate::own_key;
 use crate::peer::Peer;
 use crate::pool::Pool;
@@ -93,11 +93,18 @@ impl<'a> Judge<'a> {
             client: ClientAddress::from(client),
             listed,
         };
-        let way = match self.without_key(parts, &path)? {
-            Some(way) => way,
-            None => self.with_key(parts, path, &told, is_whole).await?,
+        let way = match self.without_key(parts, &path) {
+            Ok(Some(way)) => Ok(way),
+            Ok(None) => self.with_key(parts, path, &told, is_whole).await,
+            Err(refused) => Err(refused),
         };
-        Ok(Ruling { way, told })
+        match way {
+            Ok(way) => Ok(Ruling { way, told }),
+            Err(mut refused) => {
+                refused.client = outcome::known(told.client);
+                Err(refused)
+            }
+        }
     }
 
     /// The way of a request that needs no key.

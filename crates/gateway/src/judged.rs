@@ -14,7 +14,6 @@ use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use keyward_domain::{ClientAddress, KeyId, Quota, UserId};
 use keyward_listener::{X_FORWARDED_FOR, is_trusted};
-use std::net::IpAddr;
 use std::sync::Arc;
 
 /// A request that may go to an upstream. Only [`crate::judge`] makes one.
@@ -146,13 +145,5 @@ impl Judged {
         put("x-forwarded-for", &chain);
         let said = self.parts.headers.get(X_FORWARDED_PROTO);
         put("x-forwarded-proto", said.map_or(own, HeaderValue::as_bytes));
-    }
-
-    /// The client's address, for the log.
-    pub(crate) fn client_ip(&self) -> Option<IpAddr> {
-        match self.client {
-            ClientAddress::Known(address) => Some(address),
-            ClientAddress::Unknown => None,
-        }
     }
 }

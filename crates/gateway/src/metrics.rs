@@ -22,6 +22,22 @@ pub(crate) struct Metrics {
     pub(crate) tunnels: IntGauge,
 }
 
+/// A gauge that is one higher while this lives, however what it counts ends.
+pub(crate) struct Raised<'a>(&'a IntGauge);
+
+impl<'a> Raised<'a> {
+    pub(crate) fn new(gauge: &'a IntGauge) -> Self {
+        gauge.inc();
+        Self(gauge)
+    }
+}
+
+impl Drop for Raised<'_> {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
 /// One decision in so many is timed, so that reading the clock costs nothing to speak of.
 pub(crate) const SAMPLE: u64 = 64;
 
@@ -103,5 +119,31 @@ impl Metrics {
     pub(crate) fn count_answer(&self, status: http::StatusCode) {
         let class = usize::from(status.as_u16() / 100).clamp(1, 5) - 1;
         self.answers[class].inc();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_gauge_is_lowered_when_what_it_counts_panics_or_is_let_go() {
+        let gauge = IntGauge::new("open", "Open.").unwrap();
+        let count = |ends: bool| {
+            let gauge = gauge.clone();
+            async move {
+                let _raised = Raised::new(&gauge);
+                assert!(!ends, "of no matter");
+                std::future::pending::<()>().await;
+            }
+        };
+        assert!(tokio::spawn(count(true)).await.unwrap_err().is_panic());
+        assert_eq!(gauge.get(), 0);
+        let kept = tokio::spawn(count(false));
+        tokio::task::yield_now().await;
+        assert_eq!(gauge.get(), 1);
+        kept.abort();
+        assert!(kept.await.unwrap_err().is_cancelled());
+        assert_eq!(gauge.get(), 0);
     }
 }

@@ -41,6 +41,7 @@ pub(crate) async fn answer(
                 answer,
                 code: denied.reason.code(),
                 key: denied.key,
+                client: None,
             }
         }
         Some(Ok(own)) => {
@@ -58,6 +59,7 @@ pub(crate) async fn answer(
                 answer,
                 code: "own_key",
                 key: Some(own.id),
+                client: None,
             }
         }
     }

@@ -5,6 +5,7 @@ use crate::h2c::H2c;
 use crate::settings::{Protocol, Upstream};
 use crate::upstream_connection::Connection;
 use crate::upstream_fault::UpstreamFault;
+use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::net::TcpStream;
@@ -14,9 +15,11 @@ use tokio::time::{Instant, timeout};
 /// seldom meets a connection that is being closed.
 const IDLE: Duration = Duration::from_secs(30);
 const MOST_IDLE: usize = 256;
+/// So many that are too old are closed for each one that is kept, so that no request closes all of a burst.
+const MOST_CLEARED: usize = 4;
 
-/// Connections without a request, and since when.
-type Shelf = Vec<(Connection, Instant)>;
+/// Connections without a request, and since when; the one used last is at the back.
+type Shelf = VecDeque<(Connection, Instant)>;
 
 /// The connections to one upstream.
 pub(crate) struct Pool {
@@ -72,7 +75,7 @@ impl Pool {
     /// A connection that was used before and is still good.
     pub(crate) fn reuse(&self, worker: usize) -> Option<Connection> {
         let mut idle = self.idle(worker);
-        while let Some((connection, since)) = idle.pop() {
+        while let Some((connection, since)) = idle.pop_back() {
             if since.elapsed() > IDLE {
                 // The one used last is too old, so all are.
                 idle.clear();
@@ -101,9 +104,17 @@ impl Pool {
 
     /// Keeps a connection for the next request.
     pub(crate) fn keep(&self, worker: usize, connection: Connection) {
+        let now = Instant::now();
         let mut idle = self.idle(worker);
+        // After a burst nobody comes down to those at the front, and their upstream has long closed them.
+        for _ in 0..MOST_CLEARED {
+            match idle.front() {
+                Some((_, since)) if now.duration_since(*since) > IDLE => drop(idle.pop_front()),
+                _ => break,
+            }
+        }
         if idle.len() < MOST_IDLE {
-            idle.push((connection, Instant::now()));
+            idle.push_back((connection, now));
         }
     }
 
@@ -111,5 +122,40 @@ impl Pool {
         self.idle[worker % self.idle.len()]
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::SocketAddr;
+    use tokio::net::TcpListener;
+    use tokio::time::advance;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_a_burst_left_is_closed_while_other_connections_are_used() {
+        let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0)))
+            .await
+            .unwrap();
+        let address = listener.local_addr().unwrap();
+        let upstream = Upstream {
+            name: "default".into(),
+            url: format!("http://{address}").parse().unwrap(),
+            protocol: Protocol::Http1,
+        };
+        let pool = Pool::new(upstream, 1).unwrap();
+        let mut ends = Vec::new();
+        for _ in 0..20 {
+            let stream = TcpStream::connect(address).await.unwrap();
+            pool.keep(0, Connection::new(stream));
+            ends.push(listener.accept().await.unwrap().0);
+        }
+        for _ in 0..20 {
+            advance(IDLE / 5).await;
+            let used = pool.reuse(0).unwrap();
+            pool.keep(0, used);
+        }
+        let left = pool.idle(0).len();
+        assert_eq!(left, 1, "the one in use is kept, and no other");
     }
 }

@@ -4,7 +4,8 @@
 use crate::StartFault;
 use crate::connection;
 use crate::shared::Shared;
-use keyward_listener::{accept, bind, close, follow_certificate};
+use crate::tunnel::SILENCE;
+use keyward_listener::{accept, bind, close, end_when_gone, follow_certificate};
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
@@ -49,6 +50,9 @@ impl Bound {
     /// Starts the workers.
     pub(crate) fn serve(self, shared: Arc<Shared>, count: usize) -> Result<Port, StartFault> {
         let section = self.section;
+        // A bound of its own on what a client does not take may be longer, and holds.
+        let silence = SILENCE.max(shared.settings.timeouts.write_stall);
+        end_when_gone(&self.listener, silence);
         let mut workers = Vec::with_capacity(count);
         for worker in 0..count {
             let listener = self

@@ -7,7 +7,7 @@ use crate::framing::{Length, has_plain_length};
 use crate::guard::InFlight;
 use crate::judged::{Judged, Pass};
 use crate::metrics::Metrics;
-use crate::outcome::Outcome;
+use crate::outcome::{Outcome, known};
 use crate::request_id::RequestId;
 use crate::rules::Compiled;
 use crate::settings::Timeouts;
@@ -50,7 +50,12 @@ impl Proxy<'_> {
             Err(fault) => (without_upstream(fault, id), fault.word()),
         };
         self.add_fields(&judged, answer.headers_mut());
-        Outcome { answer, code, key }
+        Outcome {
+            answer,
+            code,
+            key,
+            client: known(judged.client),
+        }
     }
 
     /// Forwards a request, and makes the upstream's answer ready for the client.

@@ -14,7 +14,6 @@ use crate::shared::{Plane, Shared};
 use http::header::{CONNECTION, ORIGIN};
 use http::{HeaderValue, Request, StatusCode, Version};
 use hyper::body::Incoming;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use tokio::time::Instant;
 
@@ -52,7 +51,6 @@ async fn serve(
         .and_then(|_| parts.headers.get(ORIGIN).cloned());
     let method = method_word(&parts.method);
     let mut place = Place::default();
-    let mut client = None;
     let outcome = match fault {
         Some(fault) => Outcome::new("malformed", answer::guarded(fault, id)),
         None => {
@@ -73,12 +71,11 @@ async fn serve(
                 .unwrap_or_default();
             match verdict {
                 Verdict::Answer(outcome) => outcome,
-                Verdict::Swagger(page) => {
+                Verdict::Swagger(page, client) => {
                     let answer = Box::pin(page.serve(&rules, &shared.settings.timeouts, worker, id)).await;
-                    Outcome::new("swagger", answer)
+                    Outcome::new("swagger", answer).of(client)
                 }
                 Verdict::Forward(judged) => {
-                    client = judged.client_ip();
                     let proxy = Proxy {
                         engine: &shared.engine,
                         rules: &rules,
@@ -95,18 +92,18 @@ async fn serve(
         mut answer,
         code,
         key,
+        client,
     } = outcome;
     cors::allow(&rules, origin.as_ref(), answer.headers_mut());
     shared.metrics.count_answer(answer.status());
     let status = answer.status().as_u16();
     let access = shared.settings.access_log.then(|| {
-        let client = client.or(Some(peer.address));
         Box::new(Access {
             id,
             plane: shared.plane.name(),
             method,
             place,
-            client,
+            client: client.or(Some(peer.address)),
             key,
             code,
             status,
@@ -139,6 +136,5 @@ pub(crate) fn hand_over(
         in_flight,
         _access: access,
     });
-    shared.served.fetch_add(1, Ordering::Relaxed);
     answer
 }

@@ -64,7 +64,7 @@ pub struct Timeouts {
 /// What a reload may change.
 #[derive(Clone, Debug)]
 pub struct Rules {
-    /// What protected by `WWW-Authenticate: ApiKey realm="…"`.
+    /// What is protected, as a refusal says it: `WWW-Authenticate: ApiKey realm="…"`.
     pub realm: String,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,

@@ -10,7 +10,6 @@ use arc_swap::ArcSwap;
 use keyward_engine::Engine;
 use keyward_listener::{Slots, Tls};
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use tokio::time::Instant;
 
 /// What a port is for.
@@ -47,7 +46,6 @@ pub(crate) struct Shared {
     pub(crate) tls: Option<Tls>,
     pub(crate) metrics: Metrics,
     pub(crate) drain: Drain,
-    pub(crate) served: AtomicU64,
     pub(crate) slots: Slots,
     /// When what is still under way is cut off; set by the drain.
     pub(crate) deadline: ArcSwap<Option<Instant>>,

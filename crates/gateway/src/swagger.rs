@@ -175,7 +175,9 @@ async fn fetch(pool: &Arc<Pool>, path: &str, timeouts: &Timeouts, worker: usize)
             .exchange(pool, head, None, timeouts)
             .await
             .map_err(fault)?;
-        return read(answer.into_body()).await;
+        expect_ok(answer.status(), path)?;
+        let stall = timeouts.upstream_body_stall;
+        return read(UpstreamBody::h2c(answer.into_body(), stall)).await;
     }
     let mut connection = Connection::new(pool.connect(timeouts.upstream_connect).await.map_err(fault)?);
     let host = pool
@@ -195,12 +197,7 @@ async fn fetch(pool: &Arc<Pool>, path: &str, timeouts: &Timeouts, worker: usize)
         .receive(&Method::GET, timeouts.upstream_response)
         .await
         .map_err(|failed| fault(failed.fault))?;
-    if head.status != StatusCode::OK {
-        return Err(format!(
-            "the upstream answered {} for {path}",
-            head.status.as_u16()
-        ));
-    }
+    expect_ok(head.status, path)?;
     let body: Length = head.body;
     read(UpstreamBody::http1(
         connection,
@@ -210,6 +207,14 @@ async fn fetch(pool: &Arc<Pool>, path: &str, timeouts: &Timeouts, worker: usize)
         timeouts.upstream_body_stall,
     ))
     .await
+}
+
+fn expect_ok(status: StatusCode, path: &str) -> Result<(), String> {
+    if status == StatusCode::OK {
+        Ok(())
+    } else {
+        Err(format!("the upstream answered {} for {path}", status.as_u16()))
+    }
 }
 
 async fn read<B>(body: B) -> Result<Bytes, String>

@@ -8,6 +8,7 @@ mod closing;
 mod host;
 mod places;
 mod server;
+mod silence;
 mod tls;
 
 pub use accept::{Slot, Slots, accept, bind};
@@ -15,4 +16,5 @@ pub use client_address::{X_FORWARDED_FOR, client_address, is_trusted};
 pub use closing::close;
 pub use host::{HostFault, one_host};
 pub use server::Server;
+pub use silence::end_when_gone;
 pub use tls::{Tls, TlsFault, TlsFiles, follow_certificate};

@@ -6,15 +6,16 @@
 
 use crate::is_trusted;
 use http::{Request, Response};
-use http_body::Body;
-use http_body_util::BodyExt;
+use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::service::{Service, service_fn};
 use ipnet::IpNet;
 use std::collections::HashMap;
 use std::error::Error;
 use std::net::{IpAddr, Ipv6Addr};
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, ready};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -178,32 +179,46 @@ impl Drop for Place {
 pub(crate) fn watched<S, B>(
     seat: Arc<Seat>,
     service: S,
-) -> impl Service<
-    Request<Incoming>,
-    Response = Response<impl Body<Data = B::Data, Error = B::Error> + Send + 'static>,
-    Error = S::Error,
-    Future: Send + 'static,
->
+) -> impl Service<Request<Incoming>, Response = Response<Sent<B>>, Error = S::Error, Future: Send + 'static>
 where
     S: Service<Request<Incoming>, Response = Response<B>>,
     S::Future: Send + 'static,
     S::Error: Into<Box<dyn Error + Send + Sync>>,
-    B: Body + Send + 'static,
+    B: Body + Unpin,
 {
     service_fn(move |request| {
         let busy = Seat::begin(&seat);
         let answer = service.call(request);
-        async move {
-            answer.await.map(|answer| {
-                answer.map(|body| {
-                    body.map_frame(move |frame| {
-                        busy.goes_on();
-                        frame
-                    })
-                })
-            })
-        }
+        async move { answer.await.map(|answer| answer.map(|body| Sent { body, busy })) }
     })
+}
+
+/// A body whose connection is busy until it is sent.
+pub(crate) struct Sent<B> {
+    body: B,
+    busy: Busy,
+}
+
+impl<B: Body + Unpin> Body for Sent<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
+        self.busy.goes_on();
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
 }
 
 #[cfg(test)]

@@ -1,22 +1,20 @@
 //! The loop of a plane that is no proxy: accepts, speaks HTTP, and lets nobody keep a connection for nothing. Every phase
 //! has a deadline; every number a bound.
 
-use crate::places::{Place, Places, watched};
-use crate::{Tls, accept, close, follow_certificate};
-use http::header::CONTENT_TYPE;
+use crate::places::{Places, watched};
+use crate::{Tls, accept, close, end_when_gone, follow_certificate};
 use http::{Request, Response};
-use http_body::Body;
-use http_body_util::{BodyExt, Either};
+use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use ipnet::IpNet;
-use socket2::SockRef;
 use std::error::Error;
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
@@ -28,7 +26,7 @@ use tokio::time::{Instant, interval, timeout};
 const MOST_CONNECTIONS: usize = 256;
 /// How long a TLS handshake, a request's header, or the first request of a connection may take.
 const HEADER_PATIENCE: Duration = Duration::from_secs(10);
-/// How long a connection may be without a request, or an answer may wait to be read.
+/// How long a connection may be without a request, or the next piece of an answer may wait to be taken.
 const IDLE_PATIENCE: Duration = Duration::from_secs(60);
 /// How long a connection has, from being told to end, to its end.
 const END_PATIENCE: Duration = Duration::from_secs(10);
@@ -60,7 +58,7 @@ impl Server {
         S: Service<Request<Incoming>, Response = Response<B>> + Send + 'static,
         S::Future: Send + 'static,
         S::Error: Into<Fault>,
-        B: Body + Send + 'static,
+        B: Body + Unpin + Send + 'static,
         B::Data: Send,
         B::Error: Into<Fault>,
     {
@@ -70,15 +68,9 @@ impl Server {
         let told = stop.clone();
         let take = |connections: &mut JoinSet<()>, stream, peer: SocketAddr| {
             if let Some(place) = places.take(peer.ip()) {
-                end_when_silent(&stream, IDLE_PATIENCE);
-                connections.spawn(serve_in(
-                    place,
-                    stream,
-                    self.tls.clone(),
-                    builder.clone(),
-                    service(peer),
-                    told.clone(),
-                ));
+                end_when_gone(&stream, IDLE_PATIENCE);
+                let (tls, service) = (self.tls.clone(), watched(place.seat(), service(peer)));
+                connections.spawn(place.hold(serve(stream, tls, builder.clone(), service, told.clone())));
             }
         };
         let mut certificate = pin!(follow_certificate(self.tls.as_deref(), self.plane));
@@ -92,14 +84,6 @@ impl Server {
         }
         close(listener, |stream, peer| take(&mut connections, stream, peer)).await;
         while connections.join_next().await.is_some() {}
-    }
-}
-
-/// Lets the system end a connection whose client acknowledges nothing of what was sent to it for so long: one that lost its
-/// network says no goodbye, and an event stream would be written to it for a quarter of an hour.
-fn end_when_silent(stream: &TcpStream, patience: Duration) {
-    if let Err(error) = SockRef::from(stream).set_tcp_user_timeout(Some(patience)) {
-        tracing::debug!(%error, "clients that are gone keep their connections for longer");
     }
 }
 
@@ -120,25 +104,6 @@ fn builder() -> Builder<TokioExecutor> {
     builder
 }
 
-async fn serve_in<S, B>(
-    place: Place,
-    stream: TcpStream,
-    tls: Option<Arc<Tls>>,
-    builder: Builder<TokioExecutor>,
-    service: S,
-    stop: watch::Receiver<bool>,
-) where
-    S: Service<Request<Incoming>, Response = Response<B>> + Send + 'static,
-    S::Future: Send + 'static,
-    S::Error: Into<Fault>,
-    B: Body + Send + 'static,
-    B::Data: Send,
-    B::Error: Into<Fault>,
-{
-    let service = watched(place.seat(), service);
-    place.hold(serve(stream, tls, builder, service, stop)).await;
-}
-
 async fn serve<S, B>(
     stream: TcpStream,
     tls: Option<Arc<Tls>>,
@@ -149,7 +114,7 @@ async fn serve<S, B>(
     S: Service<Request<Incoming>, Response = Response<B>> + Send + 'static,
     S::Future: Send + 'static,
     S::Error: Into<Fault>,
-    B: Body + Send + 'static,
+    B: Body + Unpin + Send + 'static,
     B::Data: Send,
     B::Error: Into<Fault>,
 {
@@ -175,7 +140,7 @@ async fn speak<I, S, B>(
     S: Service<Request<Incoming>, Response = Response<B>> + Send + 'static,
     S::Future: Send + 'static,
     S::Error: Into<Fault>,
-    B: Body + Send + 'static,
+    B: Body + Unpin + Send + 'static,
     B::Data: Send,
     B::Error: Into<Fault>,
 {
@@ -188,7 +153,7 @@ async fn speak<I, S, B>(
         async move {
             let answer = answer.await;
             drop(under_way);
-            answer.map(|answer| noted(answer, seen))
+            answer.map(|answer| answer.map(|body| Noted { body, activity: seen }))
         }
     });
     let connection = builder.serve_connection(TokioIo::new(stream), service);
@@ -213,27 +178,32 @@ async fn speak<I, S, B>(
     }
 }
 
-/// An event stream goes on for as long as it has something to say to somebody who reads; other answers have a time.
-fn noted<B>(
-    answer: Response<B>,
+/// A body whose every piece shows that the client reads: an answer may take as long as it likes, if it gets on.
+struct Noted<B> {
+    body: B,
     activity: Arc<Activity>,
-) -> Response<Either<B, impl Body<Data = B::Data, Error = B::Error>>>
-where
-    B: Body,
-{
-    let is_stream = answer
-        .headers()
-        .get(CONTENT_TYPE)
-        .is_some_and(|kind| kind == "text/event-stream");
-    answer.map(|body| {
-        if !is_stream {
-            return Either::Left(body);
-        }
-        Either::Right(body.map_frame(move |frame| {
-            activity.lock().since = Instant::now();
-            frame
-        }))
-    })
+}
+
+impl<B: Body + Unpin> Body for Noted<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        self.activity.lock().since = Instant::now();
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
 }
 
 /// What a connection is doing.
@@ -293,22 +263,67 @@ impl Drop for UnderWay {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use socket2::SockFilter;
-    use std::io::ErrorKind;
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use hyper::body::Bytes;
+    use std::convert::Infallible;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+    use tokio::task::JoinHandle;
+    use tokio::time::{Sleep, sleep};
 
-    #[tokio::test]
-    async fn a_client_that_is_gone_without_a_word_is_not_kept() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        let (mut served, _) = listener.accept().await.unwrap();
-        end_when_silent(&served, Duration::from_secs(1));
-        // From here on the client's system gets no packet of this connection, and so acknowledges none.
-        SockRef::from(&client)
-            .attach_filter(&[SockFilter::new(0x06, 0, 0, 0)])
+    /// A body of so many pieces, with a pause before each.
+    struct Slow {
+        left: usize,
+        pause: Duration,
+        timer: Pin<Box<Sleep>>,
+    }
+
+    impl Body for Slow {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            if self.left == 0 {
+                return Poll::Ready(None);
+            }
+            ready!(self.timer.as_mut().poll(cx));
+            self.left -= 1;
+            self.timer = Box::pin(sleep(self.pause));
+            Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(b"[piece]")))))
+        }
+    }
+
+    /// A connection whose one request was sent, and which is answered so slowly.
+    async fn asked(left: usize, pause: Duration) -> (DuplexStream, JoinHandle<()>) {
+        let (mut client, server) = duplex(1024);
+        let serving = tokio::spawn(async move {
+            let (_keep, stop) = watch::channel(false);
+            let service = service_fn(move |_| async move {
+                let timer = Box::pin(sleep(pause));
+                Ok::<_, Infallible>(Response::new(Slow { left, pause, timer }))
+            });
+            speak(server, &builder(), service, stop).await;
+        });
+        client
+            .write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            .await
             .unwrap();
-        served.write_all(b"are you there?").await.unwrap();
-        let end = served.read_u8().await.unwrap_err();
-        assert_eq!(end.kind(), ErrorKind::TimedOut, "{end}");
+        (client, serving)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_gets_on_may_take_as_long_as_it_likes() {
+        let (mut client, _) = asked(20, Duration::from_secs(20)).await;
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).await.unwrap();
+        assert_eq!(answer.matches("[piece]").count(), 20, "{answer}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn d1_an_answer_that_nobody_takes_is_cut() {
+        let (_client, serving) = asked(usize::MAX, Duration::ZERO).await;
+        let patience = IDLE_PATIENCE + END_PATIENCE + Duration::from_secs(5);
+        timeout(patience, serving).await.unwrap().unwrap();
     }
 }

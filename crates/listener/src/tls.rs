@@ -25,7 +25,15 @@ pub struct TlsFiles {
 /// Why TLS cannot be offered; names the file and the way out.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsFault {
-    /// A file that cannot be read as what it should be.
+    /// A file that cannot be read, by now.
+    #[error("{}: cannot be read: {error}", path.display())]
+    Unread {
+        /// The file.
+        path: PathBuf,
+        /// The system's word.
+        error: std::io::Error,
+    },
+    /// A file that does not hold what it should.
     #[error("{}: {fault}", path.display())]
     File {
         /// The file.
@@ -43,10 +51,18 @@ pub struct Tls {
     files: TlsFiles,
     protocols: Vec<Vec<u8>>,
     current: RwLock<Arc<ServerConfig>>,
-    seen: Mutex<Stamp>,
+    seen: Mutex<Seen>,
 }
 
 type Stamp = [Option<(SystemTime, u64)>; 2];
+
+/// What is known of the files.
+struct Seen {
+    /// Of the files whose content is known, whether it is of use or not.
+    known: Stamp,
+    /// Of the files of which it was told that they could not be read.
+    told: Option<Stamp>,
+}
 
 impl Tls {
     /// Reads the files. `protocols` are offered by ALPN, the preferred first.
@@ -55,7 +71,10 @@ impl Tls {
     /// The file that is at fault.
     pub fn load(files: TlsFiles, protocols: &[&str]) -> Result<Self, TlsFault> {
         let protocols: Vec<Vec<u8>> = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
-        let seen = Mutex::new(stamp(&files));
+        let seen = Mutex::new(Seen {
+            known: stamp(&files),
+            told: None,
+        });
         let current = RwLock::new(Arc::new(read(&files, &protocols)?));
         Ok(Self {
             files,
@@ -75,17 +94,31 @@ impl Tls {
     /// Reads the files again if they have changed; connections that are open stay as they are.
     ///
     /// # Errors
-    /// The file that is at fault; what was read before stays in use, and the same fault is told once.
+    /// The file that is at fault; what was read before stays in use, and the same fault is told once. Files that could not
+    /// be read are tried again at the next call: that may pass without a change of theirs.
     pub fn reload_if_changed(&self) -> Result<bool, TlsFault> {
+        self.reload_by(read)
+    }
+
+    fn reload_by(&self, read: impl FnOnce(&TlsFiles, &[Vec<u8>]) -> Read) -> Result<bool, TlsFault> {
         let now = stamp(&self.files);
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if *seen == now {
+        if seen.known == now {
             return Ok(false);
         }
-        *seen = now;
-        drop(seen);
-        let fresh = Arc::new(read(&self.files, &self.protocols)?);
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = fresh;
+        let fresh = match read(&self.files, &self.protocols) {
+            Err(TlsFault::Unread { .. }) if seen.told == Some(now) => return Ok(false),
+            Err(fault @ TlsFault::Unread { .. }) => {
+                seen.told = Some(now);
+                return Err(fault);
+            }
+            read => read,
+        };
+        *seen = Seen {
+            known: now,
+            told: None,
+        };
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(fresh?);
         Ok(true)
     }
 }
@@ -114,22 +147,20 @@ fn stamp(files: &TlsFiles) -> Stamp {
     })
 }
 
-fn read(files: &TlsFiles, protocols: &[Vec<u8>]) -> Result<ServerConfig, TlsFault> {
-    let fault = |path: &Path, fault: String| TlsFault::File {
-        path: path.to_owned(),
-        fault,
-    };
+/// What became of reading.
+type Read = Result<ServerConfig, TlsFault>;
+
+fn read(files: &TlsFiles, protocols: &[Vec<u8>]) -> Read {
     let chain = CertificateDer::pem_file_iter(&files.certificate)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|error| fault(&files.certificate, describe(&error)))?;
+        .map_err(|error| describe(&files.certificate, error))?;
     if chain.is_empty() {
-        return Err(fault(
-            &files.certificate,
-            "holds no certificate in PEM form".into(),
-        ));
+        return Err(TlsFault::File {
+            path: files.certificate.clone(),
+            fault: "holds no certificate in PEM form".into(),
+        });
     }
-    let key =
-        PrivateKeyDer::from_pem_file(&files.key).map_err(|error| fault(&files.key, describe(&error)))?;
+    let key = PrivateKeyDer::from_pem_file(&files.key).map_err(|error| describe(&files.key, error))?;
     let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(|error| TlsFault::Mismatch(error.to_string()))?
@@ -140,12 +171,19 @@ fn read(files: &TlsFiles, protocols: &[Vec<u8>]) -> Result<ServerConfig, TlsFaul
     Ok(config)
 }
 
-fn describe(error: &rustls_pki_types::pem::Error) -> String {
+fn describe(path: &Path, error: rustls_pki_types::pem::Error) -> TlsFault {
     use rustls_pki_types::pem::Error;
+    let path = path.to_owned();
     match error {
-        Error::Io(error) => format!("cannot be read: {error}"),
-        Error::NoItemsFound => "holds no key or certificate in PEM form".into(),
-        other => format!("is not valid PEM: {other}"),
+        Error::Io(error) => TlsFault::Unread { path, error },
+        Error::NoItemsFound => TlsFault::File {
+            path,
+            fault: "holds no key or certificate in PEM form".into(),
+        },
+        other => TlsFault::File {
+            path,
+            fault: format!("is not valid PEM: {other}"),
+        },
     }
 }
 
@@ -177,6 +215,30 @@ mod tests {
         assert!(fault.contains("cert.pem"), "{fault}");
         assert!(!tls.reload_if_changed().unwrap(), "the same fault is told once");
         let _still_there = tls.acceptor();
+    }
+
+    #[test]
+    fn files_that_could_not_be_read_for_a_while_are_in_use_as_soon_as_they_can() {
+        let dir = tempfile::tempdir().unwrap();
+        let files = write_pair(dir.path(), "one.example");
+        let tls = Tls::load(files, &["h2"]).unwrap();
+        let before = Arc::clone(&tls.current.read().unwrap());
+        write_pair(dir.path(), "another-name.example");
+        // There is no descriptor left for a while.
+        let out_of_descriptors = |files: &TlsFiles, _: &[Vec<u8>]| {
+            Err(TlsFault::Unread {
+                path: files.certificate.clone(),
+                error: std::io::Error::from_raw_os_error(24),
+            })
+        };
+        let fault = tls.reload_by(out_of_descriptors).unwrap_err().to_string();
+        assert!(fault.contains("cert.pem: cannot be read"), "{fault}");
+        let again = tls.reload_by(out_of_descriptors).unwrap();
+        assert!(!again, "the same fault is told once");
+        assert!(Arc::ptr_eq(&before, &tls.current.read().unwrap()));
+        assert!(tls.reload_if_changed().unwrap());
+        assert!(!Arc::ptr_eq(&before, &tls.current.read().unwrap()));
+        assert!(!tls.reload_if_changed().unwrap());
     }
 
     #[test]

@@ -144,6 +144,7 @@ impl Shared {
 
     /// The thread: one job after the other.
     fn work(&self) {
+        let _ended = Ended(self);
         yield_to_others(NICE);
         while let Some(job) = self.next() {
             match job {
@@ -200,6 +201,18 @@ impl Shared {
         };
         let phc = Phc::new(hash.as_str()).map_err(|_| HashFault::Broken("a stored password is damaged"))?;
         Ok(argon2()?.verify_password(password.as_bytes(), &phc).is_ok())
+    }
+}
+
+/// Says that the thread has ended, however it did: nobody waits for it any more, and the next job begins another.
+struct Ended<'a>(&'a Shared);
+
+impl Drop for Ended<'_> {
+    fn drop(&mut self) {
+        let mut waiting = self.0.lock();
+        waiting.is_running = false;
+        waiting.known.clear();
+        waiting.strangers.clear();
     }
 }
 

@@ -6,7 +6,7 @@ use crate::answer::{Answer, AnswerBody};
 use crate::cors;
 use crate::judge::{Judge, Way};
 use crate::judged::Pass;
-use crate::outcome::Outcome;
+use crate::outcome::{Outcome, known};
 use crate::request_id::RequestId;
 use crate::rules::Compiled;
 use crate::shared::Shared;
@@ -110,10 +110,7 @@ impl Decider {
         };
         Decision {
             pass: Some(pass),
-            client: match client {
-                ClientAddress::Known(address) => Some(address),
-                ClientAddress::Unknown => None,
-            },
+            client: known(client),
             ..Decision::of(answer, code, key)
         }
     }
@@ -156,6 +153,9 @@ impl Decision {
     pub(super) fn refused(outcome: Outcome) -> Self {
         let mut answer = outcome.answer;
         answer.headers_mut().remove(CONNECTION);
-        Self::of(answer, outcome.code, outcome.key)
+        Self {
+            client: outcome.client,
+            ..Self::of(answer, outcome.code, outcome.key)
+        }
     }
 }

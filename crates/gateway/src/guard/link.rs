@@ -77,6 +77,11 @@ impl Link {
         }
     }
 
+    /// Whether everything passes because a request to upgrade was answered with 101.
+    pub(super) fn is_upgraded(&self) -> bool {
+        self.verdict() == Some(true)
+    }
+
     pub(super) fn poll_verdict(&self, cx: &mut Context<'_>) -> Poll<()> {
         self.waker.register(cx.waker());
         if self.verdict().is_some() {

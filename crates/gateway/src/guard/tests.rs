@@ -3,6 +3,7 @@ use http_body_util::{BodyExt, Empty};
 use hyper::body::Bytes;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
 use std::sync::Mutex;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -169,4 +170,21 @@ async fn d1_a_head_that_does_not_come_is_answered_and_an_idle_connection_ends() 
             "{answer:?}"
         );
     }
+}
+
+#[tokio::test]
+async fn f9_what_a_client_says_after_the_upstream_has_ended_is_not_lost() {
+    let asks = b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n";
+    let (mut client, server) = tokio::io::duplex(1024);
+    let link = Arc::new(Link::default());
+    let mut tunnel = TokioIo::new(Guard::http1(server, BytesMut::new(), limits(), Arc::clone(&link)));
+    client.write_all(asks).await.unwrap();
+    tunnel.read_exact(&mut [0; 4]).await.unwrap();
+    link.serve().0.upgraded();
+    client.write_all(b"last words").await.unwrap();
+    tunnel.shutdown().await.unwrap();
+    client.shutdown().await.unwrap();
+    let mut rest = String::new();
+    tunnel.read_to_string(&mut rest).await.unwrap();
+    assert!(rest.ends_with("\r\n\r\nlast words"), "{rest:?}");
 }

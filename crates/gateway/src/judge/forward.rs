@@ -11,14 +11,15 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Version};
 use hyper::body::{Body, Incoming};
 use hyper::upgrade::OnUpgrade;
+use keyward_domain::ClientAddress;
 use std::sync::Arc;
 
 /// What becomes of a request.
 pub(crate) enum Verdict {
     /// It goes to an upstream.
     Forward(Box<Judged>),
-    /// The API's documentation is asked for.
-    Swagger(swagger::Page),
+    /// The API's documentation is asked for, by this client.
+    Swagger(swagger::Page, ClientAddress),
     /// It is answered here.
     Answer(Outcome),
 }
@@ -33,13 +34,15 @@ impl Judge<'_> {
         match ruling.way {
             // Boxed, so that the common way does not carry the space of the rare ones around.
             Way::OwnKey => Verdict::Answer(Box::pin(self.own_key(&parts, &ruling.told)).await),
-            Way::Swagger(page) => Verdict::Swagger(page),
+            Way::Swagger(page) => Verdict::Swagger(page, ruling.told.client),
             Way::On(pass, pool) => self.forward(parts, body, ruling.told, pass, Arc::clone(pool)),
         }
     }
 
     async fn own_key(&self, parts: &Parts, told: &Told) -> Outcome {
-        own_key::answer(self.engine, self.rules, &parts.headers, told.client, self.id).await
+        own_key::answer(self.engine, self.rules, &parts.headers, told.client, self.id)
+            .await
+            .of(told.client)
     }
 
     fn forward(&self, mut parts: Parts, body: Incoming, told: Told, pass: Pass, pool: Arc<Pool>) -> Verdict {

@@ -49,6 +49,7 @@ impl Judge<'_> {
                     answer,
                     code: denied.reason.code(),
                     key: denied.key,
+                    client: None,
                 }))
             }
             Decision::Unavailable => refuse("unavailable", answer::cannot_decide(self.id)),

@@ -4,6 +4,7 @@
 //! Light by default; with `KEYWARD_HEAVY=1` the load is larger.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "test code")]
 
+mod gone;
 mod long;
 mod stop;
 mod support;

@@ -14,7 +14,7 @@ const ASKS: [(&str, &str); 4] = [
 const SHORT: &str = "[gateway.timeouts]\nrequest_head = \"1s\"";
 
 /// The bytes of a request to become a WebSocket.
-fn ask(secret: &str) -> Vec<u8> {
+pub(crate) fn ask(secret: &str) -> Vec<u8> {
     let mut headers = vec![("X-API-KEY", secret)];
     headers.extend(ASKS);
     request("GET", "/api/1/ws", &headers, "")

@@ -221,5 +221,8 @@ async fn keys_of_a_use_case_that_the_configuration_does_not_name_are_told_of() {
         .lines()
         .filter(|line| line.contains("keys of this use case"))
         .collect();
-    assert!(told.len() == 1 && told[0].contains("\"reports\""), "{told:?}");
+    assert!(
+        told.len() == 1 && told[0].contains("\"reports\""),
+        "{told:?} of {log}"
+    );
 }

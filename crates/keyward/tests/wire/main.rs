@@ -26,6 +26,8 @@ mod identity;
 #[cfg(test)]
 mod import;
 #[cfg(test)]
+mod logged;
+#[cfg(test)]
 mod methods;
 #[cfg(test)]
 mod mission;
@@ -39,5 +41,7 @@ mod sites;
 mod spoken;
 #[cfg(test)]
 mod swagger;
+#[cfg(test)]
+mod swagger_h2c;
 #[cfg(test)]
 mod world;

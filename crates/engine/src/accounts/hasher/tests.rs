@@ -94,3 +94,19 @@ async fn only_the_thread_for_passwords_yields_to_others() {
     }
     assert_eq!(niced, 1);
 }
+
+#[tokio::test]
+async fn when_the_thread_ends_nobody_waits_for_it_and_the_next_job_begins_another() {
+    let hasher = Hasher::default();
+    let (reply, done) = oneshot::channel();
+    {
+        let mut waiting = hasher.0.lock();
+        waiting.is_running = true;
+        let job = Job::Check(Zeroizing::new("x".to_owned()), None, reply);
+        waiting.strangers.push_back(job);
+    }
+    // As when a job panics.
+    drop(Ended(&hasher.0));
+    assert!(done.await.is_err());
+    assert_eq!(hasher.check("x", None, Rank::Known).await, Ok(false));
+}

@@ -1,0 +1,35 @@
+//! D1: an upgraded connection may be still for as long as it likes; whether its ends are there yet, the system asks.
+
+use crate::support::{World, eventually};
+use crate::upgrade::ask;
+use keyward_testkit::Reply;
+
+/// How the kernel's table marks a connection that is established, and one whose other end it will ask.
+const ESTABLISHED: &str = "01";
+const WILL_ASK: &str = "02:";
+
+/// Whether the system will ask the other end of such a connection whether it is there.
+fn will_ask(local: Option<u16>, remote: u16) -> bool {
+    let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+    let ends_with = |address: &str, port: u16| address.ends_with(&format!(":{port:04X}"));
+    table.lines().skip(1).any(|line| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        local.is_none_or(|port| ends_with(fields[1], port))
+            && ends_with(fields[2], remote)
+            && fields[3] == ESTABLISHED
+            && fields[5].starts_with(WILL_ASK)
+    })
+}
+
+#[tokio::test]
+async fn d1_both_ends_of_a_tunnel_are_asked_whether_they_are_there() {
+    let world = World::start("").await;
+    world.upstream.script("/api/1/ws", Reply::Upgrade);
+    let mut client = world.connect().await;
+    client.send(ask(&world.secret)).await;
+    assert_eq!(client.read_response().await.status, 101);
+    let gateway = world.keyward.gateway().port();
+    let (client, upstream) = (client.local_addr().port(), world.upstream.address().port());
+    eventually("the client is watched", async || will_ask(Some(gateway), client)).await;
+    eventually("the upstream is watched", async || will_ask(None, upstream)).await;
+}
