@@ -138,11 +138,12 @@ impl Console {
             about: Arc::new(settings.about),
             started: engine.clock().now(),
         });
+        let trusted: Arc<[IpNet]> = settings.trusted_proxies.into();
         let server = Server {
             plane: "console",
             tls: tls.map(Arc::new),
+            proxies: Arc::clone(&trusted),
         };
-        let trusted: Arc<[IpNet]> = settings.trusted_proxies.into();
         let service = move |peer: SocketAddr| answerer(app.clone(), peer.ip(), Arc::clone(&trusted));
         let server = tokio::spawn(server.run(listener, stopped, service));
         Ok(Self {

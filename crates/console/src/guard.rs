@@ -9,6 +9,7 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Version, header};
+use keyward_listener::{HostFault, one_host};
 use std::time::Instant;
 use uuid::Uuid;
 
@@ -48,12 +49,11 @@ pub(crate) async fn guard(State(app): State<App>, request: Request, next: Next) 
     response
 }
 
-/// What two readers could read differently: not exactly one Host, or a body whose length is told in two ways.
+/// What two readers could read differently: not exactly one host, or a body whose length is told in two ways.
 fn check_form(request: &Request) -> Result<(), Problem> {
     let count = |name: HeaderName| request.headers().get_all(name).iter().count();
-    let hosts = count(header::HOST);
-    let detail = if hosts > 1 || (hosts == 0 && request.version() == Version::HTTP_11) {
-        "Send exactly one Host header."
+    let detail = if let Some(detail) = host_fault(request) {
+        detail
     } else if count(header::CONTENT_LENGTH) + count(header::TRANSFER_ENCODING) > 1 {
         "Send one Content-Length or one Transfer-Encoding."
     } else if !is_plainly_chunked(request.headers()) {
@@ -63,6 +63,18 @@ fn check_form(request: &Request) -> Result<(), Problem> {
     };
     let close = HeaderValue::from_static("close");
     Err(Problem::bad_request("malformed_request", detail).with_header(header::CONNECTION, close))
+}
+
+/// The gateway's rule. Before HTTP/1.1 a request need not say for which host it is, and simple health checks do not.
+fn host_fault(request: &Request) -> Option<&'static str> {
+    let fault = one_host(request.version(), request.uri(), request.headers()).err()?;
+    let is_old = request.version() < Version::HTTP_11 && request.uri().authority().is_none();
+    match fault {
+        HostFault::Missing if is_old => None,
+        HostFault::Missing | HostFault::Repeated => Some("Send exactly one Host header."),
+        HostFault::Foreign => Some("The Host header must name the host of the target."),
+        HostFault::Malformed => Some("The Host header must be a host, with or without a port."),
+    }
 }
 
 fn is_plainly_chunked(headers: &HeaderMap) -> bool {

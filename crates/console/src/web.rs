@@ -20,6 +20,7 @@ mod own_path;
 mod page;
 mod pages;
 mod person;
+mod said;
 mod visit;
 
 pub(crate) use answer::IsPage;

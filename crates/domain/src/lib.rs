@@ -31,7 +31,7 @@ pub use id::{AuditId, IdFault, KeyId, NodeId, SessionId, UserId};
 pub use key::{Key, KeyPatch, KeyStatus, RESTORE_DAYS, RateLimit, RateLimitFault, TransitionFault};
 pub use password::{NewPassword, PasswordFault, PasswordHash, TotpKey};
 pub use path::{PathFault, StrictPath};
-pub use route::{RouteMatch, Template, TemplateFault};
+pub use route::{Below, RouteMatch, Template, TemplateFault};
 pub use secret::{
     Checksum, CredentialFault, Fingerprint, FingerprintFault, ForeignSecretFault, Hint, MAX_SECRET_BYTES,
     Prefix, PrefixFault, Presented, Secret, SecretFormat,

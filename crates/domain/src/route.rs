@@ -47,6 +47,17 @@ pub struct RouteMatch<'a> {
     pub site: Option<&'a str>,
 }
 
+/// What a template names at a plain path and below it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Below {
+    /// Nothing, or what a site or `**` stands for.
+    Nothing,
+    /// Whatever follows: the path is as far as the template says anything.
+    Rest,
+    /// Sites, or paths of their own.
+    More,
+}
+
 impl Template {
     /// Reads a template.
     pub fn parse(text: &str) -> Result<Self, TemplateFault> {
@@ -81,6 +92,24 @@ impl Template {
     /// Whether the template names a site.
     pub fn has_site(&self) -> bool {
         self.segments.contains(&Segment::Site)
+    }
+
+    /// What the template names at a plain path and below it, where the path's own segments name no site.
+    pub fn below(&self, path: &str) -> Below {
+        let path = path.trim_matches('/').split('/');
+        let mut wanted = self.segments.iter();
+        for found in path {
+            match wanted.next() {
+                Some(Segment::Any) => {}
+                Some(Segment::Literal(literal)) if **literal == *found => {}
+                _ => return Below::Nothing,
+            }
+        }
+        if wanted.all(|segment| *segment == Segment::Any) {
+            Below::Rest
+        } else {
+            Below::More
+        }
     }
 
     /// Matches a path. `Ok(None)` when the template does not name it; an error when it does, but a deciding segment
@@ -218,6 +247,34 @@ mod tests {
         ];
         for (template, path, wanted) in table {
             assert_eq!(find(template, path), wanted, "{template} {path}");
+        }
+    }
+
+    #[test]
+    fn m5_what_lies_below_a_path_is_told() {
+        use Below::*;
+        for (template, path, wanted) in [
+            ("/api/{site}/**", "/api", More),
+            ("/api/{site}/**", "/api/", More),
+            ("/api/{site}/**", "/api/1", Nothing),
+            ("/api/{site}/**", "/apis", Nothing),
+            ("/api/{site}/**", "/API", Nothing),
+            ("/{site}/**", "/swagger", Nothing),
+            ("/**", "/swagger", Nothing),
+            ("/swagger/**", "/swagger", Rest),
+            ("/swagger/*", "/swagger", Rest),
+            ("/swagger", "/swagger", Rest),
+            ("/swagger", "/swagger/ui", Nothing),
+            ("/swagger/ui/**", "/swagger", More),
+            ("/wh/*/{site}", "/wh", More),
+            ("/wh/*/{site}", "/wh/hook", More),
+            ("/wh/*/{site}", "/wh/hook/7", Nothing),
+        ] {
+            assert_eq!(
+                Template::parse(template).unwrap().below(path),
+                wanted,
+                "{template} {path}"
+            );
         }
     }
 

@@ -41,6 +41,7 @@ mod watched;
 
 pub use authz::Authz;
 pub use gateway::{Gateway, StartFault};
+pub use onward::may_name_site;
 pub use settings::{
     AuthzSettings, Cors, Protocol, Route, Rules, Settings, SiteSource, Swagger, Timeouts, Upstream,
 };

@@ -6,12 +6,14 @@
 mod authz;
 pub(crate) mod check;
 mod console;
+mod cors;
 mod database;
 pub(crate) mod diff;
 mod fault;
 mod gateway;
 mod limits;
 pub(crate) mod load;
+mod public_paths;
 mod public_url;
 mod routes;
 pub(crate) mod schema;
@@ -19,6 +21,6 @@ pub(crate) mod template;
 mod values;
 
 pub(crate) use check::Checked;
-pub(crate) use database::{Database, of_flag as database_of_flag};
+pub(crate) use database::{Database, has_password, of_flag as database_of_flag};
 pub(crate) use fault::{ConfigFault, ConfigFaults};
 pub(crate) use load::{Loaded, load};

@@ -8,6 +8,7 @@ mod host;
 mod limits;
 mod network;
 mod provider;
+mod routes;
 mod tls;
 
 use crate::commands::Context;
@@ -32,7 +33,8 @@ pub(crate) async fn run(context: Context<'_>) -> Result<Exit, Failure> {
 }
 
 async fn look_at_all(loaded: &Loaded, checked: &Checked, findings: &mut Vec<Finding>) {
-    findings.extend(files::check_configuration(&loaded.file));
+    findings.extend(files::check_configuration(loaded));
+    findings.extend(routes::check_public_paths(checked));
     findings.extend(network::check_ports(checked).await);
     findings.extend(network::check_upstreams(checked).await);
     findings.extend(database::check(checked).await);

@@ -75,6 +75,7 @@ impl Ops {
         let server = Server {
             plane: "ops",
             tls: None,
+            proxies: Arc::default(),
         };
         let service = move |_| TowerToHyperService::new(app.clone());
         let task = tokio::spawn(server.run(listener, stopped, service));

@@ -5,6 +5,8 @@
 mod accept;
 mod client_address;
 mod closing;
+mod host;
+mod places;
 mod server;
 mod silence;
 mod tls;
@@ -12,6 +14,7 @@ mod tls;
 pub use accept::{Slot, Slots, accept, bind};
 pub use client_address::{X_FORWARDED_FOR, client_address, is_trusted};
 pub use closing::close;
+pub use host::{HostFault, one_host};
 pub use server::Server;
 pub use silence::end_when_gone;
 pub use tls::{Tls, TlsFault, TlsFiles, follow_certificate};

@@ -1,13 +1,15 @@
 //! The loop of a plane that is no proxy: accepts, speaks HTTP, and lets nobody keep a connection for nothing. Every phase
 //! has a deadline; every number a bound.
 
-use crate::{Slot, Slots, Tls, accept, close, end_when_gone, follow_certificate};
+use crate::places::{Places, watched};
+use crate::{Tls, accept, close, end_when_gone, follow_certificate};
 use http::{Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
+use ipnet::IpNet;
 use std::error::Error;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
@@ -20,7 +22,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, interval, timeout};
 
-/// How many connections there are at most; further ones are closed at once.
+/// How many connections there are at most. Whoever comes then gets the place of an address that has more, or none.
 const MOST_CONNECTIONS: usize = 256;
 /// How long a TLS handshake, a request's header, or the first request of a connection may take.
 const HEADER_PATIENCE: Duration = Duration::from_secs(10);
@@ -37,6 +39,8 @@ pub struct Server {
     pub plane: &'static str,
     /// Without it plain HTTP is spoken.
     pub tls: Option<Arc<Tls>>,
+    /// Peers that speak for many clients.
+    pub proxies: Arc<[IpNet]>,
 }
 
 /// What ends an answer before it is whole.
@@ -58,15 +62,15 @@ impl Server {
         B::Data: Send,
         B::Error: Into<Fault>,
     {
-        let slots = Slots::new(MOST_CONNECTIONS);
+        let places = Places::new(MOST_CONNECTIONS, Arc::clone(&self.proxies));
         let builder = builder();
         let mut connections = JoinSet::new();
         let told = stop.clone();
-        let take = |connections: &mut JoinSet<()>, stream, peer| {
-            if let Some(slot) = slots.take() {
+        let take = |connections: &mut JoinSet<()>, stream, peer: SocketAddr| {
+            if let Some(place) = places.take(peer.ip()) {
                 end_when_gone(&stream, IDLE_PATIENCE);
-                let (tls, service) = (self.tls.clone(), service(peer));
-                connections.spawn(serve(stream, slot, tls, builder.clone(), service, told.clone()));
+                let (tls, service) = (self.tls.clone(), watched(place.seat(), service(peer)));
+                connections.spawn(place.hold(serve(stream, tls, builder.clone(), service, told.clone())));
             }
         };
         let mut certificate = pin!(follow_certificate(self.tls.as_deref(), self.plane));
@@ -102,7 +106,6 @@ fn builder() -> Builder<TokioExecutor> {
 
 async fn serve<S, B>(
     stream: TcpStream,
-    slot: Slot,
     tls: Option<Arc<Tls>>,
     builder: Builder<TokioExecutor>,
     service: S,
@@ -115,7 +118,6 @@ async fn serve<S, B>(
     B::Data: Send,
     B::Error: Into<Fault>,
 {
-    let _slot = slot;
     match tls {
         None => speak(stream, &builder, service, stop).await,
         Some(tls) => {

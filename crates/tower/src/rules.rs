@@ -102,7 +102,7 @@ impl Rules {
         let keeps = self.keep_key && is_granted;
         let is_barred = |name: &HeaderName| {
             let name = name.as_str();
-            name.starts_with('x') && (name != "x-api-key" || !keeps) && is_barred(name)
+            name.starts_with(['x', 'p']) && (name != "x-api-key" || !keeps) && is_barred(name)
         };
         while let Some(name) = headers.keys().find(|name| is_barred(name)).cloned() {
             headers.remove(name);

@@ -24,12 +24,13 @@ local TOLD = {
 }
 
 -- Fields that a client may not say: who is calling in Keyward's name, where a request comes from, what changes its method or
--- path. The name is looked at in lower case, with every other sign taken for `-`, as some servers do.
+-- path, or the proxy of a program of CGI. The name is looked at in lower case, with every other sign taken for `-`, as some servers do.
 local FORGED = {
-  "^x%-keyward%-", "^x%-forwarded", "^forwarded$", "real%-?ip$", "client%-?ip$", "forwarded%-for$", "connecting%-ip",
-  "remote%-ip$", "originating%-ip$", "^x%-scheme$", "^x%-url%-scheme$", "^front%-end%-https$", "^x%-host$",
-  "^x%-original%-", "^x%-http%-host%-override$", "^x%-http%-method", "^x%-method%-override$", "^x%-rewrite%-",
-  "^x%-override%-", "^x%-request%-uri$", "^x%-envoy%-", "^x%-waws%-",
+  "^x%-keyward%-", "^x%-forwarded", "^forwarded$", "real%-?ip$", "client%-?ip$", "forwarded%-for$", "forwarder%-for$",
+  "forward%-for$", "connecting%-ip", "remote%-ip$", "remote%-addr$", "originating%-ip$", "original%-ip$", "user%-ip$",
+  "^x%-scheme$", "^x%-url%-scheme$", "^front%-end%-https$", "^x%-host$", "^x%-original%-", "^x%-http%-host",
+  "^x%-http%-method", "^x%-http%-path", "^x%-method%-override$", "^x%-rewrite%-", "^x%-override%-", "^x%-request%-uri$",
+  "^x%-envoy%-", "^x%-waws%-", "^proxy$",
 }
 
 local function is_forged(name)

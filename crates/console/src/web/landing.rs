@@ -5,6 +5,7 @@
 
 use super::answer::HtmlAnswer;
 use super::page::{Page, Place};
+use super::said::single;
 use super::visit::Visit;
 use askama::Template;
 use axum::response::{IntoResponse, Response};
@@ -21,7 +22,7 @@ struct LandingPage {
 /// Whether a link on a page of another site leads a browser's window here: its person may be signed in all the same.
 pub(super) fn is_from_elsewhere(parts: &Parts) -> bool {
     let is = |name: &str, values: &[&str]| {
-        let value = parts.headers.get(name).and_then(|value| value.to_str().ok());
+        let value = single(&parts.headers, name).ok().flatten();
         value.is_some_and(|value| values.contains(&value))
     };
     parts.method == Method::GET

@@ -34,17 +34,25 @@ pub(crate) struct Moments {
 
 impl Moments {
     pub(crate) fn show(&self, at: Timestamp) -> Moment {
-        let instant = jiff::Timestamp::from_millisecond(at.millis()).unwrap_or_default();
-        let zoned = instant.to_zoned_datetime(self.zone.clone());
+        Moment {
+            iso: at.to_string(),
+            near: self.near(at),
+            exact: self.exact(at),
+        }
+    }
+
+    /// In the person's zone; as programs have it where that zone has no such instant: the last day of the calendar is one
+    /// that not every zone still has.
+    fn exact(&self, at: Timestamp) -> String {
+        let Ok(instant) = jiff::Timestamp::from_millisecond(at.millis()) else {
+            return at.to_string();
+        };
         let form = match self.language {
             Language::English => "%-d %b %Y, %H:%M:%S %Z",
             Language::French => "%d/%m/%Y %H:%M:%S %Z",
         };
-        Moment {
-            iso: at.to_string(),
-            near: self.near(at),
-            exact: zoned.strftime(form).to_string(),
-        }
+        let zoned = instant.to_zoned_datetime(self.zone.clone());
+        zoned.strftime(form).to_string()
     }
 
     fn near(&self, at: Timestamp) -> String {
@@ -96,6 +104,16 @@ mod tests {
         let shown = moments("America/New_York", Language::French).show(later);
         assert_eq!(shown.near, "dans 12 jours");
         assert_eq!(shown.exact, "30/11/2026 06:06:40 EST");
+    }
+
+    #[test]
+    fn the_last_instant_that_there_is_is_shown_as_itself() {
+        for zone in ["UTC", "Pacific/Kiritimati", "America/New_York"] {
+            for text in ["9999-12-31T23:59:59.999Z", "9999-12-31T00:00:00Z"] {
+                let shown = moments(zone, Language::English).show(text.parse().unwrap());
+                assert_eq!((shown.exact.as_str(), shown.iso.as_str()), (text, text), "{zone}");
+            }
+        }
     }
 
     #[test]

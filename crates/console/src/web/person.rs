@@ -2,13 +2,14 @@
 //!
 //! A change is any method that is not safe (RFC 9110 §9.2.1). It passes when its `Origin` is this host, its `Sec-Fetch-Site`, where the
 //! browser says it, is `same-origin`, and its form carries the token of the session. A request that does not say where it
-//! comes from is refused: every browser does.
+//! comes from is refused: every browser does. So is one that says it twice.
 
 use super::cookies::Cookie;
 use super::form::Form;
 use super::landing;
 use super::page::{Page, Place, Viewer};
 use super::pages::is_browser;
+use super::said::single;
 use super::visit::Visit;
 use crate::app::{App, OwnAddress};
 use crate::problem::Problem;
@@ -129,22 +130,13 @@ pub(crate) async fn require_own_origin(State(app): State<App>, request: Request,
 /// Whether a browser says that a page of the console sent the request. Where no setting says under which address people
 /// reach it, it is the host that they ask for; over HTTP/2 that is the `:authority`.
 fn is_own_origin(headers: &HeaderMap, uri: &Uri, address: &OwnAddress<'_>) -> bool {
-    let single = |name: &str| {
-        let mut values = headers.get_all(name).iter();
-        let value = values.next()?.to_str().ok()?;
-        if values.next().is_some() {
-            None
-        } else {
-            Some(value)
-        }
+    let (Ok(Some(origin)), Ok(fetch_site)) = (single(headers, "origin"), single(headers, "sec-fetch-site"))
+    else {
+        return false;
     };
-    let fetch_site = headers.get("sec-fetch-site").map(http::HeaderValue::as_bytes);
     let asked = || {
         let authority = uri.authority().map(http::uri::Authority::as_str);
-        authority.or_else(|| single("host"))
-    };
-    let Some(origin) = single("origin") else {
-        return false;
+        authority.or_else(|| single(headers, "host").ok().flatten())
     };
     let same = match *address {
         OwnAddress::Known(url) => origin.eq_ignore_ascii_case(url.as_str()),
@@ -153,7 +145,7 @@ fn is_own_origin(headers: &HeaderMap, uri: &Uri, address: &OwnAddress<'_>) -> bo
             authority.is_some_and(|authority| authority.eq_ignore_ascii_case(host))
         }),
     };
-    same && fetch_site.is_none_or(|site| site == b"same-origin")
+    same && fetch_site.is_none_or(|site| site == "same-origin")
 }
 
 /// What the forms of a session carry: it cannot be guessed by who does not know the session's secret, and does not tell it.
@@ -214,7 +206,7 @@ mod tests {
     #[test]
     fn c4_only_a_page_of_this_host_may_ask_for_changes() {
         let host = ("host", "my.example.com");
-        let table: [(&[(&str, &str)], bool); 9] = [
+        let table: [(&[(&str, &str)], bool); 11] = [
             (&[host, ("origin", "https://my.example.com")], true),
             (
                 &[
@@ -242,6 +234,24 @@ mod tests {
                     host,
                     ("origin", "https://my.example.com"),
                     ("origin", "https://my.example.com"),
+                ],
+                false,
+            ),
+            (
+                &[
+                    host,
+                    ("origin", "https://my.example.com"),
+                    ("sec-fetch-site", "same-origin"),
+                    ("sec-fetch-site", "cross-site"),
+                ],
+                false,
+            ),
+            (
+                &[
+                    host,
+                    ("origin", "https://my.example.com"),
+                    ("sec-fetch-site", "same-origin"),
+                    ("sec-fetch-site", "same-origin"),
                 ],
                 false,
             ),

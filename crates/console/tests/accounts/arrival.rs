@@ -114,6 +114,10 @@ async fn c4_only_a_window_goes_on_from_another_site() {
             "{name}: {value}"
         );
     }
+    // Said twice is not said.
+    let twice = [LINK[0], LINK[1], LINK[1], LINK[2], LINK[3]];
+    let answer = house.browser("en").send("GET", "/account", &twice, &[]).await;
+    assert_eq!((answer.status, answer.location()), (303, Some("/sign-in")));
     // A change is refused, and nothing goes on by itself.
     let mut ada = house.ada("en").await;
     ada.origin = Some("https://evil.example".into());

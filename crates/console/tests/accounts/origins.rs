@@ -48,6 +48,16 @@ async fn c4_changes_that_other_pages_ask_for_are_refused_even_with_the_token() {
                 .await;
             assert_eq!(answer.status, 403, "{path} {site}");
         }
+        for twice in [["same-origin", "cross-site"], ["same-origin", "same-origin"]] {
+            let said = twice.map(|site| ("Sec-Fetch-Site", site));
+            let answer = browser.send("POST", path, &said, &all).await;
+            assert_eq!(answer.status, 403, "{path} {twice:?}");
+        }
+        // A target that names another host is refused before anybody asks which page sent it.
+        browser.origin = Some("http://evil.example".to_owned());
+        let answer = browser.post(&format!("http://evil.example{path}"), &all).await;
+        assert_eq!(answer.status, 400, "{path} {answer:?}");
+        browser.origin = Some(own.clone());
     }
     assert!(house.is_alive(&browser.session()).await);
     assert!(house.lets_in(ADA, PASSWORD).await);

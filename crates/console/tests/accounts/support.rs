@@ -129,7 +129,7 @@ impl House {
     pub(crate) async fn reset(&self, email: &str) -> String {
         let (token, _) = self
             .engine
-            .issue_reset_link(&Actor::OPERATOR, email)
+            .issue_reset_link(&Actor::OPERATOR, email, None)
             .await
             .unwrap();
         format!("/link/{}", token.reveal())

@@ -143,6 +143,27 @@ async fn a9_if_match_has_one_form() {
 }
 
 #[tokio::test]
+async fn a9_a_link_is_made_of_the_user_that_was_seen_and_of_nothing_else_that_was_said() {
+    let plane = Plane::start().await;
+    let user = format!("/v1/users/{}", plane.member_id);
+    let revision = plane.get(&plane.admin, &user).await.json()["revision"].to_string();
+    let path = format!("{user}/link");
+    for (tag, status) in [
+        ("\"1\"".to_owned(), 412),
+        (revision.clone(), 400),
+        (format!("\"{revision}\""), 201),
+        ("*".to_owned(), 201),
+    ] {
+        let answer = plane
+            .send(Some(&plane.admin), "POST", &path, &[("If-Match", &tag)], b"")
+            .await;
+        assert_eq!(answer.status, status, "{tag}");
+    }
+    let asked = plane.post(&plane.admin, &format!("{path}?x=1")).await;
+    assert_eq!((asked.status, asked.fields()), (422, vec!["x".to_owned()]));
+}
+
+#[tokio::test]
 async fn a9_a_delete_during_edits_is_not_undone() {
     let plane = Arc::new(Plane::start().await);
     let made = plane.make_key(json!({ "name": "n" })).await;

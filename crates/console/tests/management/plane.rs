@@ -88,11 +88,26 @@ async fn c5_every_answer_is_dressed() {
 #[tokio::test]
 async fn f7_d3_hosts_and_headers_are_bounded() {
     let plane = Plane::start().await;
+    let long = format!("{}.example.com", "a".repeat(300));
+    for host in ["a/b", "a@b", "a b", "a?b", "a#b", "a,b", "a:x", "[::1", "", &long] {
+        let head = format!("GET /sign-in HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        assert_eq!(plane.raw(head.as_bytes()).await.status, 400, "{host}");
+    }
     for head in [
         "GET / HTTP/1.1\r\nConnection: close\r\n\r\n",
         "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+        "GET http://evil.example/sign-in HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET http://a:81/sign-in HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET http://a/sign-in HTTP/1.0\r\n\r\n",
     ] {
         assert_eq!(plane.raw(head.as_bytes()).await.status, 400, "{head}");
+    }
+    for head in [
+        "GET /swagger HTTP/1.0\r\n\r\n",
+        "GET http://A:80/swagger HTTP/1.1\r\nHost: a:80\r\nConnection: close\r\n\r\n",
+        "GET /swagger HTTP/1.1\r\nHost: [2001:db8::1]:443\r\nConnection: close\r\n\r\n",
+    ] {
+        assert_eq!(plane.raw(head.as_bytes()).await.status, 308, "{head}");
     }
     let big = "a".repeat(64 * 1024);
     let answer = plane

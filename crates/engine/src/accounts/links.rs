@@ -4,9 +4,10 @@ use super::hasher::Rank;
 use super::session::{actor_of, begun};
 use super::way::Way;
 use super::{AccountFault, SignIn, SignedIn, Token, Visitor};
+use crate::access::check_seen;
 use crate::audit::user_snapshot;
 use crate::{Actor, Engine, EngineError, UserDraft, UserView};
-use keyward_domain::{Fingerprint, NewPassword, Secret, Timestamp, User};
+use keyward_domain::{Fingerprint, NewPassword, Revision, Secret, Timestamp, User};
 use keyward_store::{AuditEvent, Entry, Link, LinkPurpose, StoreError};
 use serde_json::json;
 
@@ -60,15 +61,17 @@ impl Engine {
     /// user are worth nothing from then on. Admins only.
     ///
     /// # Errors
-    /// `NotFound`; `Conflict` (`user_inactive`).
+    /// `NotFound`; `Conflict` (`user_inactive`); `Stale` when the user is not as they were seen.
     pub async fn issue_reset_link(
         &self,
         actor: &Actor,
         id_or_email: &str,
+        seen: Option<Revision>,
     ) -> Result<(Secret, Timestamp), EngineError> {
         let named: String = id_or_email.chars().take(254).collect();
         self.require_admin(actor, "link.create", ("user", &named)).await?;
         let user = self.get_valid_user(id_or_email).await?;
+        check_seen(seen, user.revision)?;
         let (token, link) = self.new_link(&user, LinkPurpose::Reset)?;
         let event = self.link_event(actor, &link)?;
         self.store.put_link(&link, &event).await?;

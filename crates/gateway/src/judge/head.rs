@@ -8,10 +8,10 @@ use crate::onward::is_protected;
 use crate::upstream_connection::is_hop_by_hop;
 use http::header::{CONNECTION, COOKIE, HOST};
 use http::request::Parts;
-use http::uri::{Authority, PathAndQuery};
+use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Version};
 use keyward_domain::PathFault;
-use std::net::Ipv6Addr;
+use keyward_listener::one_host;
 
 /// Hop-by-hop fields that hold lists of names.
 const LISTS: [HeaderName; 4] = [
@@ -61,30 +61,7 @@ impl Judge<'_> {
 
     /// The one host of a request: `Host`, `:authority`, or both when they agree.
     pub(super) fn host(&self, parts: &Parts) -> Result<HeaderValue, Refused> {
-        let mut fields = parts.headers.get_all(HOST).iter();
-        let field = fields.next();
-        if fields.next().is_some() {
-            return self.bad_request("it has more than one Host");
-        }
-        let authority = parts.uri.authority().map(Authority::as_str);
-        let host = match (field, authority) {
-            (Some(field), None) => field.clone(),
-            (Some(field), Some(authority)) if field.as_bytes().eq_ignore_ascii_case(authority.as_bytes()) => {
-                field.clone()
-            }
-            (Some(_), Some(_)) => return self.bad_request("its Host is not that of its target"),
-            (None, Some(authority)) if parts.version == Version::HTTP_2 => {
-                HeaderValue::from_str(authority).or_else(|_| self.bad_request("its Host is malformed"))?
-            }
-            (None, _) => return self.bad_request("it has no Host"),
-        };
-        let sign = |byte: &u8| byte.is_ascii_alphanumeric() || b".-_:[]".contains(byte);
-        let plain = (1..=255).contains(&host.len()) && host.as_bytes().iter().all(sign);
-        if plain && host.to_str().is_ok_and(is_authority) {
-            Ok(host)
-        } else {
-            self.bad_request("its Host is malformed")
-        }
+        one_host(parts.version, &parts.uri, &parts.headers).or_else(|fault| self.bad_request(fault.what()))
     }
 
     /// The fields that `Connection` lists, to be removed with it.
@@ -134,62 +111,4 @@ fn fields(parts: &Parts) -> usize {
     let host = usize::from(!parts.headers.contains_key(HOST));
     let crumbs = parts.headers.get_all(COOKIE).iter().count();
     parts.headers.len() + host - crumbs.saturating_sub(1)
-}
-
-/// A host, with a port after its colon when it has one. An address of IPv6 stands in brackets.
-fn is_authority(text: &str) -> bool {
-    let (host, port) = match text.rsplit_once(':') {
-        Some((host, port)) if !port.ends_with(']') => (host, port),
-        _ => (text, ""),
-    };
-    let is_port = port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok();
-    let is_host = match host.strip_prefix('[') {
-        Some(rest) => rest
-            .strip_suffix(']')
-            .is_some_and(|address| address.parse::<Ipv6Addr>().is_ok()),
-        None => !host.is_empty() && !host.contains([':', '[', ']']),
-    };
-    is_host && (port.is_empty() || is_port) && text.parse::<Authority>().is_ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn f7_a_port_is_digits() {
-        for good in [
-            "localhost",
-            "localhost:80",
-            "1.example.com:8080",
-            "[::1]",
-            "[::1]:443",
-            "[2001:db8::1]:443",
-            "a:",
-        ] {
-            assert!(is_authority(good), "{good}");
-        }
-        for bad in [
-            "",
-            "a:x",
-            "a:80:80",
-            "a:-1",
-            "[::1",
-            "::1",
-            "[::1]:x",
-            "a:99999999",
-            ":80",
-            ":",
-            "[]",
-            "[]:80",
-            "[v1.a]",
-            "[127.0.0.1]",
-            "a[b]",
-            "a]:80",
-            "[::1]a",
-            "[::1]a:80",
-        ] {
-            assert!(!is_authority(bad), "{bad}");
-        }
-    }
 }

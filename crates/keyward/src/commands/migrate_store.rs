@@ -10,6 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use keyward_store::{Transfer, TransferProgress};
 use serde_json::json;
 use std::io::IsTerminal;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 /// Rows between two lines that tell how far it is, where no bar can be drawn.
@@ -18,6 +19,7 @@ const TOLD_EACH: u64 = 10_000;
 pub(super) async fn run(context: Context<'_>, args: &MigrateStore) -> Result<Exit, Failure> {
     let from = read("--from", &args.from, args.from_password_file.as_deref())?;
     let to = read("--to", &args.to, args.to_password_file.as_deref())?;
+    refuse_the_same(&from, &to)?;
     let mut teller = Teller::new();
     let moved = keyward_store::transfer(
         &open::place(&from, Access::Read),
@@ -33,6 +35,19 @@ pub(super) async fn run(context: Context<'_>, args: &MigrateStore) -> Result<Exi
 fn read(flag: &str, url: &str, password_file: Option<&Path>) -> Result<Database, Failure> {
     config::database_of_flag(url, password_file)
         .map_err(|fault| Failure::new(Exit::Invalid, format!("{flag}: {fault}")))
+}
+
+/// A file that is moved onto itself would wait for its own lock for ever. One file can have several names.
+fn refuse_the_same(from: &Database, to: &Database) -> Result<(), Failure> {
+    let identity = |database: &Database| {
+        let data = std::fs::metadata(database.file()?).ok()?;
+        Some((data.dev(), data.ino()))
+    };
+    if identity(from).is_none() || identity(from) != identity(to) {
+        return Ok(());
+    }
+    let what = format!("--from {from} and --to {to} are one and the same file: name another one under --to");
+    Err(Failure::new(Exit::Invalid, what).with_line("nothing was moved"))
 }
 
 fn tell(context: Context<'_>, moved: &Transfer, to: &Database) -> Result<Exit, Failure> {

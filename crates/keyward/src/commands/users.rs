@@ -45,7 +45,7 @@ pub(super) async fn run(
 /// A link by which somebody chooses a password; an operator who has lost theirs is never locked out.
 async fn link(context: Context<'_>, engine: &Engine, user: &str) -> Result<Exit, Failure> {
     let checked = config::load(context.config)?.check()?;
-    let (token, until) = engine.issue_reset_link(ME, user).await?;
+    let (token, until) = engine.issue_reset_link(ME, user, None).await?;
     let link = format!("{}/link/{}", console_url(&checked.console), token.reveal());
     let answer = serde_json::json!({ "link": link, "expires_at": until.to_string() });
     context.output.value(&answer, |_| {

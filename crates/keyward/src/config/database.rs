@@ -65,6 +65,14 @@ fn is_postgres(url: &str) -> bool {
     url.starts_with("postgres:") || url.starts_with("postgresql:")
 }
 
+/// Whether an address holds a password.
+pub(crate) fn has_password(url: &str) -> bool {
+    let is_password = |key: &str, value: &str| key == "password" && !value.is_empty();
+    Url::parse(url).is_ok_and(|url| {
+        url.password().is_some() || url.query_pairs().any(|(key, value)| is_password(&key, &value))
+    })
+}
+
 /// The database that a flag names; or what is wrong with it, in words that hold no password.
 pub(crate) fn of_flag(url: &str, password_file: Option<&Path>) -> Result<Database, String> {
     if !is_postgres(url) {
@@ -158,7 +166,7 @@ fn check_address(url: &str) -> Result<bool, &'static str> {
     if url.path().trim_matches('/').is_empty() && !has("dbname") {
         return Err("it names no database: write it as postgres://user@host:5432/database");
     }
-    Ok(url.password().is_some() || has("password"))
+    Ok(has_password(url.as_str()))
 }
 
 pub(super) fn read_password(file: &Path) -> Result<String, String> {

@@ -1,9 +1,9 @@
 //! The gateway's part of the configuration.
 
-use super::values::{Checker, header_name};
-use super::{routes, schema};
-use http::{HeaderValue, Uri};
-use keyward_gateway::{Cors, Rules, Settings, Swagger, Timeouts};
+use super::values::Checker;
+use super::{cors, public_paths, routes, schema};
+use http::Uri;
+use keyward_gateway::{Rules, Settings, Swagger, Timeouts};
 
 /// What stays as it is while the gateway runs.
 pub(super) fn settings(checker: &mut Checker<'_>, access_log: bool) -> Option<Settings> {
@@ -50,14 +50,19 @@ pub(super) fn rules(checker: &mut Checker<'_>) -> Option<Rules> {
     let gateway = &checker.loaded.config.gateway;
     realm(checker, &gateway.realm);
     let trusted_proxies = checker.networks("gateway.trusted_proxies", &gateway.trusted_proxies);
-    public_paths(checker, &gateway.public_paths);
-    let cors = gateway.cors.as_ref().map(|cors| read_cors(checker, cors));
+    public_paths::check(checker, &gateway.public_paths);
+    let cors = gateway.cors.as_ref().map(|cors| cors::read(checker, cors));
     let swagger = gateway
         .swagger
         .as_ref()
         .map(|swagger| read_swagger(checker, swagger));
     let upstreams = routes::upstreams(checker, &gateway.upstreams);
     let routes = routes::routes(checker, gateway.routes.as_deref(), &gateway.upstreams);
+    public_paths::check_routes(
+        checker,
+        &gateway.public_paths,
+        routes.as_deref().unwrap_or_default(),
+    );
     Some(Rules {
         realm: gateway.realm.clone(),
         trusted_proxies: trusted_proxies?,
@@ -84,55 +89,6 @@ fn realm(checker: &mut Checker<'_>, realm: &str) {
             "gateway.realm",
             "must be 1 to 64 printable ASCII characters without \" and \\",
         );
-    }
-}
-
-fn public_paths(checker: &mut Checker<'_>, list: &[String]) {
-    for (n, path) in list.iter().enumerate() {
-        let plain = path
-            .bytes()
-            .all(|b| b.is_ascii_graphic() && !b"?#%\\;*{}".contains(&b));
-        let fits = path.starts_with('/') && plain && !path.contains("//");
-        if !fits || path.split('/').any(|segment| matches!(segment, "." | "..")) {
-            checker.fault(
-                &format!("gateway.public_paths[{n}]"),
-                format!("`{path}` is no plain path such as /swagger"),
-            );
-        } else if path == "/" {
-            checker.fault(
-                &format!("gateway.public_paths[{n}]"),
-                "`/` would let every request pass without a key: name the paths that need none",
-            );
-        }
-    }
-}
-
-fn read_cors(checker: &mut Checker<'_>, cors: &schema::Cors) -> Cors {
-    if cors.origins.is_empty() {
-        checker.fault(
-            "gateway.cors.origins",
-            "must name at least one origin such as https://app.example.com, or \"*\"",
-        );
-    }
-    for (n, origin) in cors.origins.iter().enumerate() {
-        let host = origin.split_once("://").map(|(_, host)| host);
-        let whole = host.is_some_and(|host| !host.is_empty() && !host.contains('/'));
-        if origin != "*" && !(whole && HeaderValue::from_str(origin).is_ok()) {
-            checker.fault(
-                &format!("gateway.cors.origins[{n}]"),
-                format!("`{origin}` is no origin: write it as https://app.example.com, without a path"),
-            );
-        }
-    }
-    checker.methods("gateway.cors.methods", &cors.methods);
-    for (n, name) in cors.headers.iter().enumerate() {
-        checker.take(&format!("gateway.cors.headers[{n}]"), header_name(name));
-    }
-    Cors {
-        origins: cors.origins.clone(),
-        methods: cors.methods.clone(),
-        headers: cors.headers.clone(),
-        max_age: checker.duration("gateway.cors.max_age", &cors.max_age),
     }
 }
 

@@ -2,10 +2,10 @@
 
 use super::schema;
 use super::values::{Checker, header_name};
-use http::Uri;
 use http::uri::Scheme;
+use http::{HeaderName, Uri};
 use keyward_domain::{HostTemplate, Template};
-use keyward_gateway::{Protocol, Route, SiteSource, Upstream};
+use keyward_gateway::{Protocol, Route, SiteSource, Upstream, may_name_site};
 
 /// Where requests can be sent.
 pub(super) fn upstreams(checker: &mut Checker<'_>, list: &[schema::Upstream]) -> Option<Vec<Upstream>> {
@@ -134,7 +134,7 @@ fn site_source(checker: &mut Checker<'_>, key: &str, site: Option<&schema::Site>
     }
     match (&site.header, &site.host) {
         (Some(name), None) => checker
-            .take(&format!("{key}.site.header"), header_name(name))
+            .take(&format!("{key}.site.header"), site_header(name))
             .map(SiteSource::Header),
         (None, Some(host)) => checker
             .take(&format!("{key}.site.host"), HostTemplate::parse(host))
@@ -144,4 +144,14 @@ fn site_source(checker: &mut Checker<'_>, key: &str, site: Option<&schema::Site>
             None
         }
     }
+}
+
+fn site_header(text: &str) -> Result<HeaderName, String> {
+    let name = header_name(text)?;
+    if may_name_site(&name) {
+        return Ok(name);
+    }
+    Err(format!(
+        "`{text}` has a meaning of its own, and cannot name a site too: choose another, such as X-Site"
+    ))
 }

@@ -3,7 +3,7 @@
 use super::schema::Tls;
 use super::{ConfigFault, ConfigFaults, Loaded};
 use http::HeaderName;
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 use jiff::SignedDuration;
 use keyward_listener::TlsFiles;
 use std::net::{IpAddr, SocketAddr};
@@ -145,6 +145,11 @@ fn network(text: &str) -> Result<IpNet, String> {
         .parse::<IpNet>()
         .or_else(|_| text.parse::<IpAddr>().map(IpNet::from))
         .map_err(|_| format!("`{text}` is no IP address or network: write it as 10.0.0.0/8"))?;
+    if let Some(plain) = unmapped(net) {
+        return Err(format!(
+            "`{text}` is an IPv4 address in IPv6 dress, and peers are compared in their IPv4 form: write `{plain}`"
+        ));
+    }
     // Who wrote one address may not mean to trust its whole network.
     if net.trunc() == net {
         Ok(net)
@@ -153,6 +158,19 @@ fn network(text: &str) -> Result<IpNet, String> {
         Err(format!(
             "`{text}` has host bits set: write `{whole}` for the network or `{one}` for the one address"
         ))
+    }
+}
+
+/// The network of IPv4 that an IPv4-mapped one is, as it is to be written.
+fn unmapped(net: IpNet) -> Option<String> {
+    let IpAddr::V6(address) = net.addr() else {
+        return None;
+    };
+    let address = address.to_ipv4_mapped()?;
+    let length = net.prefix_len().checked_sub(96)?;
+    match Ipv4Net::new(address, length).ok()?.trunc() {
+        one if length == 32 => Some(one.addr().to_string()),
+        network => Some(network.to_string()),
     }
 }
 

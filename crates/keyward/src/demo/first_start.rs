@@ -58,7 +58,7 @@ pub(super) async fn populate(engine: &Engine) -> Result<Option<Secrets>, Failure
 
 /// A link by which the administrator chooses a password; a fixed one would be known to everybody.
 pub(super) async fn sign_in_link(engine: &Engine, console: SocketAddr) -> Result<String, Failure> {
-    let (token, _) = engine.issue_reset_link(ME, ADMIN).await?;
+    let (token, _) = engine.issue_reset_link(ME, ADMIN, None).await?;
     Ok(format!("http://{console}/link/{}", token.reveal()))
 }
 

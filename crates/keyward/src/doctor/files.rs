@@ -1,23 +1,60 @@
 //! The configuration file itself, and the files that it names.
 
 use super::finding::Finding;
-use crate::config::{Checked, Loaded};
+use crate::config::{Checked, Loaded, has_password};
 use keyward_gateway::{Swagger, check_openapi_file};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-/// Whoever can write the configuration decides who may pass.
-pub(super) fn check_configuration(file: &Path) -> Vec<Finding> {
-    let check = "configuration";
-    match mode(file) {
-        Some(mode) if mode & 0o002 != 0 => vec![Finding::problem(
+/// Whoever can write the configuration decides who may pass, and whoever reads a password in it signs in as Keyward does.
+pub(super) fn check_configuration(loaded: &Loaded) -> Vec<Finding> {
+    let (check, file) = ("configuration", &loaded.file);
+    let mode = mode(file).unwrap_or_default();
+    let mut found = Vec::new();
+    if mode & 0o002 != 0 {
+        let way_out = format!("run: chmod go-w {}", file.display());
+        found.push(Finding::problem(
             check,
             file.display(),
             "every account may change it",
-            format!("run: chmod o-w {}", file.display()),
-        )],
-        _ => vec![Finding::good(check, file.display(), "readable and valid")],
+            way_out,
+        ));
+    } else if mode & 0o020 != 0 {
+        let way_out = format!("run: chmod g-w {}", file.display());
+        found.push(Finding::warning(
+            check,
+            file.display(),
+            "every account of its group may change it",
+            way_out,
+        ));
     }
+    if mode & 0o044 != 0 {
+        found.extend(passwords_within(loaded).into_iter().map(|key| {
+            let way_out = format!(
+                "run: chmod 600 {}; or put the password in a file of its own, and name that",
+                file.display()
+            );
+            Finding::warning(check, key, "other accounts may read the password in it", way_out)
+        }));
+    }
+    if found.is_empty() {
+        found.push(Finding::good(check, file.display(), "readable and valid"));
+    }
+    found
+}
+
+/// The settings in the file itself that hold a password.
+fn passwords_within(loaded: &Loaded) -> Vec<&'static str> {
+    let config = &loaded.config;
+    let limits = config.limits.url.as_deref().unwrap_or_default();
+    [
+        ("database.url", config.database.url.as_str()),
+        ("limits.url", limits),
+    ]
+    .into_iter()
+    .filter(|(key, url)| has_password(url) && loaded.variable(key).is_none())
+    .map(|(key, _)| key)
+    .collect()
 }
 
 /// A document in a file must be one that can be served; one of the upstream's is read when somebody asks for it.

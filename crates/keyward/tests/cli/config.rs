@@ -102,6 +102,27 @@ fn every_fault_names_the_file_and_its_key() {
             "gateway.routes[0].site.header",
         ),
         (
+            "[[gateway.routes]]\npath = \"/a\"\nsite = { header = \"X-API-KEY\" }",
+            "gateway.routes[0].site.header",
+        ),
+        (
+            "[[gateway.routes]]\npath = \"/a\"\nsite = { header = \"X-Forwarded-Host\" }",
+            "gateway.routes[0].site.header",
+        ),
+        (
+            "[gateway.cors]\norigins = [\"https://a.example\", \"https://*.example.com\"]",
+            "gateway.cors.origins[1]",
+        ),
+        ("[authz]\nproxies = [\"::ffff:127.0.0.1\"]", "authz.proxies[0]"),
+        (
+            "[gateway]\ntrusted_proxies = [\"::ffff:10.0.0.0/104\"]",
+            "gateway.trusted_proxies[0]",
+        ),
+        (
+            "[console]\ntrusted_proxies = [\"::ffff:127.0.0.1\"]",
+            "console.trusted_proxies[0]",
+        ),
+        (
             "[[gateway.routes]]\npath = \"/a\"\nsite = { host = \"example.com\" }",
             "gateway.routes[0].site.host",
         ),
@@ -199,6 +220,45 @@ fn a_fault_is_told_in_words_of_the_file_and_not_of_the_program() {
     assert!(told.contains("sqlite:keyward.db"), "{told}");
     let told = faults("[gateway]\ntrusted_proxies = [\"10.0.0.1/8\"]");
     assert!(told.contains("10.0.0.0/8"), "{told}");
+    for (dressed, plain) in [
+        ("::ffff:127.0.0.1", "127.0.0.1"),
+        ("::ffff:7f00:1/128", "127.0.0.1"),
+        ("::ffff:10.1.0.0/112", "10.1.0.0/16"),
+        ("::ffff:10.1.2.3/104", "10.0.0.0/8"),
+    ] {
+        let told = faults(&format!("[gateway]\ntrusted_proxies = [\"{dressed}\"]"));
+        assert!(told.contains(&format!("write `{plain}`")), "{dressed}: {told}");
+    }
+}
+
+#[test]
+fn m5_a_public_path_below_which_a_route_lies_is_refused() {
+    const UPSTREAM: &str = "[[gateway.upstreams]]\nname = \"default\"\nurl = \"http://a\"\n";
+    let with_site = "site = { header = \"X-Site\" }";
+    for (public, path, more, is_refused) in [
+        ("/api", "/api/{site}/**", "", true),
+        ("/api/", "/api/{site}/**", "", true),
+        ("/api/1/docs", "/api/{site}/**", "", false),
+        ("/docs", "/{site}/**", "", false),
+        ("/docs", "/**", with_site, false),
+        ("/docs", "/docs/**", "", false),
+        ("/docs", "/docs/**", with_site, true),
+        ("/docs", "/docs/v1/**", "", true),
+        ("/wh/a", "/wh/*/{site}", "", true),
+    ] {
+        let route = format!("[[gateway.routes]]\npath = \"{path}\"\n{more}\n");
+        let told = faults(&format!(
+            "[log]\nlevel = \"loud\"\n[gateway]\npublic_paths = [\"{public}\"]\n{UPSTREAM}{route}"
+        ));
+        let key = told.contains("gateway.public_paths[0]");
+        assert_eq!(key, is_refused, "{public} {path} {more}: {told}");
+    }
+    // The route that is there without being given counts too.
+    let told = faults(&format!("[gateway]\npublic_paths = [\"/api\"]\n{UPSTREAM}"));
+    assert!(
+        told.contains("gateway.public_paths[0]") && told.contains("the route `/api/{site}/**`"),
+        "{told}"
+    );
 }
 
 #[test]

@@ -5,6 +5,7 @@ use rustix::fs::{FlockOperation, fcntl_lock};
 use serde_json::Value;
 use std::io::{Read, Write};
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 
 /// An installation whose upstream listens.
 fn healthy() -> (Place, TcpListener) {
@@ -236,4 +237,76 @@ fn an_openapi_document_that_cannot_be_served_is_found_and_refused_at_the_start()
     place.write("api.json", "{\"openapi\":\"3.1.0\",\"info\":{},\"paths\":{}}");
     place.run(&["doctor"]).expect(0);
     drop(Running::start(&place, &["serve"]));
+}
+
+/// What doctor says of the configuration, when the file has these permissions.
+fn told_of_file(place: &Place, mode: u32) -> Vec<(String, String, String)> {
+    let file = place.path("keyward.toml");
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+    let report: Value = serde_json::from_str(&place.run(&["--json", "doctor"]).out).unwrap();
+    let findings = report["findings"].as_array().unwrap();
+    let of_file = findings
+        .iter()
+        .filter(|finding| finding["check"] == "configuration");
+    of_file
+        .map(|finding| {
+            let text = |name: &str| finding[name].as_str().unwrap_or_default().to_owned();
+            (text("grade"), text("where"), text("way_out"))
+        })
+        .collect()
+}
+
+#[test]
+fn a_configuration_that_others_may_change_or_that_shows_them_a_password_is_told() {
+    let (place, _upstream) = healthy();
+    for (mode, grade, way_out) in [
+        (0o644, "good", ""),
+        (0o664, "warning", "chmod g-w"),
+        (0o646, "problem", "chmod go-w"),
+        (0o666, "problem", "chmod go-w"),
+    ] {
+        let told = told_of_file(&place, mode);
+        assert_eq!(told.len(), 1, "{mode:o} {told:?}");
+        assert!(
+            told[0].0 == grade && told[0].2.contains(way_out),
+            "{mode:o} {told:?}"
+        );
+    }
+    let text = std::fs::read_to_string(place.path("keyward.toml")).unwrap();
+    // Nobody listens there: what is said of the file does not depend on it.
+    place.write(
+        "keyward.toml",
+        &format!("{text}\n[limits]\nurl = \"redis://:s3cret@127.0.0.1:1\"\n"),
+    );
+    assert_eq!(told_of_file(&place, 0o600)[0].0, "good");
+    for mode in [0o640, 0o604, 0o644] {
+        let told = told_of_file(&place, mode);
+        assert_eq!(told.len(), 1, "{mode:o} {told:?}");
+        let (grade, place, way_out) = &told[0];
+        assert_eq!(
+            (grade.as_str(), place.as_str()),
+            ("warning", "limits.url"),
+            "{mode:o}"
+        );
+        assert!(
+            way_out.contains("chmod 600") && !way_out.contains("s3cret"),
+            "{way_out}"
+        );
+    }
+}
+
+#[test]
+fn m5_a_public_path_that_opens_a_whole_site_is_told() {
+    let (place, _upstream) = healthy();
+    let text = std::fs::read_to_string(place.path("keyward.toml")).unwrap();
+    for (path, is_told) in [("/api/123", true), ("/api/123/docs", false), ("/swagger", false)] {
+        let public = format!("[gateway]\npublic_paths = [\"{path}\"]");
+        place.write("keyward.toml", &text.replacen("[gateway]", &public, 1));
+        let told = place.run(&["doctor"]).expect(0).out;
+        assert_eq!(
+            told.contains("every GET and HEAD of the site 123"),
+            is_told,
+            "{path}: {told}"
+        );
+    }
 }

@@ -205,3 +205,27 @@ fn flags_that_name_no_database_are_told_without_passwords() {
         .err;
     assert!(told.contains("no password to an SQLite file"), "{told}");
 }
+
+#[test]
+fn a_file_is_not_moved_onto_itself_whatever_it_is_called() {
+    let place = Place::populated();
+    std::os::unix::fs::symlink(place.path("keyward.db"), place.path("linked.db")).unwrap();
+    std::fs::hard_link(place.path("keyward.db"), place.path("second.db")).unwrap();
+    let whole = format!("sqlite:{}", place.path("keyward.db").display());
+    for to in [
+        "sqlite:keyward.db",
+        "sqlite:./keyward.db",
+        "sqlite:linked.db",
+        "sqlite:second.db",
+        &whole,
+    ] {
+        let told = place
+            .run(&["migrate-store", "--from", "sqlite:keyward.db", "--to", to])
+            .expect(2)
+            .err;
+        assert!(
+            told.contains("one and the same file") && told.contains("nothing was moved"),
+            "{to}: {told}"
+        );
+    }
+}

@@ -1,8 +1,8 @@
 //! D1 and D10 on the ports besides the gateway's, whose deadlines are fixed: a head has 10 s, and there are 256 places.
 
 use crate::support::{GUARD, World};
-use keyward_testkit::{RawClient, exchange, request};
-use std::net::SocketAddr;
+use keyward_testkit::{RawClient, exchange, exchange_from, request};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
@@ -86,6 +86,29 @@ async fn d10_the_other_ports_close_connections_past_256_and_the_others_go_on() {
             assert!(since.elapsed() < GUARD, "{path}: no place is given back");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn d1_one_address_that_holds_every_place_keeps_nobody_else_away() {
+    let world = World::start("").await;
+    for (address, path) in ports(&world) {
+        let ask = request("HEAD", path, &[], "");
+        let mut held = Vec::new();
+        for _ in 0..256 {
+            let mut client = RawClient::connect(address).await;
+            client.send(&ask).await;
+            held.push(client);
+        }
+        for last in 2..8 {
+            let other = Ipv4Addr::new(127, 0, 0, last).into();
+            let answer = exchange_from(other, address, request("GET", path, &[], "")).await;
+            assert_eq!(answer.status, 200, "{path} from {other}");
+        }
+        // Whoever it is that holds them loses one at a time, and goes on with the others.
+        held[255].send(&ask).await;
+        let answer = held[255].try_read_response("HEAD").await;
+        assert!(answer.is_ok_and(|answer| answer.status == 200), "{path}");
     }
 }
 

@@ -16,6 +16,8 @@ const OVERRIDES: &[&str] = &[
     "X-Forwarded-Uri",
     "X-Rewrite-URL",
     "X-Envoy-Original-Path",
+    "X-Rewrite-Path",
+    "X-HTTP-Path-Override",
 ];
 
 fn preflight(target: &str) -> Ask {

@@ -23,6 +23,14 @@ const CLAIMS: &[&str] = &[
     "WL-Proxy-Client-IP",
     "X-Azure-ClientIP",
     "X-Envoy-External-Address",
+    "X-Forward-For",
+    "X-Forwarder-For",
+    "X-Remote-Addr",
+    "X-Original-IP",
+    "X-ProxyUser-Ip",
+    "X-Appengine-User-Ip",
+    "X-HTTP-Host",
+    "Proxy",
 ];
 
 pub(crate) async fn i1_only_the_proxys_peer_counts(proxy: Proxy) {

@@ -86,15 +86,15 @@ async fn s15_a_file_that_cannot_be_taken_changes_nothing() {
         ),
         // Right, but not for a reload; and with it, nothing else of the file.
         (
-            with("[database]\nurl = \"sqlite:other.db\"\n[gateway]\npublic_paths = [\"/api\"]"),
+            with("[database]\nurl = \"sqlite:other.db\"\n[gateway]\npublic_paths = [\"/api/1\"]"),
             "database.url",
         ),
         (
-            with("[keys]\nprefix = \"zz\"\n[gateway]\npublic_paths = [\"/api\"]"),
+            with("[keys]\nprefix = \"zz\"\n[gateway]\npublic_paths = [\"/api/1\"]"),
             "keys.prefix",
         ),
         (
-            with("[gateway]\nlisten = \"127.0.0.1:1\"\npublic_paths = [\"/api\"]"),
+            with("[gateway]\nlisten = \"127.0.0.1:1\"\npublic_paths = [\"/api/1\"]"),
             "gateway.listen",
         ),
     ];

@@ -71,6 +71,14 @@ const CLAIMS: &[&str] = &[
     "X-Forwarded-Client-Cert",
     "X-Forwarded-Prefix",
     "X-HTTP-Host-Override",
+    "X-HTTP-Host",
+    "X-Forward-For",
+    "X-Forwarder-For",
+    "X-Remote-Addr",
+    "X-Original-IP",
+    "X-ProxyUser-Ip",
+    "X-Appengine-User-Ip",
+    "Proxy",
 ];
 
 #[tokio::test]

@@ -19,6 +19,8 @@ const OVERRIDES: &[&str] = &[
     "X-Original-Method",
     "X-Original-URL",
     "X-Rewrite-URL",
+    "X-Rewrite-Path",
+    "X-HTTP-Path-Override",
 ];
 
 #[tokio::test]

@@ -3,15 +3,18 @@
 
 /// Fields by which some frameworks let a request change its method.
 pub const OVERRIDES: [&str; 3] = ["x-http-method-override", "x-http-method", "x-method-override"];
-/// Fields by which some frameworks let a request change its path, or pretend another method, after it was judged. Proxies
-/// pass on a client's own, so not even a trusted one's go on.
-pub const REROUTES: [&str; 13] = [
+/// Fields by which some frameworks let a request change its path, or pretend another method, after it was judged; and `Proxy`,
+/// which CGI makes the proxy of what its program asks for (httpoxy). Proxies pass on a client's own, so not even a trusted
+/// one's go on.
+pub const REROUTES: [&str; 16] = [
     "x-original-url",
     "x-original-uri",
     "x-original-path",
     "x-original-method",
     "x-rewrite-url",
     "x-rewrite-uri",
+    "x-rewrite-path",
+    "x-http-path-override",
     "x-override-url",
     "x-envoy-original-path",
     "x-waws-unencoded-url",
@@ -19,6 +22,7 @@ pub const REROUTES: [&str; 13] = [
     "x-forwarded-path",
     "x-forwarded-uri",
     "x-request-uri",
+    "proxy",
 ];
 
 /// Whether a name is `wanted` to a reader that takes every other sign for a hyphen, as CGI and its heirs do.

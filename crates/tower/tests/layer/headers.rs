@@ -56,6 +56,9 @@ async fn h4_k8_the_service_behind_sees_no_key_no_forged_identity_and_nothing_tha
         ("x-http-method-override", "DELETE"),
         ("x-original-url", "/api/2"),
         ("x-forwarded-uri", "/api/2"),
+        ("x-rewrite-path", "/api/2"),
+        ("x-http-path-override", "/api/2"),
+        ("proxy", "http://evil.example"),
         ("x-trace", "kept"),
         ("accept", "kept"),
     ];

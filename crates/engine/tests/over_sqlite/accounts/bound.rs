@@ -116,7 +116,7 @@ async fn an_invitation_is_worth_nothing_once_its_user_came_in_at_a_provider() {
     let late = node.redeem_link(invite.reveal(), PASSWORD, &visitor(9)).await;
     assert_eq!(change_word(&late), "link gone");
     // A reset that is asked for is one that is meant.
-    let (reset, _) = node.issue_reset_link(OPERATOR, GRACE).await.unwrap();
+    let (reset, _) = node.issue_reset_link(OPERATOR, GRACE, None).await.unwrap();
     done(enter(&node, &proven("g1", None)).await.unwrap());
     assert!(node.find_link(reset.reveal()).await.unwrap().is_some());
 }
@@ -126,7 +126,7 @@ async fn a_link_for_another_password_takes_the_names_at_providers_away() {
     let home = Home::new().await;
     let (node, ada) = node_with_ada(&home).await;
     done(enter(&node, &proven("eve", Some(ADA))).await.unwrap());
-    let (reset, _) = node.issue_reset_link(OPERATOR, ADA).await.unwrap();
+    let (reset, _) = node.issue_reset_link(OPERATOR, ADA, None).await.unwrap();
     node.redeem_link(reset.reveal(), OTHER, &visitor(1))
         .await
         .unwrap();

@@ -17,7 +17,7 @@ async fn k1_k4_no_password_token_or_code_is_in_the_audit_log_or_in_a_copy_of_the
         secrets.push(shown.replace('-', ""));
         secrets.push(shown);
     }
-    let (reset, _) = node.issue_reset_link(OPERATOR, ADA).await.unwrap();
+    let (reset, _) = node.issue_reset_link(OPERATOR, ADA, None).await.unwrap();
     secrets.push(reset.reveal().to_owned());
     match node.sign_in(ADA, PASSWORD, &visitor(1), None).await.unwrap() {
         SignIn::CodeNeeded { pending } => secrets.push(pending.reveal().to_owned()),
@@ -79,7 +79,7 @@ async fn people_who_sign_in_raise_no_revision() {
     let (node, ada) = node_with_ada(&home).await;
     let before = node.store().revision().await.unwrap();
     sign_in(&node, ADA, PASSWORD).await.unwrap();
-    node.issue_reset_link(OPERATOR, ADA).await.unwrap();
+    node.issue_reset_link(OPERATOR, ADA, None).await.unwrap();
     let (ada, ..) = super::second_factor::enabled(&home, &node, &ada.session).await;
     node.set_language(&ada.session, "en").await.unwrap();
     node.change_password(&ada.session, PASSWORD, OTHER, &visitor(1))

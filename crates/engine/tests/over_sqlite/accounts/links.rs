@@ -52,8 +52,8 @@ async fn a_reset_ends_every_session_and_every_earlier_link() {
     let grace = join(&node, OPERATOR, GRACE, "member").await;
     let id = grace.session.user.id.to_string();
     let actor = &ada.session.actor;
-    let (first, _) = node.issue_reset_link(actor, &id).await.unwrap();
-    let (second, until) = node.issue_reset_link(actor, &id).await.unwrap();
+    let (first, _) = node.issue_reset_link(actor, &id, None).await.unwrap();
+    let (second, until) = node.issue_reset_link(actor, &id, None).await.unwrap();
     assert_eq!(until, START.plus_days(1));
     assert!(
         session(&node, &grace).await.is_some(),
@@ -85,11 +85,11 @@ async fn a_link_is_worth_nothing_from_its_end_on_or_when_its_user_is_not_valid()
     assert!(node.find_link(invite.reveal()).await.unwrap().is_none());
     let outcome = node.redeem_link(invite.reveal(), PASSWORD, &visitor(1)).await;
     assert_eq!(change_word(&outcome), "link gone");
-    let (reset, _) = node.issue_reset_link(OPERATOR, GRACE).await.unwrap();
+    let (reset, _) = node.issue_reset_link(OPERATOR, GRACE, None).await.unwrap();
     node.disable_user(OPERATOR, GRACE, None).await.unwrap();
     let outcome = node.redeem_link(reset.reveal(), PASSWORD, &visitor(1)).await;
     assert_eq!(change_word(&outcome), "link gone");
-    let refused = node.issue_reset_link(OPERATOR, GRACE).await.map(|_| ());
+    let refused = node.issue_reset_link(OPERATOR, GRACE, None).await.map(|_| ());
     assert!(matches!(
         refused,
         Err(EngineError::Conflict {
@@ -157,8 +157,8 @@ async fn a1_only_admins_invite_and_reset() {
         node.invite_user(actor, &draft("new@example.com"))
             .await
             .map(|_| ()),
-        node.issue_reset_link(actor, &id).await.map(|_| ()),
-        node.issue_reset_link(actor, "nobody@example.com")
+        node.issue_reset_link(actor, &id, None).await.map(|_| ()),
+        node.issue_reset_link(actor, "nobody@example.com", None)
             .await
             .map(|_| ()),
         node.reset_second_factor(actor, &id).await,
@@ -190,7 +190,7 @@ async fn a_link_asks_for_the_second_factor_too() {
     let home = Home::new().await;
     let (node, ada) = node_with_ada(&home).await;
     let (_, secret, _) = super::second_factor::enabled(&home, &node, &ada.session).await;
-    let (token, _) = node.issue_reset_link(OPERATOR, ADA).await.unwrap();
+    let (token, _) = node.issue_reset_link(OPERATOR, ADA, None).await.unwrap();
     let entry = node
         .redeem_link(token.reveal(), OTHER, &visitor(1))
         .await

@@ -123,7 +123,7 @@ pub(super) async fn issue(
     may_change(&app, &person, "link.create", ("user", &id)).await?;
     let view = app.engine.get_user(person.actor(), &id).await?;
     let user = view.user.id.to_string();
-    let (token, until) = match app.engine.issue_reset_link(person.actor(), &user).await {
+    let (token, until) = match app.engine.issue_reset_link(person.actor(), &user, None).await {
         Ok(issued) => issued,
         Err(EngineError::Conflict {
             code: "user_inactive",

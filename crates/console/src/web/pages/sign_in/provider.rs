@@ -16,6 +16,7 @@ use crate::problem::Problem;
 use crate::web::cookies::Cookie;
 use crate::web::landing;
 use crate::web::pages::PageAnswer;
+use crate::web::said::single;
 use crate::web::visit::Visit;
 use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -157,6 +158,6 @@ fn provider_of(app: &App) -> Result<&Provider, Problem> {
 
 /// Whether a browser says that one of our pages, or the person, asked; browsers that do not say it are believed.
 fn is_asked_for_here(headers: &HeaderMap) -> bool {
-    let site = headers.get("sec-fetch-site").map(http::HeaderValue::as_bytes);
-    site.is_none_or(|site| site == b"same-origin" || site == b"none")
+    single(headers, "sec-fetch-site")
+        .is_ok_and(|site| site.is_none_or(|site| site == "same-origin" || site == "none"))
 }
