@@ -6,17 +6,18 @@ mod carry;
 #[cfg(test)]
 mod tests;
 
-use crate::host::free_address;
+use crate::ports::free_address;
 use carry::carry;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Builder;
 use tokio::sync::watch;
 
-const GUARD: Duration = Duration::from_secs(20);
+const GUARD: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(2);
 
 /// Stands in front of a server. It ends, and its connections with it, when dropped.
@@ -49,7 +50,9 @@ struct Rules {
 struct Seen {
     /// For each open connection, how often all had been reset when it began.
     open: Mutex<Vec<u64>>,
-    listens: Mutex<bool>,
+    /// How often all are to be reset, as far as whoever takes connections knows: none from before is still to come.
+    cuts: AtomicU64,
+    listens: AtomicBool,
 }
 
 impl TcpProxy {
@@ -120,7 +123,8 @@ impl TcpProxy {
         self.rules.send_modify(|rules| rules.cuts += 1);
         let cuts = self.rules.borrow().cuts;
         self.wait_until("all are reset", || {
-            self.seen.open().iter().all(|born| *born >= cuts)
+            let is_known = self.seen.cuts.load(Ordering::Acquire) >= cuts;
+            is_known && self.seen.open().iter().all(|born| *born >= cuts)
         });
     }
 
@@ -163,11 +167,7 @@ impl Seen {
     }
 
     fn listens(&self) -> bool {
-        *self.listens.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn set_listens(&self, listens: bool) {
-        *self.listens.lock().unwrap_or_else(PoisonError::into_inner) = listens;
+        self.listens.load(Ordering::Acquire)
     }
 }
 
@@ -179,39 +179,65 @@ async fn listen(
 ) {
     first.set_nonblocking(true).expect("a socket that does not block");
     let mut listener = Some(TcpListener::from_std(first).expect("a listener"));
-    loop {
-        let now = *rules.borrow_and_update();
-        if now.ends {
-            return;
-        }
+    let mut now = *rules.borrow_and_update();
+    while !now.ends {
         match (now.refuses, &listener) {
             (true, Some(_)) => listener = None,
             (false, None) => listener = Some(bind_again(address).await),
             _ => {}
         }
-        seen.set_listens(listener.is_some());
-        let accepted = async {
-            match &listener {
-                Some(listener) => listener.accept().await,
-                None => std::future::pending().await,
-            }
-        };
+        seen.cuts.store(now.cuts, Ordering::Release);
+        seen.listens.store(listener.is_some(), Ordering::Release);
         tokio::select! {
-            changed = rules.changed() => if changed.is_err() { return },
-            accepted = accepted => if let Ok((client, _)) = accepted {
-                let (rules, seen) = (rules.clone(), Arc::clone(&seen));
-                let born = rules.borrow().cuts;
-                seen.open().push(born);
-                tokio::spawn(async move {
-                    carry(client, rules).await;
-                    let mut open = seen.open();
-                    if let Some(place) = open.iter().position(|other| *other == born) {
-                        open.swap_remove(place);
-                    }
-                });
-            },
+            client = accepted(listener.as_ref()) => take(client, now, &rules, &seen),
+            changed = rules.changed() => {
+                if changed.is_err() {
+                    return;
+                }
+                // Who has connected by now is of the time before, and is cut too, if that is what has changed. The runtime looks
+                // at its sockets before it goes on here.
+                tokio::task::yield_now().await;
+                while let Some(client) = waiting(listener.as_ref()).await {
+                    take(client, now, &rules, &seen);
+                }
+                now = *rules.borrow_and_update();
+            }
         }
     }
+}
+
+/// The next client.
+async fn accepted(listener: Option<&TcpListener>) -> TcpStream {
+    let Some(listener) = listener else {
+        return std::future::pending().await;
+    };
+    loop {
+        if let Ok((client, _)) = listener.accept().await {
+            return client;
+        }
+    }
+}
+
+/// A client that is there already.
+async fn waiting(listener: Option<&TcpListener>) -> Option<TcpStream> {
+    tokio::select! {
+        biased;
+        client = accepted(listener) => Some(client),
+        () = std::future::ready(()) => None,
+    }
+}
+
+/// Carries what a client sends and is sent, by the rules that it was `born` under and those that come.
+fn take(client: TcpStream, born: Rules, rules: &watch::Receiver<Rules>, seen: &Arc<Seen>) {
+    let (rules, seen) = (rules.clone(), Arc::clone(seen));
+    seen.open().push(born.cuts);
+    tokio::spawn(async move {
+        carry(client, born, rules).await;
+        let mut open = seen.open();
+        if let Some(place) = open.iter().position(|other| *other == born.cuts) {
+            open.swap_remove(place);
+        }
+    });
 }
 
 async fn bind_again(address: SocketAddr) -> TcpListener {
