@@ -9,7 +9,7 @@ mod tests;
 use crate::ports::free_address;
 use carry::carry;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -43,6 +43,8 @@ struct Rules {
     /// How often the answering side of all connections was closed.
     half_closes: u64,
     ends: bool,
+    /// How often these were changed.
+    changes: u64,
 }
 
 /// What it does, for those who wait for it.
@@ -50,9 +52,8 @@ struct Rules {
 struct Seen {
     /// For each open connection, how often all had been reset when it began.
     open: Mutex<Vec<u64>>,
-    /// How often all are to be reset, as far as whoever takes connections knows: none from before is still to come.
-    cuts: AtomicU64,
-    listens: AtomicBool,
+    /// How many changes of the rules whoever takes connections knows: none from before is still to come.
+    changes: AtomicU64,
 }
 
 impl TcpProxy {
@@ -68,6 +69,7 @@ impl TcpProxy {
             cuts: 0,
             half_closes: 0,
             ends: false,
+            changes: 1,
         });
         let seen = Arc::new(Seen::default());
         let (told, shared) = (rules.subscribe(), Arc::clone(&seen));
@@ -83,7 +85,7 @@ impl TcpProxy {
             seen,
             thread: Some(thread),
         };
-        proxy.wait_until("it listens", || proxy.seen.listens());
+        proxy.wait_until("it listens", || proxy.is_known());
         proxy
     }
 
@@ -99,48 +101,58 @@ impl TcpProxy {
 
     /// New connections go to another server from now on.
     pub fn retarget(&self, target: SocketAddr) {
-        self.rules.send_modify(|rules| rules.target = target);
+        self.change(|rules| rules.target = target);
     }
 
     /// From now on, bytes are this long under way, in each direction.
     pub fn delay(&self, time: Duration) {
-        self.rules.send_modify(|rules| rules.delay = time);
+        self.change(|rules| rules.delay = time);
     }
 
     /// From now on nothing passes, and nobody is told: as behind a firewall that drops packets.
     pub fn hold(&self) {
-        self.rules.send_modify(|rules| rules.holds = true);
+        self.change(|rules| rules.holds = true);
     }
 
     /// From now on nobody listens. What is open stays so.
     pub fn refuse(&self) {
-        self.rules.send_modify(|rules| rules.refuses = true);
-        self.wait_until("nobody listens", || !self.seen.listens());
+        self.change(|rules| rules.refuses = true);
     }
 
     /// Resets every connection. New ones are let in.
     pub fn cut(&self) {
-        self.rules.send_modify(|rules| rules.cuts += 1);
+        self.change(|rules| rules.cuts += 1);
         let cuts = self.rules.borrow().cuts;
         self.wait_until("all are reset", || {
-            let is_known = self.seen.cuts.load(Ordering::Acquire) >= cuts;
-            is_known && self.seen.open().iter().all(|born| *born >= cuts)
+            self.seen.open().iter().all(|born| *born >= cuts)
         });
     }
 
     /// Ends the answering side of every connection; what clients send is still carried.
     pub fn half_close(&self) {
-        self.rules.send_modify(|rules| rules.half_closes += 1);
+        self.change(|rules| rules.half_closes += 1);
     }
 
     /// From now on everything passes as it comes, to who is connected and to who comes.
     pub fn heal(&self) {
-        self.rules.send_modify(|rules| {
+        self.change(|rules| {
             rules.delay = Duration::ZERO;
             rules.holds = false;
             rules.refuses = false;
         });
-        self.wait_until("it listens", || self.seen.listens());
+    }
+
+    /// Changes the rules, and waits until they hold for whoever comes from now on.
+    fn change(&self, change: impl FnOnce(&mut Rules)) {
+        self.rules.send_modify(|rules| {
+            change(rules);
+            rules.changes += 1;
+        });
+        self.wait_until("the rules hold", || self.is_known());
+    }
+
+    fn is_known(&self) -> bool {
+        self.seen.changes.load(Ordering::Acquire) >= self.rules.borrow().changes
     }
 
     fn wait_until(&self, what: &str, is_so: impl Fn() -> bool) {
@@ -165,10 +177,6 @@ impl Seen {
     fn open(&self) -> std::sync::MutexGuard<'_, Vec<u64>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    fn listens(&self) -> bool {
-        self.listens.load(Ordering::Acquire)
-    }
 }
 
 async fn listen(
@@ -186,8 +194,7 @@ async fn listen(
             (false, None) => listener = Some(bind_again(address).await),
             _ => {}
         }
-        seen.cuts.store(now.cuts, Ordering::Release);
-        seen.listens.store(listener.is_some(), Ordering::Release);
+        seen.changes.store(now.changes, Ordering::Release);
         tokio::select! {
             client = accepted(listener.as_ref()) => take(client, now, &rules, &seen),
             changed = rules.changed() => {
