@@ -10,7 +10,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use url::{ParseError, Url};
 
-const GUARD: Duration = Duration::from_secs(30);
+/// One start of Chromium; it takes a second or two where nothing else runs.
+const GUARD: Duration = Duration::from_secs(60);
+/// A Chromium that hangs at its start is given up, and its driver with it.
+const TRIES: usize = 3;
 
 /// What a browser is like.
 #[derive(Clone, Copy, Debug)]
@@ -59,8 +62,7 @@ impl Browser {
     /// # Panics
     /// When Debian's packages `chromium` and `chromium-driver` are not there.
     pub async fn start(kind: BrowserKind) -> Self {
-        let driver = Driver::start();
-        let client = connect(&driver, kind).await;
+        let (driver, client) = connected(kind).await;
         client
             .set_window_size(kind.size.0, kind.size.1)
             .await
@@ -280,12 +282,20 @@ fn capabilities(kind: BrowserKind, profile: &Path) -> serde_json::Map<String, Va
     capabilities
 }
 
-/// Begins with the driver.
+/// A driver and what speaks to it.
+async fn connected(kind: BrowserKind) -> (Driver, Client) {
+    for _ in 0..TRIES {
+        let driver = Driver::start();
+        if let Ok(client) = tokio::time::timeout(GUARD, connect(&driver, kind)).await {
+            return (driver, client);
+        }
+    }
+    panic!("chromedriver: no browser after {TRIES} times {GUARD:?}");
+}
+
 async fn connect(driver: &Driver, kind: BrowserKind) -> Client {
     let (url, capabilities) = (driver.url(), capabilities(kind, driver.profile()));
     let mut builder = ClientBuilder::new(hyper_util::client::legacy::connect::HttpConnector::new());
-    let connected = builder.capabilities(capabilities).connect(&url);
-    let connected = tokio::time::timeout(GUARD, connected).await;
-    let connected = connected.unwrap_or_else(|_| panic!("chromedriver: no browser after {GUARD:?}"));
+    let connected = builder.capabilities(capabilities).connect(&url).await;
     connected.unwrap_or_else(|e| panic!("chromedriver: {e}"))
 }

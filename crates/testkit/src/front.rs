@@ -1,28 +1,27 @@
 //! A proxy in front of what is tested, with the configuration that users are given: nginx, Caddy, Envoy or HAProxy as the
 //! machine has them. It ends with this process, and when dropped.
 
-use crate::host::{free_address, spawn_for_good, unprivileged};
-use crate::{Certificate, Signal};
+use crate::Certificate;
+use crate::host::unprivileged;
+use crate::listening::{self, Listening};
+use crate::ports::free_address;
 use std::fs::{self, File, Permissions};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
-const START_GUARD: Duration = Duration::from_secs(30);
-const POLL: Duration = Duration::from_millis(20);
 const LOG: &str = "proxy.log";
 /// Certificate and key, in the proxy's own folder.
 const PEM: &str = "tls.pem";
 
 /// A running proxy.
 pub struct Front {
-    child: Child,
+    // Ends before its folder goes.
+    _program: Listening,
     folder: TempDir,
     address: SocketAddr,
-    name: &'static str,
 }
 
 /// The parts that a proxy stands between.
@@ -169,14 +168,13 @@ impl Front {
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("a log file"))
             .stderr(log);
-        let mut front = Self {
-            child: spawn_for_good(command),
+        let mut program = Listening::start(name, command);
+        program.wait_for(between.listen, || log_in(folder.path()));
+        Self {
+            _program: program,
             folder,
             address: between.listen,
-            name,
-        };
-        front.wait();
-        front
+        }
     }
 
     /// Where it listens.
@@ -186,42 +184,20 @@ impl Front {
 
     /// What it wrote.
     pub fn log(&self) -> String {
-        let read = |name| fs::read(self.folder.path().join(name)).unwrap_or_default();
-        let all = [read(LOG), read("error.log")].concat();
-        String::from_utf8_lossy(&all).into_owned()
-    }
-
-    fn wait(&mut self) {
-        let began = Instant::now();
-        while TcpStream::connect(self.address).is_err() {
-            let ended = self.child.try_wait().expect("the state of a proxy");
-            assert!(
-                ended.is_none() && began.elapsed() < START_GUARD,
-                "{}: {ended:?}; {}",
-                self.name,
-                self.log()
-            );
-            std::thread::sleep(POLL);
-        }
+        log_in(self.folder.path())
     }
 }
 
-impl Drop for Front {
-    fn drop(&mut self) {
-        Signal::Kill.send(self.child.id());
-        let _ended = self.child.wait();
-    }
+fn log_in(folder: &Path) -> String {
+    let read = |name| fs::read(folder.join(name)).unwrap_or_default();
+    let all = [read(LOG), read("error.log")].concat();
+    String::from_utf8_lossy(&all).into_owned()
 }
 
 /// A program that ends with this process, as an account without rights when this one is root's and that account can reach
 /// the program.
 fn command(program: &Path) -> Command {
-    let mut command = Command::new("setpriv");
-    // Debian keeps some where only root looks.
-    let path = std::env::var("PATH").unwrap_or_default();
-    command
-        .env("PATH", format!("{path}:/usr/sbin"))
-        .args(["--pdeathsig", "KILL"]);
+    let mut command = listening::command();
     if let Some(account) = unprivileged().filter(|_| is_open(program)) {
         command.args([&format!("--reuid={account}"), "--clear-groups"]);
     }

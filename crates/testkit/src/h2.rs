@@ -151,7 +151,6 @@ impl H2Client {
 
     /// A second handle to the same connection, for requests at the same time.
     pub fn share(&self) -> Self {
-        tokio::spawn(async {});
         Self {
             sender: self.sender.clone(),
             authority: self.authority.clone(),

@@ -1,19 +1,15 @@
 //! A HAProxy in front of what is tested: Debian's program with the configuration that users are given.
 
-use crate::Signal;
-use crate::host::{free_address, spawn_for_good};
-use std::net::{SocketAddr, TcpStream};
+use crate::listening::{Listening, command};
+use crate::ports::free_address;
+use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Stdio;
 use tempfile::NamedTempFile;
-
-const START_GUARD: Duration = Duration::from_secs(20);
-const POLL: Duration = Duration::from_millis(20);
 
 /// A HAProxy. It is killed when dropped.
 pub struct HaProxy {
-    child: Child,
+    _program: Listening,
     log: NamedTempFile,
 }
 
@@ -21,26 +17,22 @@ impl HaProxy {
     /// Runs a configuration with variables of the environment; ready once all these addresses answer.
     pub fn start(configuration: &Path, environment: &[(String, String)], ready: &[SocketAddr]) -> Self {
         let log = NamedTempFile::new().expect("a log file");
-        // Debian keeps it where only root looks.
-        let path = std::env::var("PATH").unwrap_or_default();
-        // When this process is killed, it ends as well.
-        let mut command = Command::new("setpriv");
+        let mut command = command();
         command
-            .env("PATH", format!("{path}:/usr/sbin"))
             .envs(environment.iter().map(|(name, value)| (name, value)))
-            .args(["--pdeathsig", "KILL", "haproxy", "-db", "-f"])
+            .args(["haproxy", "-db", "-f"])
             .arg(configuration)
             .stdin(Stdio::null())
             .stdout(log.reopen().expect("a log file"))
             .stderr(log.reopen().expect("a log file"));
-        let mut proxy = Self {
-            child: spawn_for_good(command),
-            log,
-        };
+        let mut program = Listening::start("haproxy", command);
         for address in ready {
-            proxy.wait_for(*address);
+            program.wait_for(*address, || read(&log));
         }
-        proxy
+        Self {
+            _program: program,
+            log,
+        }
     }
 
     /// An address for it to listen on.
@@ -50,27 +42,10 @@ impl HaProxy {
 
     /// What it wrote.
     pub fn log(&self) -> String {
-        std::fs::read_to_string(self.log.path()).unwrap_or_default()
-    }
-
-    fn wait_for(&mut self, address: SocketAddr) {
-        let began = Instant::now();
-        while TcpStream::connect(address).is_err() {
-            let ended = self.child.try_wait().expect("the state of haproxy");
-            let waited = began.elapsed();
-            assert!(
-                ended.is_none() && waited < START_GUARD,
-                "haproxy (on Debian: apt-get install haproxy): {ended:?}; {}",
-                self.log()
-            );
-            std::thread::sleep(POLL);
-        }
+        read(&self.log)
     }
 }
 
-impl Drop for HaProxy {
-    fn drop(&mut self) {
-        Signal::Kill.send(self.child.id());
-        let _ended = self.child.wait();
-    }
+fn read(log: &NamedTempFile) -> String {
+    std::fs::read_to_string(log.path()).unwrap_or_default()
 }

@@ -1,12 +1,9 @@
-//! What the machine has: programs, accounts, processes, ports.
+//! What the machine has: programs, accounts, processes.
 
-use std::fs::{self, File};
-use std::io::Read;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::str::SplitWhitespace;
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::mpsc;
 
 /// The processes that have this one as their parent.
@@ -16,15 +13,10 @@ pub(crate) fn children_of(parent: u32) -> Vec<u32> {
         let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else {
             continue;
         };
-        let mut status = String::new();
-        let read =
-            File::open(entry.path().join("stat")).and_then(|mut file| file.read_to_string(&mut status));
-        // "pid (name) state ppid": the name may hold anything but its last parenthesis.
-        let of = status
-            .rsplit(')')
-            .next()
-            .and_then(|rest| rest.split_whitespace().nth(1));
-        if read.is_ok() && of.and_then(|text| text.parse().ok()) == Some(parent) {
+        // A process that has ended meanwhile has none.
+        let stat = fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
+        let its_parent = fields_of_stat(&stat).nth(1);
+        if its_parent.and_then(|text| text.parse().ok()) == Some(parent) {
             found.push(pid);
         }
     }
@@ -83,22 +75,6 @@ pub(crate) fn unprivileged() -> Option<&'static str> {
 pub(crate) fn fields_of_stat(stat: &str) -> SplitWhitespace<'_> {
     let rest = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
     rest.split_whitespace()
-}
-
-/// A port that nobody listens on, from below those that a system gives to clients: a connection of another test that has a
-/// port at the moment keeps a server from it, when it starts and when it starts again. Each process has its own few; what Redis
-/// listens on besides in a cluster, 10,000 above, lies below those of clients as well.
-pub(crate) fn free_address() -> SocketAddr {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let of_this_process = std::process::id() % 750 * 16;
-    for _ in 0..1000 {
-        let number = u32::from(NEXT.fetch_add(1, Ordering::Relaxed));
-        let port = u16::try_from(10_000 + (of_this_process + number) % 12_000).expect("a port");
-        if TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).is_ok() {
-            return SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        }
-    }
-    panic!("no free port");
 }
 
 /// Starts a program that ends with this process (`setpriv --pdeathsig`).

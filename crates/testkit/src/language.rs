@@ -119,10 +119,11 @@ impl Language {
         let (program, arguments) = command.split_first().expect("a command");
         let mut command = Command::new(program);
         command.args(arguments).current_dir(folder).stdin(Stdio::null());
-        // Nothing stands between the call and the gateway; and what a compiler keeps goes with the folder.
+        // Nothing stands between the call and the gateway.
         command.env("NO_PROXY", "127.0.0.1").env("no_proxy", "127.0.0.1");
+        // What Go has compiled of its own library is kept for the next run: each would take as long as the first otherwise.
         command
-            .env("GOCACHE", folder.join("cache"))
+            .env("GOCACHE", target().join("go-cache"))
             .env("CGO_ENABLED", "0");
         command.envs(environment.iter().copied());
         match command.kill_on_drop(true).output().await {
@@ -143,5 +144,9 @@ fn missing(what: &str) {
 
 /// Where `scripts/test` puts what it fetches from npm.
 fn npm_folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/npm/node_modules")
+    target().join("npm/node_modules")
+}
+
+fn target() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target")
 }

@@ -14,6 +14,8 @@ mod haproxy;
 mod host;
 mod hpack;
 mod language;
+mod listening;
+mod ports;
 mod postgres;
 mod process;
 mod provider;

@@ -1,6 +1,7 @@
 //! A PostgreSQL server of its own: Debian's binaries over a temporary folder, on a free port.
 
-use crate::host::{children_of, find_postgres, free_address, spawn_for_good, unprivileged};
+use crate::host::{children_of, find_postgres, spawn_for_good, unprivileged};
+use crate::ports::free_address;
 use crate::{Certificate, Signal};
 use std::fs::{self, File};
 use std::net::SocketAddr;

@@ -22,10 +22,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-const START_GUARD: Duration = Duration::from_secs(30);
+const START_GUARD: Duration = Duration::from_secs(60);
 const CLI_GUARD: Duration = Duration::from_secs(60);
+/// One try of `/readyz`; another follows.
+const READY_GUARD: Duration = Duration::from_secs(5);
+const LOG_GUARD: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(10);
-const STOP_GUARD: Duration = Duration::from_secs(10);
+const STOP_GUARD: Duration = Duration::from_secs(30);
 const STDOUT: &str = "stdout.log";
 const STDERR: &str = "stderr.log";
 
@@ -162,7 +165,7 @@ impl Keyward {
         self.child.lock().unwrap()
     }
 
-    /// Ends the server with SIGTERM and waits up to 30 s.
+    /// Ends the server with SIGTERM and waits for its end.
     pub async fn stop(&self) -> ExitStatus {
         self.signal(Signal::Term);
         let ended = self.wait_exit(START_GUARD).await;
@@ -218,7 +221,7 @@ impl Keyward {
                 return Err(format!("it ended with {status}"));
             }
             let answer = self.ready().await;
-            // Another test's server may have been quicker to take the port, and be ready in place of this one.
+            // Somebody else's server may have been quicker to take the port, and be ready in place of this one.
             let is_ours = self.stdout()[told_before..].contains("Keyward is ready");
             if is_ours && matches!(&answer, Ok(answer) if answer.status == 200) {
                 return Ok(());
@@ -239,7 +242,7 @@ impl Keyward {
                 .await?;
             client.try_read_response("GET").await
         };
-        tokio::time::timeout(Duration::from_secs(5), ask)
+        tokio::time::timeout(READY_GUARD, ask)
             .await
             .unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()))
     }
@@ -281,6 +284,25 @@ impl Keyward {
     /// What the server wrote since the first start: standard output, then standard error.
     pub fn log(&self) -> String {
         format!("{}{}", self.stdout(), self.stderr())
+    }
+
+    /// Waits until what the server wrote is so, and gives it.
+    ///
+    /// A thread of its own writes the lines, so each comes a little after what it tells of. That there is no line, or no more of
+    /// them, is certain only after [`stop`](Self::stop).
+    pub async fn until_log(&self, what: &str, is_so: impl Fn(&str) -> bool) -> String {
+        let deadline = Instant::now() + LOG_GUARD;
+        loop {
+            let log = self.log();
+            if is_so(&log) {
+                return log;
+            }
+            assert!(
+                Instant::now() < deadline,
+                "the log never tells that {what}:\n{log}"
+            );
+            tokio::time::sleep(POLL).await;
+        }
     }
 
     /// What the server wrote to standard output.

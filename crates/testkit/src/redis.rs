@@ -4,7 +4,8 @@
 #[cfg(test)]
 mod tests;
 
-use crate::host::{free_address, spawn_for_good, unprivileged};
+use crate::host::{spawn_for_good, unprivileged};
+use crate::ports::{free_address, free_address_of_cluster};
 use crate::{Certificate, Signal};
 use std::fs::{self, File};
 use std::net::SocketAddr;
@@ -45,9 +46,13 @@ impl Redis {
     }
 
     fn prepare(lines: &[&str], certificate: Option<&Certificate>) -> Self {
+        let is_of_cluster = lines.contains(&"cluster-enabled yes");
         let server = Self {
             folder: tempfile::tempdir().expect("a temporary folder"),
-            address: free_address(),
+            address: match is_of_cluster {
+                true => free_address_of_cluster(),
+                false => free_address(),
+            },
             tls_address: certificate.map(|_| free_address()),
             account: unprivileged(),
             child: Mutex::new(None),

@@ -6,17 +6,18 @@ mod carry;
 #[cfg(test)]
 mod tests;
 
-use crate::host::free_address;
+use crate::ports::free_address;
 use carry::carry;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Builder;
 use tokio::sync::watch;
 
-const GUARD: Duration = Duration::from_secs(20);
+const GUARD: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(2);
 
 /// Stands in front of a server. It ends, and its connections with it, when dropped.
@@ -42,6 +43,8 @@ struct Rules {
     /// How often the answering side of all connections was closed.
     half_closes: u64,
     ends: bool,
+    /// How often these were changed.
+    changes: u64,
 }
 
 /// What it does, for those who wait for it.
@@ -49,7 +52,8 @@ struct Rules {
 struct Seen {
     /// For each open connection, how often all had been reset when it began.
     open: Mutex<Vec<u64>>,
-    listens: Mutex<bool>,
+    /// How many changes of the rules whoever takes connections knows: none from before is still to come.
+    changes: AtomicU64,
 }
 
 impl TcpProxy {
@@ -65,6 +69,7 @@ impl TcpProxy {
             cuts: 0,
             half_closes: 0,
             ends: false,
+            changes: 1,
         });
         let seen = Arc::new(Seen::default());
         let (told, shared) = (rules.subscribe(), Arc::clone(&seen));
@@ -80,7 +85,7 @@ impl TcpProxy {
             seen,
             thread: Some(thread),
         };
-        proxy.wait_until("it listens", || proxy.seen.listens());
+        proxy.wait_until("it listens", || proxy.is_known());
         proxy
     }
 
@@ -96,28 +101,27 @@ impl TcpProxy {
 
     /// New connections go to another server from now on.
     pub fn retarget(&self, target: SocketAddr) {
-        self.rules.send_modify(|rules| rules.target = target);
+        self.change(|rules| rules.target = target);
     }
 
     /// From now on, bytes are this long under way, in each direction.
     pub fn delay(&self, time: Duration) {
-        self.rules.send_modify(|rules| rules.delay = time);
+        self.change(|rules| rules.delay = time);
     }
 
     /// From now on nothing passes, and nobody is told: as behind a firewall that drops packets.
     pub fn hold(&self) {
-        self.rules.send_modify(|rules| rules.holds = true);
+        self.change(|rules| rules.holds = true);
     }
 
     /// From now on nobody listens. What is open stays so.
     pub fn refuse(&self) {
-        self.rules.send_modify(|rules| rules.refuses = true);
-        self.wait_until("nobody listens", || !self.seen.listens());
+        self.change(|rules| rules.refuses = true);
     }
 
     /// Resets every connection. New ones are let in.
     pub fn cut(&self) {
-        self.rules.send_modify(|rules| rules.cuts += 1);
+        self.change(|rules| rules.cuts += 1);
         let cuts = self.rules.borrow().cuts;
         self.wait_until("all are reset", || {
             self.seen.open().iter().all(|born| *born >= cuts)
@@ -126,17 +130,29 @@ impl TcpProxy {
 
     /// Ends the answering side of every connection; what clients send is still carried.
     pub fn half_close(&self) {
-        self.rules.send_modify(|rules| rules.half_closes += 1);
+        self.change(|rules| rules.half_closes += 1);
     }
 
     /// From now on everything passes as it comes, to who is connected and to who comes.
     pub fn heal(&self) {
-        self.rules.send_modify(|rules| {
+        self.change(|rules| {
             rules.delay = Duration::ZERO;
             rules.holds = false;
             rules.refuses = false;
         });
-        self.wait_until("it listens", || self.seen.listens());
+    }
+
+    /// Changes the rules, and waits until they hold for whoever comes from now on.
+    fn change(&self, change: impl FnOnce(&mut Rules)) {
+        self.rules.send_modify(|rules| {
+            change(rules);
+            rules.changes += 1;
+        });
+        self.wait_until("the rules hold", || self.is_known());
+    }
+
+    fn is_known(&self) -> bool {
+        self.seen.changes.load(Ordering::Acquire) >= self.rules.borrow().changes
     }
 
     fn wait_until(&self, what: &str, is_so: impl Fn() -> bool) {
@@ -161,14 +177,6 @@ impl Seen {
     fn open(&self) -> std::sync::MutexGuard<'_, Vec<u64>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    fn listens(&self) -> bool {
-        *self.listens.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn set_listens(&self, listens: bool) {
-        *self.listens.lock().unwrap_or_else(PoisonError::into_inner) = listens;
-    }
 }
 
 async fn listen(
@@ -179,39 +187,64 @@ async fn listen(
 ) {
     first.set_nonblocking(true).expect("a socket that does not block");
     let mut listener = Some(TcpListener::from_std(first).expect("a listener"));
-    loop {
-        let now = *rules.borrow_and_update();
-        if now.ends {
-            return;
-        }
+    let mut now = *rules.borrow_and_update();
+    while !now.ends {
         match (now.refuses, &listener) {
             (true, Some(_)) => listener = None,
             (false, None) => listener = Some(bind_again(address).await),
             _ => {}
         }
-        seen.set_listens(listener.is_some());
-        let accepted = async {
-            match &listener {
-                Some(listener) => listener.accept().await,
-                None => std::future::pending().await,
-            }
-        };
+        seen.changes.store(now.changes, Ordering::Release);
         tokio::select! {
-            changed = rules.changed() => if changed.is_err() { return },
-            accepted = accepted => if let Ok((client, _)) = accepted {
-                let (rules, seen) = (rules.clone(), Arc::clone(&seen));
-                let born = rules.borrow().cuts;
-                seen.open().push(born);
-                tokio::spawn(async move {
-                    carry(client, rules).await;
-                    let mut open = seen.open();
-                    if let Some(place) = open.iter().position(|other| *other == born) {
-                        open.swap_remove(place);
-                    }
-                });
-            },
+            client = accepted(listener.as_ref()) => take(client, now, &rules, &seen),
+            changed = rules.changed() => {
+                if changed.is_err() {
+                    return;
+                }
+                // Who has connected by now is of the time before, and is cut too, if that is what has changed. The runtime looks
+                // at its sockets before it goes on here.
+                tokio::task::yield_now().await;
+                while let Some(client) = waiting(listener.as_ref()).await {
+                    take(client, now, &rules, &seen);
+                }
+                now = *rules.borrow_and_update();
+            }
         }
     }
+}
+
+/// The next client.
+async fn accepted(listener: Option<&TcpListener>) -> TcpStream {
+    let Some(listener) = listener else {
+        return std::future::pending().await;
+    };
+    loop {
+        if let Ok((client, _)) = listener.accept().await {
+            return client;
+        }
+    }
+}
+
+/// A client that is there already.
+async fn waiting(listener: Option<&TcpListener>) -> Option<TcpStream> {
+    tokio::select! {
+        biased;
+        client = accepted(listener) => Some(client),
+        () = std::future::ready(()) => None,
+    }
+}
+
+/// Carries what a client sends and is sent, by the rules that it was `born` under and those that come.
+fn take(client: TcpStream, born: Rules, rules: &watch::Receiver<Rules>, seen: &Arc<Seen>) {
+    let (rules, seen) = (rules.clone(), Arc::clone(seen));
+    seen.open().push(born.cuts);
+    tokio::spawn(async move {
+        carry(client, born, rules).await;
+        let mut open = seen.open();
+        if let Some(place) = open.iter().position(|other| *other == born.cuts) {
+            open.swap_remove(place);
+        }
+    });
 }
 
 async fn bind_again(address: SocketAddr) -> TcpListener {

@@ -9,6 +9,7 @@ mod tests;
 
 pub use reply::Reply;
 
+use crate::ports::free_address;
 use crate::wire::{self, GUARD};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -44,12 +45,12 @@ pub struct Recorded {
 }
 
 impl EchoUpstream {
-    /// Starts on a free port of 127.0.0.1.
+    /// Starts on a free port of 127.0.0.1, on which another may start when this one has stopped.
     pub async fn start() -> Self {
-        Self::start_on(SocketAddr::from(([127, 0, 0, 1], 0))).await
+        Self::start_on(free_address()).await
     }
 
-    /// Starts on this address.
+    /// Starts on this address, such as that of one that has stopped.
     pub async fn start_on(address: SocketAddr) -> Self {
         let shared = Arc::new(Shared::default());
         let (bound, address) = {

@@ -38,7 +38,7 @@ async fn sign_in_at_a_provider() -> (String, String) {
     street
         .house
         .console
-        .drain(std::time::Duration::from_secs(5))
+        .drain(std::time::Duration::from_secs(60))
         .await;
     (flow, session)
 }
@@ -78,7 +78,7 @@ async fn k6_links_passwords_and_sessions_do_not_reach_the_log() {
     let second = browser.session();
     browser.sign_in(ADA, "a wrong password, again").await;
     let (flow, at_provider) = sign_in_at_a_provider().await;
-    house.console.drain(std::time::Duration::from_secs(5)).await;
+    house.console.drain(std::time::Duration::from_secs(60)).await;
     let log = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
     assert!(
         log.contains("/setup/{token}") && log.contains("/link/{token}"),

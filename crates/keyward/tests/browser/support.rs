@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 pub(crate) const ADA: &str = "ada@example.com";
 pub(crate) const PASSWORD: &str = "a long and rare password 7";
 /// Whoever has not come by then does not come.
-pub(crate) const GUARD: Duration = Duration::from_secs(30);
+pub(crate) const GUARD: Duration = Duration::from_secs(60);
 pub(crate) const POLL: Duration = Duration::from_millis(20);
 const USE_CASES: &str = r#"
 [[use_cases]]

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// What a stalled process is waited for.
-const GUARD: Duration = Duration::from_secs(20);
+const GUARD: Duration = Duration::from_secs(60);
 
 /// A `serve` whose log goes into a pipe, and what it said when it was ready.
 fn piped(place: &Place) -> (Child, Value) {

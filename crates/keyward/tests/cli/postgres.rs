@@ -1,6 +1,6 @@
 //! The commands over a PostgreSQL database, and that no password is told by any of them.
 
-use crate::support::{FREE_PORTS, Place, Running, wait_for};
+use crate::support::{FREE_PORTS, Place, Running, eventually, wait_for};
 use keyward_testkit::Postgres;
 use std::process::Command;
 
@@ -153,6 +153,10 @@ fn s9_a_node_that_waits_for_another_ones_migration_says_so_and_can_be_stopped() 
     let lock = "SELECT pg_advisory_lock(x'4b657957'::bigint); SELECT pg_sleep(60)";
     std::thread::scope(|scope| {
         let other = scope.spawn(|| server.sql("postgres", lock));
+        let held = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted";
+        eventually("the other session has the lock", || {
+            server.sql("postgres", held) == "1"
+        });
         let log = std::fs::File::create(place.path("log")).unwrap();
         let mut command = place.command(&["serve"]);
         let mut child = command.stderr(log).spawn().unwrap();

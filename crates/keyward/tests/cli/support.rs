@@ -178,7 +178,7 @@ impl Running {
 
     /// Waits for its end.
     pub(crate) fn code(&mut self) -> i32 {
-        let until = Instant::now() + Duration::from_secs(40);
+        let until = Instant::now() + GUARD;
         while Instant::now() < until {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status.code().unwrap_or(-1);
@@ -220,18 +220,30 @@ impl Drop for Running {
     }
 }
 
+/// For what has to come about sooner or later; never a measure of speed.
+const GUARD: Duration = Duration::from_secs(60);
+
+/// Waits until something is so.
+#[track_caller]
+pub(crate) fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
+    let until = Instant::now() + GUARD;
+    while !is_so() {
+        assert!(Instant::now() < until, "not so far that {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
 /// Waits until a file holds a text.
 #[track_caller]
 pub(crate) fn wait_for(place: &Place, file: &str, text: &str) {
-    let until = Instant::now() + Duration::from_secs(10);
-    while Instant::now() < until {
-        if std::fs::read_to_string(place.path(file)).is_ok_and(|content| content.contains(text)) {
-            return;
-        }
+    let until = Instant::now() + GUARD;
+    let content = || std::fs::read_to_string(place.path(file)).unwrap_or_default();
+    while !content().contains(text) {
+        assert!(
+            Instant::now() < until,
+            "{file} never holds `{text}`: {}",
+            content()
+        );
         std::thread::sleep(Duration::from_millis(20));
     }
-    panic!(
-        "{file} never holds `{text}`: {}",
-        std::fs::read_to_string(place.path(file)).unwrap()
-    );
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 pub(crate) const OWNER: &str = "owner@example.com";
 
 /// How long a test waits for what must come.
-pub(crate) const GUARD: Duration = Duration::from_secs(30);
+pub(crate) const GUARD: Duration = Duration::from_secs(60);
 
 /// `light`, or `heavy` when `KEYWARD_HEAVY` is set.
 pub(crate) fn sized<T>(light: T, heavy: T) -> T {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 pub(crate) const OWNER: &str = "owner@example.com";
 /// The longest that a test waits for what must come.
-pub(crate) const GUARD: Duration = Duration::from_secs(30);
+pub(crate) const GUARD: Duration = Duration::from_secs(60);
 
 /// `light`, or `heavy` when `KEYWARD_HEAVY` is set.
 pub(crate) fn sized(light: usize, heavy: usize) -> usize {

@@ -11,7 +11,7 @@ const ASKS: [(&str, &str); 4] = [
 ];
 
 /// Frames are read as the beginning of a head, whose end never comes.
-const SHORT: &str = "[gateway.timeouts]\nrequest_head = \"1s\"";
+const SHORT: &str = "[gateway.timeouts]\nrequest_head = \"4s\"";
 
 /// The bytes of a request to become a WebSocket.
 pub(crate) fn ask(secret: &str) -> Vec<u8> {

@@ -1,10 +1,11 @@
 //! F13: what upstreams answer, and that each client gets its own answer whatever they do.
 
-use crate::world::{World, assert_problem, builder, scripted_upstream, size};
+use crate::world::{World, assert_problem, builder, scripted_upstream_that_counts, size};
 use keyward_testkit::{KeySpec, RawClient, Reply, request};
 use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::watch;
 
 const POISON: &str = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison";
 
@@ -248,7 +249,8 @@ async fn f13_bytes_that_come_late_are_nobodys_answer() {
         (Duration::ZERO, answer),
         (Duration::from_millis(50), POISON.into()),
     ];
-    let upstream = scripted_upstream(pieces).await;
+    let (count, mut sent) = watch::channel(0);
+    let upstream = scripted_upstream_that_counts(pieces, count).await;
     let keyward = builder()
         .upstream(upstream)
         .config_toml("[gateway]\nworkers = 1")
@@ -257,13 +259,13 @@ async fn f13_bytes_that_come_late_are_nobodys_answer() {
     keyward.user("owner@example.com", "member").await;
     let key = keyward.key(KeySpec::new("owner@example.com", "all")).await.secret;
     let mut client = RawClient::connect(keyward.gateway()).await;
-    for _ in 0..5 {
+    for round in 1..=5 {
         client
             .send(request("GET", "/api/1/x", &[("X-API-KEY", &key)], ""))
             .await;
         let answer = client.read_response().await;
         assert_eq!((answer.status, answer.text().as_str()), (200, "ok"));
-        tokio::time::sleep(Duration::from_millis(200)).await;
+        sent.wait_for(|sent| *sent >= round).await.unwrap();
     }
 }
 

@@ -285,7 +285,7 @@ async fn f12_an_expectation_of_a_denied_key_is_answered_at_once() {
         let answer = client.read_response().await;
         assert_eq!((answer.status, answer.interim.len()), (status, 0));
         assert_eq!(answer.header("connection"), Some("close"));
-        assert!(client.is_closed_within(Duration::from_secs(20)).await);
+        assert!(client.is_closed_within(Duration::from_secs(40)).await);
     }
     assert_eq!(world.upstream.count(), 0);
     let mut client = world.connect().await;

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 
 pub(crate) const OWNER: &str = "owner@example.com";
 
@@ -123,11 +124,19 @@ pub(crate) fn size(usual: u64, heavy: u64) -> u64 {
 
 /// An upstream that answers every request of every connection with these pieces, and a pause before each.
 pub(crate) async fn scripted_upstream(pieces: Vec<(Duration, Vec<u8>)>) -> SocketAddr {
+    scripted_upstream_that_counts(pieces, watch::Sender::new(0)).await
+}
+
+/// The same, which counts how often it has sent the last piece.
+pub(crate) async fn scripted_upstream_that_counts(
+    pieces: Vec<(Duration, Vec<u8>)>,
+    done: watch::Sender<usize>,
+) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
-            let pieces = pieces.clone();
+            let (pieces, done) = (pieces.clone(), done.clone());
             tokio::spawn(async move {
                 let mut seen = Vec::new();
                 // An error means that the gateway has closed.
@@ -142,6 +151,7 @@ pub(crate) async fn scripted_upstream(pieces: Vec<(Duration, Vec<u8>)>) -> Socke
                             return;
                         }
                     }
+                    done.send_modify(|done| *done += 1);
                 }
             });
         }

@@ -1,12 +1,12 @@
 //! S14: three nodes behind a load balancer are restarted one after another, and nobody notices.
 
-use crate::support::{Cluster, OWNER, blocking, get, sized, verdict};
+use crate::support::{Cluster, GUARD, OWNER, blocking, get, sized, verdict};
 use keyward_testkit::{HaProxy, KeySpec, Keyward, RawClient, request};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
 /// The configuration that users are given, before these nodes; gives where it listens for clients.
@@ -92,6 +92,14 @@ impl Traffic {
     }
 }
 
+async fn wait_for_traffic(node: &Keyward) {
+    let until = Instant::now() + GUARD;
+    while node.metric("keyward_gateway_answers_total").await.unwrap_or(0.0) < 20.0 {
+        assert!(Instant::now() < until, "the balancer sends it nothing");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s14_three_nodes_restarted_one_after_another_fail_no_request() {
     let cluster = Cluster::start_with("[gateway.timeouts]\ndrain_delay = \"2s\"").await;
@@ -104,8 +112,8 @@ async fn s14_three_nodes_restarted_one_after_another_fail_no_request() {
             traffic.wait_for(500).await;
             node.restart().await;
             traffic.wait_for(500).await;
-            // The balancer has to have seen that it is back before the next one goes.
-            tokio::time::sleep(Duration::from_millis(1500)).await;
+            // The balancer has to have seen that it is back before the next one goes: it counts from 0 since its start.
+            wait_for_traffic(node).await;
         }
         assert!(traffic.answered.load(Ordering::Relaxed) > 3000, "round {round}");
     }

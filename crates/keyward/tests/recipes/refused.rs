@@ -60,7 +60,8 @@ pub(crate) async fn every_refusal_has_its_true_status_fields_and_document(proxy:
 }
 
 async fn expired(world: &World) {
-    let at = jiff_now_plus(2);
+    // Time enough to make the key.
+    let at = jiff_now_plus(10);
     let key = world.key(KeySpec::new(OWNER, "expires").expires_at(&at)).await;
     let ask = Ask::get("/api/1/x").key(&key.secret);
     while world.say(&ask).await.status == 200 {

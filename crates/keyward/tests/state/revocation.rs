@@ -257,7 +257,7 @@ async fn r6_a_key_that_was_tried_before_it_was_made_works_at_once() {
     keyward.cli_ok(&["import", file.to_str().unwrap()]).await;
     let imported = Instant::now();
     while verdict(&ask(&keyward, "fedcba654321").await) != "200" {
-        assert!(imported.elapsed() < Duration::from_secs(20), "never seen");
+        assert!(imported.elapsed() < Duration::from_secs(60), "never seen");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
@@ -310,7 +310,8 @@ async fn r7_a_user_that_is_disabled_loses_the_console_too() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r9_requests_pass_until_the_instant_of_expiry_and_not_from_it_on() {
     let (_upstream, keyward) = started().await;
-    let expiry = now().plus_millis(2345);
+    // Time enough to make the key and for each client to ask once.
+    let expiry = now().plus_millis(10_345);
     let key = keyward
         .key(KeySpec::new(OWNER, "k").expires_at(&expiry.to_string()))
         .await;
@@ -337,7 +338,7 @@ async fn hammer_over_expiry(
 ) -> Vec<(Option<bool>, String)> {
     let mut client = RawClient::connect(gateway).await;
     let mut seen = Vec::new();
-    while now() < expiry.plus_millis(300) {
+    loop {
         let began = now();
         client.send(get("/api/1/x", &secret)).await;
         let answer = client.read_response().await;
@@ -347,8 +348,16 @@ async fn hammer_over_expiry(
             _ => None,
         };
         seen.push((certain, verdict(&answer)));
+        if began >= expiry.plus_millis(300) {
+            return seen;
+        }
+        if seen.len() == 1 {
+            // The second before is what matters.
+            let quiet = expiry.millis() - 1000 - now().millis();
+            let quiet = u64::try_from(quiet).unwrap_or_default();
+            tokio::time::sleep(Duration::from_millis(quiet)).await;
+        }
     }
-    seen
 }
 
 #[tokio::test]

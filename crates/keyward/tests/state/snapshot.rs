@@ -137,11 +137,10 @@ async fn s9_a_node_that_starts_while_the_server_is_away_decides_by_its_snapshot_
     );
     assert_eq!(node.metric("keyward_replica_from_snapshot").await, Some(1.0));
     assert!(node.metric("keyward_snapshot_age_seconds").await > Some(0.0));
-    let log = node.log();
-    assert!(
-        log.contains("started from the snapshot on disk") && log.contains("cannot be reached"),
-        "{log}"
-    );
+    let told =
+        |log: &str| log.contains("started from the snapshot on disk") && log.contains("cannot be reached");
+    node.until_log("it started from the snapshot, and why", told)
+        .await;
     assert_eq!(verdict(&ask(node, &good.secret).await), "200");
     assert_eq!(
         verdict(&ask(node, &world.disabled.secret).await),
@@ -165,7 +164,8 @@ async fn s9_a_node_that_starts_while_the_server_is_away_decides_by_its_snapshot_
     let (status, told) = readyz(node).await;
     assert_eq!(status, 200, "{told}");
     assert_eq!(node.metric("keyward_replica_from_snapshot").await, Some(0.0));
-    assert!(node.log().contains("has taken the snapshot's place"));
+    let told = |log: &str| log.contains("has taken the snapshot's place");
+    node.until_log("the snapshot has served", told).await;
     let made = node
         .api_ok("POST", "/v1/keys", &json!({ "owner": OWNER, "name": "after" }))
         .await;
@@ -263,17 +263,19 @@ async fn s9_a_server_that_answers_nothing_makes_a_node_stale_which_serves_or_ref
     for (on_stale, wanted) in [("refuse", "503 unavailable"), ("serve", "200")] {
         let config = format!("[gateway]\non_stale = \"{on_stale}\"\nmax_staleness = \"3s\"\n");
         let world = World::new(&config).await;
-        assert_eq!(verdict(&ask(&world.node, &world.good.secret).await), "200");
+        world.wait_for(&world.good, "200").await;
         world.server.freeze();
         until(|| async { readyz(&world.node).await.1["checks"]["fresh"] == json!(false) }).await;
         assert_eq!(verdict(&ask(&world.node, &world.good.secret).await), wanted);
         assert_eq!(world.node.metric("keyward_stale").await, Some(1.0));
         let words = format!("on_stale=\"{on_stale}\"");
-        until(|| async { world.node.log().contains(&words) }).await;
+        let told = |log: &str| log.contains(&words);
+        world.node.until_log("it is stale", told).await;
         world.server.thaw();
         until(|| async { readyz(&world.node).await.0 == 200 }).await;
         world.wait_for(&world.good, "200").await;
-        until(|| async { world.node.log().contains("fresh again") }).await;
+        let told = |log: &str| log.contains("fresh again");
+        world.node.until_log("it is fresh again", told).await;
         assert_eq!(
             verdict(&ask(&world.node, &world.disabled.secret).await),
             "401 key_disabled"
@@ -290,8 +292,9 @@ async fn s9_a_standby_confirms_nothing_and_is_away_for_a_node_that_starts() {
         .await
         .unwrap();
     until(|| async { readyz(&world.node).await.1["checks"]["fresh"] == json!(false) }).await;
-    let log = world.node.log();
-    assert!(log.contains("it is a standby"), "{log}");
+    // The node may be stale before it has reached the server again.
+    let told = |log: &str| log.contains("it is a standby");
+    world.node.until_log("it is a standby", told).await;
     assert_eq!(verdict(&ask(&world.node, &world.good.secret).await), "200");
     world.node.stop().await;
     world.node.spawn();
@@ -326,7 +329,7 @@ async fn s9_a_node_that_ends_while_the_server_is_silent_writes_its_snapshot_and_
     world.server.freeze();
     node.signal(Signal::Term);
     let begun = Instant::now();
-    let status = node.wait_exit(Duration::from_secs(15)).await;
+    let status = node.wait_exit(Duration::from_secs(30)).await;
     assert!(
         status.is_some_and(|status| status.success()),
         "{:?} {}",

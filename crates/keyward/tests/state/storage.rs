@@ -11,6 +11,8 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -41,8 +43,12 @@ fn expected(state: &str) -> &'static str {
     }
 }
 
-/// Makes, disables and deletes keys until the server is gone; gives what was answered.
-async fn write_until_gone(console: SocketAddr, secret: String) -> HashMap<String, Known> {
+/// Makes, disables and deletes keys until the server is gone; gives what was answered, and counts the keys meanwhile.
+async fn write_until_gone(
+    console: SocketAddr,
+    secret: String,
+    made_by_all: Arc<AtomicUsize>,
+) -> HashMap<String, Known> {
     let mut keys: HashMap<String, Known> = HashMap::new();
     let Ok(mut client) = RawClient::try_connect(console).await else {
         return keys;
@@ -63,6 +69,7 @@ async fn write_until_gone(console: SocketAddr, secret: String) -> HashMap<String
             states: vec!["active"],
         };
         keys.insert(id.clone(), known);
+        made_by_all.fetch_add(1, Ordering::Relaxed);
         let path = format!("/v1/keys/{id}");
         let steps = [
             ("POST", format!("{path}/disable"), "disabled"),
@@ -112,10 +119,16 @@ async fn s1_whatever_was_answered_is_there_after_a_kill() {
     let mut answered = 0;
     for round in 0..sized(8, 1000) {
         let secret = keyward.management_secret().to_owned();
-        let writers: Vec<_> = (0..4)
-            .map(|_| tokio::spawn(write_until_gone(keyward.console(), secret.clone())))
-            .collect();
-        tokio::time::sleep(Duration::from_millis(100 + 37 * (round as u64 % 8))).await;
+        let made = Arc::new(AtomicUsize::new(0));
+        let write = || write_until_gone(keyward.console(), secret.clone(), Arc::clone(&made));
+        let writers: Vec<_> = (0..4).map(|_| tokio::spawn(write())).collect();
+        let since = Instant::now();
+        while made.load(Ordering::Relaxed) < 8 {
+            assert!(since.elapsed() < Duration::from_secs(60), "nobody makes keys");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        // Each round ends somewhere else in the work.
+        tokio::time::sleep(Duration::from_millis(37 * (round as u64 % 8))).await;
         keyward.sigkill();
         keyward.start().await;
         check_integrity(&keyward).await;
@@ -351,7 +364,7 @@ impl Fault {
                 return None;
             }
             assert!(
-                since.elapsed() < Duration::from_secs(20),
+                since.elapsed() < Duration::from_secs(60),
                 "strace does not attach"
             );
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -367,7 +380,7 @@ impl Fault {
         let since = Instant::now();
         while self.0.try_wait().unwrap().is_none() {
             assert!(
-                since.elapsed() < Duration::from_secs(20),
+                since.elapsed() < Duration::from_secs(60),
                 "strace does not detach"
             );
             tokio::time::sleep(Duration::from_millis(5)).await;

@@ -142,13 +142,8 @@ async fn a_reload_changes_the_gateway_and_what_proxies_are_told_together() {
     section(&mut config, "authz", "proxies", "127.0.0.1");
     std::fs::write(&path, config.to_string()).unwrap();
     world.keyward.signal(Signal::Hup);
-    for _ in 0..200 {
-        if world.keyward.log().contains("authz.proxies") {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("{}", world.keyward.log());
+    let told = |log: &str| log.contains("authz.proxies");
+    world.keyward.until_log("a restart is needed", told).await;
 }
 
 #[tokio::test]
@@ -166,6 +161,8 @@ async fn o9_answers_are_counted_by_dialect_and_the_log_says_which_plane() {
     }
     let gateway = world.keyward.metric("keyward_gateway_answers_total").await;
     assert_eq!(gateway, Some(0.0));
+    // At its end every line is there.
+    world.keyward.stop().await;
     let log = world.keyward.log();
     let lines: Vec<&str> = log.lines().filter(|line| line.contains("plane")).collect();
     assert_eq!(lines.len(), 8, "{log}");

@@ -221,6 +221,8 @@ async fn p8_line_ends_and_spaces_in_a_target_are_refused_and_never_reach_a_log_u
         assert!(matches!(said.status, 0 | 400), "{target:?}: {said:?}");
     }
     assert_eq!(world.upstream.count(), 0);
+    // At its end every line is there.
+    world.keyward.stop().await;
     let log = world.keyward.log();
     // The log names routes and sites, never what a client has put into a path.
     assert!(log.contains("bad_path") && !log.contains("forged"), "{log}");

@@ -149,7 +149,7 @@ impl Door<'_> {
         );
         if closes {
             assert!(
-                client.is_closed_within(Duration::from_secs(15)).await,
+                client.is_closed_within(Duration::from_secs(40)).await,
                 "still open after `Connection: close`; request: {}",
                 ask.text()
             );

@@ -280,8 +280,8 @@ async fn l7_a_changed_limit_holds_from_the_next_request() {
 #[tokio::test]
 async fn l14_a_node_that_starts_anew_gets_no_window_of_its_own() {
     let redis = Redis::start();
-    early_in_a_minute(&redis).await;
     for (mode, limit) in [(Mode::Exact, 50), (Mode::Leased, 2000)] {
+        early_in_a_minute(&redis).await;
         let options = options(&redis.url(), mode, OnFailure::Refuse);
         let before = Node::start(options.clone()).await;
         let key = key(u64::from(limit));

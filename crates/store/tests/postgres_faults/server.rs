@@ -7,6 +7,8 @@ use keyward_store::{KeyQuery, PostgresOptions, PostgresStore, Store, StoreError}
 use keyward_testkit::Postgres;
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::watch;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s1_what_was_acknowledged_before_the_server_is_killed_is_there() {
@@ -15,6 +17,7 @@ async fn s1_what_was_acknowledged_before_the_server_is_killed_is_there() {
     let owner = owner(&store).await;
     let mut acknowledged = HashSet::new();
     for round in 1..=5_u64 {
+        let (tell, mut told) = watch::channel(0);
         let writer = {
             let store = store.clone();
             tokio::spawn(async move {
@@ -22,7 +25,10 @@ async fn s1_what_was_acknowledged_before_the_server_is_killed_is_there() {
                 for number in round * 1_000_000.. {
                     let key = key(owner.id, number);
                     match store.insert_key(&key, &event(number), None).await {
-                        Ok(_) => mine.push(key.id),
+                        Ok(_) => {
+                            mine.push(key.id);
+                            tell.send_replace(mine.len());
+                        }
                         Err(StoreError::Unavailable(_)) => break,
                         Err(other) => panic!("{other:?}"),
                     }
@@ -30,7 +36,9 @@ async fn s1_what_was_acknowledged_before_the_server_is_killed_is_there() {
                 mine
             })
         };
-        tokio::time::sleep(std::time::Duration::from_millis(100 + 37 * round)).await;
+        // Each round ends somewhere else in the work.
+        told.wait_for(|added| *added >= 3).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(37 * round)).await;
         let its = server.clone();
         tokio::task::spawn_blocking(move || its.sigkill()).await.unwrap();
         acknowledged.extend(writer.await.unwrap());
@@ -53,7 +61,6 @@ async fn s1_what_was_acknowledged_before_the_server_is_killed_is_there() {
         );
     }
     println!("acknowledged: {}, lost: 0", acknowledged.len());
-    assert!(!acknowledged.is_empty());
     store.close().await;
 }
 
@@ -84,8 +91,16 @@ async fn a_standby_confirms_nothing_until_it_is_the_primary() {
     let its = server.clone();
     tokio::task::spawn_blocking(move || its.promote()).await.unwrap();
     assert_eq!(store.position().await.unwrap().revision, Revision(1));
-    tokio::time::sleep(std::time::Duration::from_millis(600)).await;
-    assert_eq!(waiting.position().await.unwrap().revision, Revision(1));
+    // It looks again after a while.
+    let until = Instant::now() + Duration::from_secs(60);
+    let position = loop {
+        match waiting.position().await {
+            Ok(position) => break position,
+            Err(fault) => assert!(Instant::now() < until, "{fault}"),
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    assert_eq!(position.revision, Revision(1));
     store.close().await;
     waiting.close().await;
 }

@@ -54,7 +54,7 @@ async fn s9_a_server_that_is_silent_after_it_let_a_node_in_is_away() {
         PostgresStore::open_or_wait(&options),
         PostgresStore::pending_migrations(&options),
     );
-    assert!(begun.elapsed() < Duration::from_secs(25), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", begun.elapsed());
     assert!(sentence.contains("does not answer"), "{sentence}");
     assert!(pending.is_err());
     let read = waiting.unwrap().revision().await;

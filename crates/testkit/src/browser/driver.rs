@@ -14,7 +14,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-const END_GUARD: Duration = Duration::from_secs(10);
+const END_GUARD: Duration = Duration::from_secs(60);
 const TRIES: usize = 5;
 const POLL: Duration = Duration::from_millis(5);
 

@@ -11,9 +11,9 @@ const PIECE: usize = 16 * 1024;
 /// Pieces under way in each direction; past them, whoever sends has to wait.
 const UNDER_WAY: usize = 256;
 
-/// Carries bytes both ways until both ends are done, one of them breaks, or the connection is cut.
-pub(super) async fn carry(mut client: TcpStream, rules: watch::Receiver<Rules>) {
-    let born = *rules.borrow();
+/// Carries bytes both ways until both ends are done, one of them breaks, or the connection is cut; `born` is how things were
+/// when it was accepted.
+pub(super) async fn carry(mut client: TcpStream, born: Rules, rules: watch::Receiver<Rules>) {
     let mut until_cut = rules.clone();
     let cut = async move {
         // An error means that the proxy has ended, and then everything is cut.

@@ -81,6 +81,17 @@ async fn cut_resets_those_who_are_connected_and_lets_others_in() {
 }
 
 #[tokio::test]
+async fn cut_resets_those_too_who_have_just_connected() {
+    let proxy = TcpProxy::start(echo().await);
+    for round in 0..200 {
+        let mut stream = connect(&proxy).await;
+        proxy.cut();
+        assert!(talk(&mut stream).await.is_err(), "round {round}");
+    }
+    talk(&mut connect(&proxy).await).await.unwrap();
+}
+
+#[tokio::test]
 async fn refused_clients_are_told_so_and_those_within_stay() {
     let proxy = TcpProxy::start(echo().await);
     let mut stream = connect(&proxy).await;

@@ -51,7 +51,8 @@ async fn r1_over_postgresql_it_follows_what_another_process_changes() {
 #[tokio::test]
 async fn r9_a_key_ends_at_its_instant() {
     let world = World::start().await;
-    let until_then = world.manager.in_millis(2500);
+    // Time enough to make the key.
+    let until_then = world.manager.in_millis(10_000);
     let (_, secret) = world.key(|draft| draft.expires_at = Some(until_then)).await;
     let layer = world.layer().build().unwrap();
     until(async || send(echo(&layer), get("/api/1/x", &secret)).await.code() == "key_expired").await;

@@ -181,7 +181,7 @@ pub(crate) async fn open(url: &str) -> Embedded {
 
 /// Looks again until something is so.
 pub(crate) async fn until(mut look: impl AsyncFnMut() -> bool) {
-    for _ in 0..600 {
+    for _ in 0..1200 {
         if look().await {
             return;
         }

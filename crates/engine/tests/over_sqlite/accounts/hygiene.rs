@@ -61,7 +61,7 @@ async fn a11_a_denied_sign_in_of_somebody_known_has_a_line_and_one_of_a_stranger
     }
     // The line is written beside the answer.
     let mut found = Vec::new();
-    for _ in 0..500 {
+    for _ in 0..6000 {
         found = lines(&node, "signin.denied").await;
         if !found.is_empty() {
             break;

@@ -24,7 +24,7 @@ pub(super) async fn enter(node: &Engine, proven: &ProvenIdentity) -> Result<Sign
 
 /// The lines of refusals, when there are as many: they are written beside the answers.
 pub(super) async fn denials(node: &Engine, count: usize) -> Vec<AuditView> {
-    for _ in 0..500 {
+    for _ in 0..6000 {
         if lines(node, "signin.denied").await.len() >= count {
             break;
         }

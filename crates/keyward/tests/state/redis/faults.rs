@@ -1,7 +1,7 @@
 //! Redis away: what holds, that it is told once, and that it ends by itself.
 
 use super::*;
-use keyward_testkit::{TcpProxy, request};
+use keyward_testkit::{Signal, TcpProxy, request};
 use serde_json::json;
 
 const EACH: [&str; 3] = ["local", "refuse", "allow"];
@@ -89,15 +89,37 @@ impl Node {
         assert!(counted >= 1.0 && counted <= (4 * LIMIT) as f64, "{counted}");
     }
 
+    /// Both at once: on a busy machine a late answer can take Redis away for another moment.
     async fn comes_back(&self) {
-        wait_for_metric(&self.keyward, UP, |up| up == 1.0).await;
-        assert_eq!(self.mode().await, "exact");
+        wait_until("limits are counted in Redis", async || {
+            self.keyward.metric(UP).await == Some(1.0) && self.mode().await == "exact"
+        })
+        .await;
+    }
+
+    /// How often Redis went away, and what the log told of it until then.
+    async fn so_far(&self) -> (f64, String) {
+        let reloaded = "configuration reloaded";
+        let until = Instant::now() + GUARD;
+        for reloads in 1.. {
+            self.comes_back().await;
+            let failures = self.keyward.metric(FAILURES).await;
+            // Lines keep their order: with this one, all those before it are there.
+            self.keyward.signal(Signal::Hup);
+            let told = |log: &str| log.matches(reloaded).count() == reloads;
+            let log = self.keyward.until_log("nothing has changed", told).await;
+            let is_up = self.keyward.metric(UP).await == Some(1.0);
+            if is_up && self.keyward.metric(FAILURES).await == failures {
+                return (failures.unwrap(), log);
+            }
+            assert!(Instant::now() < until, "it never stays: {log}");
+        }
+        unreachable!("it ends before")
     }
 
     /// One line for each change of state.
     async fn was_told_once(&self) {
-        let failures = self.keyward.metric(FAILURES).await.unwrap();
-        let log = self.keyward.log();
+        let (failures, log) = self.so_far().await;
         let told: Vec<bool> = log
             .lines()
             .filter(|line| line.contains("limits are "))
@@ -132,8 +154,8 @@ async fn s8_s10_while_redis_is_away_what_is_set_holds_and_it_ends_by_itself() {
         ),
         ("frozen", Box::new(|| redis.freeze()), Box::new(|| redis.thaw())),
         (
-            "2 s late",
-            Box::new(|| proxy.delay(Duration::from_secs(2))),
+            "4 s late",
+            Box::new(|| proxy.delay(Duration::from_secs(4))),
             Box::new(|| proxy.heal()),
         ),
         (
@@ -153,7 +175,7 @@ async fn s8_s10_while_redis_is_away_what_is_set_holds_and_it_ends_by_itself() {
             node.holds_as_set().await;
         }
         // Who waited for an answer of Redis would have waited longer than this, or for ever.
-        assert!(slowest < Duration::from_secs(2), "{name}: {slowest:?}");
+        assert!(slowest < Duration::from_millis(3500), "{name}: {slowest:?}");
         mend_it();
         let mended = Instant::now();
         for node in &nodes {
@@ -183,11 +205,10 @@ async fn s8_a_node_starts_without_redis_and_with_a_wrong_password() {
         keyward.site("1").await;
         let node = Node { keyward, on_failure };
         node.holds_as_set().await;
-        let told = [node.keyward.log(), node.keyward.metrics().await].concat();
-        assert!(
-            told.contains("authentication failed") && !told.contains("wr0ng"),
-            "{told}"
-        );
+        let told = |log: &str| log.contains("authentication failed");
+        let log = node.keyward.until_log("the password is wrong", told).await;
+        let told = [log, node.keyward.metrics().await].concat();
+        assert!(!told.contains("wr0ng"), "{told}");
     }
 }
 

@@ -35,8 +35,8 @@ async fn at_ten_times_the_limit(house: &House, mode: &str, key: &Issued, limit: 
             clients.push(tokio::spawn(ask_evenly(client, secret, each_per_minute, is_over)));
         }
     }
-    // The minute in which it begins, those that count, and the one in which it ends.
-    tokio::time::sleep(Duration::from_secs(60 * (WINDOWS as u64 + 1))).await;
+    // The minute in which it begins, those that count, and a piece of the one in which it ends, were it to begin with a minute.
+    tokio::time::sleep(Duration::from_secs(60 * (WINDOWS as u64 + 1) + 5)).await;
     is_over.store(true, Ordering::Relaxed);
     let mut all = Counted::default();
     let mut asked = 0;

@@ -34,10 +34,12 @@ pub(super) async fn holds_as_set(node: &Node, on_failure: OnFailure, key: KeyId)
     }
 }
 
+/// Both at once: on a busy machine a late answer can take Redis away for another moment.
 async fn comes_back(node: &Node) {
-    node.until("Redis counts again", |status| status.redis.as_ref().unwrap().up)
-        .await;
-    assert_eq!(node.limiter.status().mode, "exact");
+    node.until("Redis counts again", |status| {
+        status.redis.as_ref().unwrap().up && status.mode == "exact"
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -105,7 +107,11 @@ async fn s8_a_reset_connection_is_made_anew() {
         proxy.cut();
     }
     // What was counted when its answer was cut off is lost; it is asked twice then.
-    assert!((80..=100).contains(&passed), "{passed}");
+    let unanswered = node.unanswered.load(Ordering::Relaxed);
+    assert!(
+        passed <= 100 && passed + unanswered >= 80,
+        "{passed}, and {unanswered} without an answer"
+    );
 }
 
 /// Redis ends connections that were idle for long; it is there all the same.
