@@ -215,7 +215,7 @@ async fn keys_of_a_use_case_that_the_configuration_does_not_name_are_told_of() {
         .filter(|line| line.contains("keys of this use case"))
         .collect();
     assert!(
-        told.len() == 1 && told[0].contains("\"reports\""),
+        told.len() == 1 && told[0].contains("use_case=reports"),
         "{told:?} of {log}"
     );
 }
