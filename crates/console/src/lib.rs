@@ -19,6 +19,7 @@ mod guard;
 mod json;
 mod problem;
 mod public_url;
+mod rights;
 mod router;
 mod web;
 mod wire;

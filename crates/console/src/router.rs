@@ -5,6 +5,7 @@ use crate::app::App;
 use crate::caller::require_caller;
 use crate::docs::{self, Document};
 use crate::guard::guard;
+use crate::rights::require_right;
 use crate::web;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
@@ -55,5 +56,6 @@ fn with_key(app: &App) -> OpenApiRouter<App> {
         .routes(routes!(verify::verify_key))
         .routes(routes!(changes::watch_changes))
         .routes(routes!(me::get_me))
+        .route_layer(from_fn_with_state(app.clone(), require_right))
         .route_layer(from_fn_with_state(app.clone(), require_caller))
 }

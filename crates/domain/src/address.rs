@@ -86,6 +86,11 @@ impl AddressRule {
         }))
     }
 
+    /// Nobody.
+    pub fn nobody() -> Self {
+        Self(Nets::Listed(Box::default()))
+    }
+
     /// The networks, or `None` for every client.
     pub fn nets(&self) -> Option<&[IpNet]> {
         match &self.0 {
@@ -234,6 +239,7 @@ mod tests {
     fn i10_absent_is_everyone_empty_is_no_one_and_unknown_satisfies_no_restriction() {
         let known = ClientAddress::from(IpAddr::from([192, 0, 2, 1]));
         let empty = AddressRule::listed([]).unwrap();
+        assert_eq!(AddressRule::nobody(), empty);
         let everything = AddressRule::listed(["0.0.0.0/0", "::/0"]).unwrap();
         assert!(AddressRule::ANY.allows(known) && AddressRule::ANY.allows(ClientAddress::Unknown));
         assert!(!empty.allows(known) && !empty.allows(ClientAddress::Unknown));

@@ -21,6 +21,8 @@ pub struct RateLimitFault;
 impl RateLimit {
     /// The highest limit.
     pub const MAX: u32 = 1_000_000;
+    /// The lowest.
+    pub const LEAST: Self = Self(NonZeroU32::MIN);
 
     /// Checks and takes a number of requests a minute.
     pub fn new(per_minute: u32) -> Result<Self, RateLimitFault> {

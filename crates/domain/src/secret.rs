@@ -270,6 +270,22 @@ impl SecretFormat {
         }
     }
 
+    /// Whether a secret of ours stands somewhere in a text.
+    pub fn is_in(&self, text: &str) -> bool {
+        let prefixes = || std::iter::once(&self.prefix).chain(&self.retired);
+        let begins = |place: usize, prefix: &Prefix| text[..place].ends_with(prefix.as_str());
+        text.match_indices('_').any(|(place, _)| {
+            prefixes().any(|prefix| {
+                let end = place + 1 + RANDOM_CHARS + CHECK_CHARS;
+                let secret = text.get(place.saturating_sub(prefix.0.len())..end);
+                begins(place, prefix)
+                    && secret
+                        .and_then(|secret| Presented::parse(secret.as_bytes()).ok())
+                        .is_some_and(|secret| self.checksum(secret) == Checksum::Right)
+            })
+        })
+    }
+
     fn prefix_of(&self, secret: &[u8]) -> Option<&Prefix> {
         std::iter::once(&self.prefix).chain(&self.retired).find(|prefix| {
             secret.get(prefix.0.len()) == Some(&b'_') && secret.starts_with(prefix.0.as_bytes())

@@ -4,8 +4,20 @@ use crate::{Actor, Engine, EngineError};
 use keyward_domain::{
     Email, Key, KeyId, Revision, Site, SiteId, SiteName, SiteRule, SiteStatus, User, UserId,
 };
-use keyward_store::{AuditOutcome, StoreError};
+use keyward_store::{AuditOutcome, Duplicate, StoreError};
 use std::collections::{BTreeMap, HashMap, HashSet};
+
+/// What a change is about. What was sent in the place of a name may be anything, a secret that was pasted there too: so the
+/// audit log names a thing that there is, and nothing else.
+#[derive(Clone, Copy, Debug)]
+pub enum Subject<'a> {
+    /// Something of this kind that is to be made.
+    New(&'static str),
+    /// A user, by what was sent in place of id or e-mail.
+    User(&'a str),
+    /// A site, by what was sent in place of its name.
+    Site(&'a str),
+}
 
 impl Engine {
     /// Lets admins and operators pass; denies others, with a line in the audit log. Every use case for admins begins so; a
@@ -17,13 +29,21 @@ impl Engine {
         &self,
         actor: &Actor,
         action: &str,
-        target: (&str, &str),
+        subject: Subject<'_>,
     ) -> Result<(), EngineError> {
         if actor.is_admin() {
             return Ok(());
         }
-        self.deny(actor, action, target, "only an administrator may do this")
+        self.deny(actor, action, subject, "only an administrator may do this")
             .await
+    }
+
+    /// Lets those pass who may change a key. To others it is as if it never was, and their try is in the audit log.
+    ///
+    /// # Errors
+    /// `NotFound` for keys that the actor may not know of.
+    pub async fn require_key(&self, actor: &Actor, action: &str, id: &str) -> Result<(), EngineError> {
+        self.get_key_to_change(actor, action, id).await.map(drop)
     }
 
     /// Writes a denied change into the audit log, and gives the denial.
@@ -31,13 +51,29 @@ impl Engine {
         &self,
         actor: &Actor,
         action: &str,
-        (kind, id): (&str, &str),
+        subject: Subject<'_>,
         why: &'static str,
     ) -> Result<T, EngineError> {
+        let (kind, id) = self.known_name(subject).await?;
         let outcome = AuditOutcome::Denied("forbidden".into());
-        let event = self.audit_event(actor, action, (kind, id), outcome, None, None)?;
+        let event = self.audit_event(actor, action, (kind, &id), outcome, None, None)?;
         self.store.append_audit(&event).await?;
         Err(EngineError::Forbidden(why))
+    }
+
+    /// The kind of a subject, and its name if there is such a thing.
+    async fn known_name(&self, subject: Subject<'_>) -> Result<(&'static str, String), StoreError> {
+        Ok(match subject {
+            Subject::New(kind) => (kind, String::new()),
+            Subject::User(sent) => {
+                let user = self.find_user(sent).await?;
+                ("user", user.map_or_else(String::new, |user| user.id.to_string()))
+            }
+            Subject::Site(sent) => {
+                let known = self.site_book().await?.id(sent).map_or("", |_| sent);
+                ("site", known.to_owned())
+            }
+        })
     }
 
     /// A key by its id, if the actor may know of it; to others it is as if it never was.
@@ -70,45 +106,35 @@ impl Engine {
         found
     }
 
-    /// The same as [`Engine::require_admin`] for a change of a user that is named by id or e-mail. Only the name of one
-    /// that there is gets into the audit log: anything else may be a secret that was pasted there.
-    pub(crate) async fn require_admin_of_user(
-        &self,
-        actor: &Actor,
-        action: &str,
-        id_or_email: &str,
-    ) -> Result<(), EngineError> {
-        if actor.is_admin() {
-            return Ok(());
-        }
-        let user = self.find_user(id_or_email).await?;
-        let id = user.map_or_else(String::new, |user| user.id.to_string());
-        self.require_admin(actor, action, ("user", &id)).await
-    }
-
-    /// The same for a change of a site.
-    pub(crate) async fn require_admin_of_site(
-        &self,
-        actor: &Actor,
-        action: &str,
-        name: &str,
-    ) -> Result<(), EngineError> {
-        if actor.is_admin() {
-            return Ok(());
-        }
-        let known = self.site_book().await?.id(name).map_or("", |_| name);
-        self.require_admin(actor, action, ("site", known)).await
-    }
-
     /// A user by id or e-mail, deleted ones only by id.
     pub(crate) async fn find_user(&self, id_or_email: &str) -> Result<Option<User>, StoreError> {
         if let Ok(id) = id_or_email.parse::<UserId>() {
             return self.store.find_user(id).await;
         }
-        match Email::new(id_or_email) {
-            Ok(email) => self.store.find_user_by_email(&email).await,
-            Err(_) => Ok(None),
+        self.find_user_by_email(id_or_email).await
+    }
+
+    /// A user that is not deleted by e-mail, in whichever spelling it was taken. All spellings are looked up, whether or not
+    /// one is found: the work tells nothing of who is here.
+    pub(crate) async fn find_user_by_email(&self, text: &str) -> Result<Option<User>, StoreError> {
+        let mut found = None;
+        for email in Email::spellings(text) {
+            let user = self.store.find_user_by_email(&email).await?;
+            found = found.or(user);
         }
+        Ok(found)
+    }
+
+    /// Refuses an address that looks like that of a user who was taken when equal texts had several forms.
+    pub(crate) async fn require_new_address(&self, email: &Email) -> Result<(), EngineError> {
+        let mut others = Email::spellings(email.as_str());
+        others.retain(|spelling| spelling != email);
+        for other in others {
+            if self.store.find_user_by_email(&other).await?.is_some() {
+                return Err(Duplicate::Email.into());
+            }
+        }
+        Ok(())
     }
 
     /// Users by their ids, found at once.

@@ -1,7 +1,7 @@
 //! What people and programs send, in plain texts and numbers; the use cases turn it into domain values, and name every
 //! field that cannot be.
 
-use crate::{EngineError, FieldFault};
+use crate::{Engine, EngineError, FieldFault};
 use keyward_domain::{AddressRule, RateLimit};
 
 /// A key to be made.
@@ -105,6 +105,20 @@ impl Faults {
 
     pub(crate) fn into_faults(self) -> Vec<FieldFault> {
         self.0
+    }
+}
+
+impl Engine {
+    /// Reads a text that is shown to others and stays in the audit log: no place for a secret of ours.
+    pub(crate) fn shown<T, E: ToString>(
+        &self,
+        text: &str,
+        read: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Result<T, String> {
+        if self.format.is_in(text) {
+            return Err("holds a secret, which would be shown to others: write something else".to_owned());
+        }
+        read(text).map_err(|fault| fault.to_string())
     }
 }
 

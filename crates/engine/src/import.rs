@@ -5,7 +5,7 @@ mod rows;
 mod take;
 mod told;
 
-use crate::{Actor, Engine, EngineError, LineFault, Place};
+use crate::{Actor, Engine, EngineError, LineFault, Place, Subject};
 use keyward_domain::{Fingerprint, Key, KeyId};
 use keyward_store::{KeyQuery, KeyStatusFilter, StoreError};
 use rows::{Reading, read_rows};
@@ -103,7 +103,8 @@ impl Engine {
         file: &ImportFile<'_>,
         progress: &(dyn Fn(usize, usize) + Sync),
     ) -> Result<Imported, EngineError> {
-        self.require_admin(actor, "key.import", ("key", "")).await?;
+        self.require_admin(actor, "key.import", Subject::New("key"))
+            .await?;
         let mut told = Told::default();
         let reading = Reading {
             format: file.format,

@@ -4,8 +4,7 @@ use crate::access::check_seen;
 use crate::audit::key_snapshot;
 use crate::draft::Faults;
 use crate::once::check_same_request;
-use crate::{Actor, Created, Engine, EngineError, KeyDraft, KeyEdit, Once};
-use draft::read_key_edit;
+use crate::{Actor, Created, Engine, EngineError, KeyDraft, KeyEdit, Once, Subject};
 use keyward_domain::{Hint, Key, Revision, Secret, Timestamp, TransitionFault, User};
 use keyward_store::Inserted;
 
@@ -39,6 +38,14 @@ impl Engine {
         draft: &KeyDraft,
         once: Option<&Once>,
     ) -> Result<Created<IssuedKey, KeyView>, EngineError> {
+        // Before anything is checked: what was right at the first time need not be so any more.
+        if let Some(earlier) = self.find_earlier(actor, once).await? {
+            match self.get_key(actor, &earlier).await {
+                // Not for this actor any more: as good as a create that is new.
+                Err(EngineError::NotFound(_)) => {}
+                known => return Ok(Created::Replay(known?)),
+            }
+        }
         let owner = self.owner_of_new_key(actor, draft.owner.as_deref()).await?;
         let book = self.site_book().await?;
         let (secret, fingerprint) = self.new_secret(&self.format)?;
@@ -107,7 +114,7 @@ impl Engine {
             .find_user(key.owner)
             .await?
             .ok_or(EngineError::NotFound("user"))?;
-        let patch = read_key_edit(actor, edit, &owner, &book)?;
+        let patch = self.read_key_edit(actor, edit, &owner, &book)?;
         self.change_key(actor, id, "key.edit", seen, |key, _| key.apply(patch.clone()))
             .await
     }
@@ -187,8 +194,8 @@ impl Engine {
             after.updated_at = self.clock.now();
             let book = self.site_book().await?;
             let snapshots = (key_snapshot(&before, &book), key_snapshot(&after, &book));
-            let event =
-                self.change_event(actor, action, ("key", id), Some(snapshots.0), Some(snapshots.1))?;
+            let target = ("key", &*before.id.to_string());
+            let event = self.change_event(actor, action, target, Some(snapshots.0), Some(snapshots.1))?;
             let written = self.store.update_key(&after, before.revision, &event).await;
             if let Some(revision) = self.settle(written, seen).await? {
                 after.revision = revision;
@@ -215,7 +222,7 @@ impl Engine {
                 .deny(
                     actor,
                     "key.create",
-                    ("key", ""),
+                    Subject::New("key"),
                     "a member can make keys for themselves only",
                 )
                 .await;

@@ -32,6 +32,7 @@ mod usage;
 mod users;
 mod watching;
 
+pub use access::Subject;
 pub use accounts::{
     AccountFault, Exchange, IdentityView, LinkView, ProvenIdentity, SecondFactorSetup, Session, SessionView,
     SignIn, SignInFault, SignedIn, Visitor,

@@ -1,7 +1,7 @@
 //! Creates that are done once, however often they are sent.
 
 use crate::{Actor, Engine, EngineError};
-use keyward_store::IdempotencyClaim;
+use keyward_store::{IdempotencyClaim, Inserted};
 
 /// The outcome of a create that may be a repetition.
 pub enum Created<N, V> {
@@ -41,6 +41,27 @@ impl Engine {
             request_hash: once.request_hash,
             at: self.clock.now(),
         }))
+    }
+
+    /// What an earlier create under the same claim has made.
+    ///
+    /// # Errors
+    /// `Invalid` when the token was used with another request.
+    pub(crate) async fn find_earlier(
+        &self,
+        actor: &Actor,
+        once: Option<&Once>,
+    ) -> Result<Option<String>, EngineError> {
+        // A token that cannot be one is told of when the create is about to claim it.
+        let Ok(Some(claim)) = self.claim(actor, once) else {
+            return Ok(None);
+        };
+        let earlier = self.store.find_claim(&claim.actor, &claim.token).await?;
+        let Some(Inserted::Replay { target, request_hash }) = earlier else {
+            return Ok(None);
+        };
+        check_same_request(once, request_hash)?;
+        Ok(Some(target))
     }
 }
 

@@ -5,11 +5,13 @@
 //! another history then (by the mark of the revision that is known here) has itself gone back, and is read anew.
 
 mod follow;
+mod gone;
 mod reload;
 mod sites;
 mod snapshot;
 
 use arc_swap::ArcSwap;
+use gone::Gone;
 use keyward_domain::{
     Expiry, Fingerprint, KeyId, KeyRecord, KeyStatus, OwnerRecord, RequestSite, Revision, SiteName, SiteRule,
     UseCaseCatalogue, UseCaseName, User, UserId,
@@ -21,7 +23,7 @@ use sites::SiteTable;
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 use tokio::sync::watch;
 
@@ -45,8 +47,8 @@ pub(crate) struct Replica {
     /// What is here comes from a snapshot, and the store has not been read yet.
     from_snapshot: AtomicBool,
     applier: tokio::sync::Mutex<Owners>,
-    /// Keys that this node has refused as expired and that were deleted then, should they be restored.
-    expired_gone: Mutex<HashSet<KeyId>>,
+    /// What is kept of keys that were deleted, should they be restored.
+    gone: Mutex<Gone>,
     /// Use cases of keys that the configuration does not name, which have been told of.
     unnamed: Mutex<HashSet<UseCaseName>>,
 }
@@ -109,7 +111,7 @@ impl Replica {
             whole: AtomicBool::new(true),
             from_snapshot: AtomicBool::new(false),
             applier: tokio::sync::Mutex::default(),
-            expired_gone: Mutex::default(),
+            gone: Mutex::default(),
             unnamed: Mutex::default(),
         }
     }
@@ -186,6 +188,7 @@ impl Replica {
                 Change::User(user) => put_owner(&mut owners, &user),
                 Change::Site(site) => sites.put(site.id, site.name, site.status),
                 Change::Key(key) => self.put_key(&mut owners, key),
+                Change::LostKey(_) => {}
             })
             .await?;
         self.sites.store(Arc::new(sites));
@@ -206,6 +209,7 @@ impl Replica {
                     sites.put(site.id, site.name, site.status);
                 }
                 Change::Key(key) => self.put_key(owners, key),
+                Change::LostKey(key) => self.lose_key(key),
             }
         }
         if let Some(sites) = sites {
@@ -213,13 +217,10 @@ impl Replica {
         }
     }
 
-    fn lock_expired_gone(&self) -> MutexGuard<'_, HashSet<KeyId>> {
-        self.expired_gone.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn confirm(&self, position: Position, asked_at: i64) {
         self.move_to(position);
         self.confirmed.fetch_max(asked_at, Ordering::Relaxed);
+        self.forget_gone(Instant::now());
     }
 
     /// Drops what a load that failed has left: a key of it may be deleted by now.
@@ -235,12 +236,24 @@ impl Replica {
         let Some(entry) = self.keys.get(fingerprint, guard) else {
             return;
         };
+        let (id, now) = (entry.record.id, Instant::now());
+        let mut gone = self.lock_gone();
         if entry.seen_expired.load(Ordering::Relaxed) {
-            self.lock_expired_gone().insert(entry.record.id);
+            gone.expired.put(id, (), now);
         }
-        self.limiter.release(entry.window);
+        gone.windows.put(id, entry.window, now);
+        drop(gone);
         self.keys.remove(fingerprint, guard);
         guard.flush();
+    }
+
+    /// Drops a key of which the id alone is known. That the store cannot read a fingerprint is rare enough to look at all.
+    fn lose_key(&self, id: KeyId) {
+        let guard = self.keys.guard();
+        let held = self.keys.iter(&guard).find(|(_, entry)| entry.record.id == id);
+        if let Some((fingerprint, _)) = held {
+            self.drop_key(fingerprint, &guard);
+        }
     }
 
     fn put_key(&self, owners: &mut Owners, key: KeyState) {
@@ -255,10 +268,9 @@ impl Replica {
                 .entry(key.owner)
                 .or_insert_with(|| Owner::unknown(key.owner)),
         );
-        let window = known.map_or_else(|| self.limiter.allocate(), |entry| entry.window);
-        let seen_expired = known.map_or_else(
-            || self.lock_expired_gone().remove(&key.id),
-            |entry| entry.seen_expired.load(Ordering::Relaxed),
+        let (window, seen_expired) = known.map_or_else(
+            || self.what_it_had(&key.id),
+            |entry| (entry.window, entry.seen_expired.load(Ordering::Relaxed)),
         );
         let use_case = self.catalogue.number_of(&key.use_case);
         if use_case == self.catalogue.number_of_nothing() {
@@ -280,6 +292,13 @@ impl Replica {
             seen_expired: AtomicBool::new(seen_expired),
         };
         self.keys.insert(key.fingerprint, entry, &guard);
+    }
+
+    /// The window of a key that is new here, and whether it was seen expired: a restored one goes on with its own.
+    fn what_it_had(&self, id: &KeyId) -> (WindowId, bool) {
+        let mut gone = self.lock_gone();
+        let window = gone.windows.take(id).unwrap_or_else(|| self.limiter.allocate());
+        (window, gone.expired.take(id).is_some())
     }
 
     /// Says once of a use case that the configuration does not name it: its keys open nothing here, whatever other nodes do.

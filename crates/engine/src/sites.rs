@@ -4,9 +4,18 @@ use crate::access::check_seen;
 use crate::audit::site_snapshot;
 use crate::draft::Faults;
 use crate::once::check_same_request;
-use crate::{Actor, Created, Engine, EngineError, Once, SiteEdit};
+use crate::{Actor, Created, Engine, EngineError, Once, SiteEdit, Subject};
 use keyward_domain::{Revision, Site, SiteId, SiteName, SiteRule, SiteStatus};
-use keyward_store::Inserted;
+use keyward_store::{AuditEvent, Inserted};
+use serde_json::{Value, json};
+
+/// The action of a changed name.
+const RENAME: &str = "site.rename";
+
+/// The action of a changed status.
+fn switch(active: bool) -> &'static str {
+    if active { "site.enable" } else { "site.disable" }
+}
 
 /// A site, as people see it.
 pub type SiteView = Site;
@@ -22,8 +31,14 @@ impl Engine {
         name: &str,
         once: Option<&Once>,
     ) -> Result<Created<SiteView, SiteView>, EngineError> {
-        self.require_admin(actor, "site.create", ("site", "")).await?;
-        let name = SiteName::new(name).map_err(|fault| EngineError::field("name", fault.to_string()))?;
+        self.require_admin(actor, "site.create", Subject::New("site"))
+            .await?;
+        if let Some(earlier) = self.find_earlier(actor, once).await? {
+            return Ok(Created::Replay(self.get_site_by_id(&earlier).await?));
+        }
+        let name = self
+            .shown(name, SiteName::new)
+            .map_err(|fault| EngineError::field("name", fault))?;
         let site = Site {
             id: SiteId(0),
             name: name.clone(),
@@ -46,7 +61,7 @@ impl Engine {
             }
             Inserted::Replay { target, request_hash } => {
                 check_same_request(once, request_hash)?;
-                Ok(Created::Replay(self.get_site(actor, &target).await?))
+                Ok(Created::Replay(self.get_site_by_id(&target).await?))
             }
         }
     }
@@ -92,17 +107,13 @@ impl Engine {
         edit: &SiteEdit,
         seen: Option<Revision>,
     ) -> Result<SiteView, EngineError> {
-        let action = match (&edit.name, edit.active) {
-            (Some(_), _) => "site.rename",
-            (None, Some(false)) => "site.disable",
-            (None, _) => "site.enable",
-        };
-        self.require_admin_of_site(actor, action, name).await?;
+        let asked = edit.active.map_or(RENAME, switch);
+        self.require_admin(actor, asked, Subject::Site(name)).await?;
         let mut faults = Faults::default();
         let new_name = edit
             .name
             .as_deref()
-            .and_then(|name| faults.take("name", SiteName::new(name)));
+            .and_then(|name| faults.take("name", self.shown(name, SiteName::new)));
         faults.into_result()?;
         loop {
             let before = self.get_site(actor, name).await?;
@@ -117,15 +128,44 @@ impl Engine {
             if after == before {
                 return Ok(after);
             }
-            let snapshots = (site_snapshot(&before), site_snapshot(&after));
-            let target = ("site", before.name.as_str());
-            let event = self.change_event(actor, action, target, Some(snapshots.0), Some(snapshots.1))?;
-            let written = self.store.update_site(&after, before.revision, &event).await;
+            let events = self.site_events(actor, &before, &after)?;
+            let written = self.store.update_site(&after, before.revision, &events).await;
             if let Some(revision) = self.settle(written, seen).await? {
                 after.revision = revision;
                 return Ok(after);
             }
         }
+    }
+
+    /// One event for each thing that changed, so that whoever looks for either finds it.
+    fn site_events(
+        &self,
+        actor: &Actor,
+        before: &Site,
+        after: &Site,
+    ) -> Result<Vec<AuditEvent>, EngineError> {
+        let (was, is) = (site_snapshot(before), site_snapshot(after));
+        let changed = [
+            ("name", RENAME, before.name != after.name),
+            (
+                "active",
+                switch(after.status == SiteStatus::Active),
+                before.status != after.status,
+            ),
+        ];
+        let changed = changed.into_iter().filter(|(_, _, is_other)| *is_other);
+        let event = |(field, action, _): (&str, &str, bool)| {
+            let of = |snapshot: &Value| Some(json!({ field: snapshot[field] }));
+            self.change_event(actor, action, ("site", before.name.as_str()), of(&was), of(&is))
+        };
+        changed.map(event).collect()
+    }
+
+    /// The site that an insert has told of by its number: it may have another name by now.
+    async fn get_site_by_id(&self, number: &str) -> Result<SiteView, EngineError> {
+        let sites = self.store.list_sites().await?;
+        let site = sites.into_iter().find(|site| site.id.0.to_string() == number);
+        site.ok_or(EngineError::NotFound("site"))
     }
 
     pub(crate) async fn visible_sites(&self, actor: &Actor) -> Result<SiteRule, EngineError> {

@@ -5,7 +5,7 @@ use crate::audit::user_snapshot;
 use crate::draft::Faults;
 use crate::once::check_same_request;
 use crate::page::page_size;
-use crate::{Actor, Created, Engine, EngineError, Once, Page, UserDraft, UserEdit};
+use crate::{Actor, Created, Engine, EngineError, Once, Page, Subject, UserDraft, UserEdit};
 use keyward_domain::{
     Email, Name, Revision, Role, SiteName, Timestamp, TransitionFault, User, UserId, UserPatch, UserStatus,
 };
@@ -44,9 +44,14 @@ impl Engine {
         draft: &UserDraft,
         once: Option<&Once>,
     ) -> Result<Created<UserView, UserView>, EngineError> {
-        self.require_admin(actor, "user.create", ("user", "")).await?;
+        self.require_admin(actor, "user.create", Subject::New("user"))
+            .await?;
+        if let Some(earlier) = self.find_earlier(actor, once).await? {
+            return Ok(Created::Replay(self.get_user(actor, &earlier).await?));
+        }
         let book = self.site_book().await?;
         let mut user = self.read_user_draft(draft, &book)?;
+        self.require_new_address(&user.email).await?;
         let after = user_snapshot(&user, &book);
         let event = self.change_event(
             actor,
@@ -144,7 +149,7 @@ impl Engine {
             name: edit
                 .name
                 .as_deref()
-                .and_then(|name| faults.take("name", Name::new(name))),
+                .and_then(|name| faults.take("name", self.shown(name, Name::new))),
             role: edit
                 .role
                 .as_deref()
@@ -217,7 +222,8 @@ impl Engine {
         change: impl Fn(&mut User, Timestamp) -> Result<(), TransitionFault>,
         checked: Result<(), EngineError>,
     ) -> Result<UserView, EngineError> {
-        self.require_admin_of_user(actor, action, id_or_email).await?;
+        self.require_admin(actor, action, Subject::User(id_or_email))
+            .await?;
         checked?;
         loop {
             let before = self
@@ -283,7 +289,8 @@ impl Engine {
             .chars()
             .take(Name::MAX)
             .collect();
-        let name = faults.take("name", Name::new(draft.name.as_deref().unwrap_or(&local)));
+        let name = draft.name.as_deref().unwrap_or(&local);
+        let name = faults.take("name", self.shown(name, Name::new));
         let role = faults.take("role", draft.role.as_deref().unwrap_or("member").parse::<Role>());
         let sites = faults.take("sites", book.rule(draft.sites.as_deref()));
         faults.into_result()?;

@@ -15,6 +15,9 @@ use std::time::Duration;
 /// Order of truth: `revision` is raised by one by every committed change, so commits are totally ordered, and
 /// [`Store::changes_since`] is a complete feed. Entities returned carry the revision of their last change; a mutating
 /// method that takes `expected` changes nothing unless the row is still at it ([`StoreError::Conflict`]).
+///
+/// A user, site or key of which something cannot be read is given as out of force, with the strictest value in that place, and
+/// holds up no other: the feed says so in the log, and [`Store::check`] is what fails.
 #[async_trait]
 pub trait Store: Accounts {
     /// The place of the last committed change. A database that does not hold the last state, as a standby, does not say.
@@ -122,8 +125,8 @@ pub trait Store: Accounts {
     /// Finds a site by name.
     async fn find_site(&self, name: &SiteName) -> Result<Option<Site>, StoreError>;
 
-    /// Adds a site; the store gives it its number, so `site.id` is not read. The new site's name is the
-    /// [`Inserted::Replay`] target.
+    /// Adds a site; the store gives it its number, so `site.id` is not read. That number is the [`Inserted::Replay`] target,
+    /// for names can change.
     async fn insert_site(
         &self,
         site: &Site,
@@ -136,8 +139,11 @@ pub trait Store: Accounts {
         &self,
         site: &Site,
         expected: Revision,
-        audit: &AuditEvent,
+        audit: &[AuditEvent],
     ) -> Result<Revision, StoreError>;
+
+    /// What an earlier insert under a claim of this actor and token has added: an [`Inserted::Replay`].
+    async fn find_claim(&self, actor: &str, token: &str) -> Result<Option<Inserted>, StoreError>;
 
     /// Writes an audit event for something that changed nothing (a denied change). Raises no revision.
     async fn append_audit(&self, event: &AuditEvent) -> Result<(), StoreError>;
@@ -194,7 +200,8 @@ pub trait Store: Accounts {
         Duration::from_secs(60)
     }
 
-    /// Drops what has outlived its use: minute counts older than 2 days, hour counts older than 62 days, day counts
+    /// Drops what has outlived its use, and sees to it that nothing of what was purged before can be read in files of the store's
+    /// own: minute counts older than 2 days, hour counts older than 62 days, day counts
     /// older than 800 days, idempotency claims older than 24 hours, devices not seen for 400 days, nodes not seen for a
     /// day, and expired set-up
     /// tokens, sessions, links and waiting sign-ins.
@@ -219,6 +226,8 @@ pub enum Change {
     Site(Site),
     /// A key.
     Key(KeyState),
+    /// A key whose fingerprint cannot be read: no secret opens anything by it.
+    LostKey(KeyId),
 }
 
 /// What a replica needs of a key: everything but the texts for people.
@@ -407,7 +416,7 @@ pub enum Inserted {
     New(Revision),
     /// An earlier insert used the same claim; nothing was added now.
     Replay {
-        /// The id of what the earlier insert added (key or user id, site name).
+        /// The id of what the earlier insert added (id of a key or user, number of a site).
         target: String,
         /// The hash of the earlier request.
         request_hash: [u8; 32],

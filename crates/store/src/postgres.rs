@@ -241,9 +241,13 @@ impl Store for PostgresStore {
         &self,
         site: &Site,
         expected: Revision,
-        audit: &AuditEvent,
+        audit: &[AuditEvent],
     ) -> Result<Revision, StoreError> {
         change!(self, sites::update(site, expected, audit))
+    }
+
+    async fn find_claim(&self, actor: &str, token: &str) -> Result<Option<Inserted>, StoreError> {
+        read!(self, once::find_claim(actor, token))
     }
 
     async fn append_audit(&self, event: &AuditEvent) -> Result<(), StoreError> {

@@ -3,6 +3,9 @@
 //! Cells are read by place: each list of columns here and the reader below it go together. Every adapter names its
 //! columns as they stand here, keeps numbers and instants in 64 bits, ids and hashes as bytes, and rules as JSON text;
 //! what else a reader needs of a database is in `raw`. The other way, from a domain value to cells, is in `cells`.
+//!
+//! A user, site or key is read as far as it can be (`read`): what one row holds must keep no other from being read, least of
+//! all a revocation.
 
 mod account;
 mod cells;
@@ -10,6 +13,7 @@ mod log;
 mod node;
 mod position;
 mod raw;
+mod read;
 
 pub(crate) use account::{
     CredentialsRow, IdentityRow, LinkRow, PendingRow, SessionRow, credentials_columns, identity_columns,
@@ -25,11 +29,13 @@ pub(crate) use cells::{
     site_status_text,
 };
 pub(crate) use raw::{Cell, Raw};
+use read::Patient;
+pub(crate) use read::{Read, change, key_change};
 
 use crate::{KeyState, StoreError};
 use keyward_domain::{
     AddressRule, Description, Email, Fingerprint, Hint, Key, KeyId, KeyStatus, Name, RateLimit, Revision,
-    Site, SiteId, SiteName, SiteRule, SiteStatus, Timestamp, UseCaseName, User, UserId, UserStatus,
+    Role, Site, SiteId, SiteName, SiteRule, SiteStatus, Timestamp, UseCaseName, User, UserId, UserStatus,
 };
 use std::fmt::Display;
 use std::net::IpAddr;
@@ -167,51 +173,77 @@ fn row_name(row: &dyn Raw) -> String {
 /// A row of [`key_state_columns`] or [`key_columns`].
 pub(crate) struct KeyRow<'r>(pub(crate) &'r dyn Raw);
 
-impl TryFrom<KeyRow<'_>> for KeyState {
-    type Error = StoreError;
+impl KeyRow<'_> {
+    /// What replicas need of the key.
+    pub(crate) fn state(&self) -> Result<Read<KeyState>, StoreError> {
+        let cells = Patient::of("keys", self.0);
+        let mut state = key_state(&cells)?;
+        let fault = cells.into_fault();
+        if fault.is_some() && state.status == KeyStatus::Active {
+            state.status = KeyStatus::Disabled;
+        }
+        Ok(Read { value: state, fault })
+    }
 
-    fn try_from(KeyRow(row): KeyRow<'_>) -> Result<Self, StoreError> {
-        let cells = Cells { table: "keys", row };
-        Ok(Self {
-            id: KeyId::from_bytes(cells.id(0, "id")?),
-            owner: UserId::from_bytes(cells.id(1, "owner")?),
-            fingerprint: Fingerprint::from_bytes(cells.bytes(2, "fingerprint")?),
-            use_case: cells.text(3, "use_case", UseCaseName::new)?,
-            status: key_status(&cells)?,
-            expires_at: cells.instant_or_none(7, "expires_at")?,
-            sites: cells.sites(8)?,
-            addresses: cells.addresses(9)?,
-            limit: rate_limit(&cells)?,
-            revision: cells.revision(11)?,
-        })
+    /// The whole key.
+    pub(crate) fn key(&self) -> Result<Read<Key>, StoreError> {
+        let Read { value: state, fault } = self.state()?;
+        let cells = Patient::of("keys", self.0);
+        let key = Key {
+            id: state.id,
+            owner: state.owner,
+            name: cells.text(12, "name", Name::stored),
+            description: cells.text(13, "description", Description::stored),
+            use_case: state.use_case,
+            fingerprint: state.fingerprint,
+            hint: cells.text(14, "hint", Hint::stored),
+            status: state.status,
+            expires_at: state.expires_at,
+            sites: state.sites,
+            addresses: state.addresses,
+            limit: state.limit,
+            created_at: cells.instant(15, "created_at"),
+            updated_at: cells.instant(16, "updated_at"),
+            revision: state.revision,
+        };
+        let fault = fault.or(cells.into_fault());
+        Ok(Read { value: key, fault })
     }
 }
 
 impl TryFrom<KeyRow<'_>> for Key {
     type Error = StoreError;
 
-    fn try_from(KeyRow(row): KeyRow<'_>) -> Result<Self, StoreError> {
-        let state = KeyState::try_from(KeyRow(row))?;
-        let cells = Cells { table: "keys", row };
-        Ok(Self {
-            id: state.id,
-            owner: state.owner,
-            name: cells.text(12, "name", Name::stored)?,
-            description: cells.text(13, "description", Description::new)?,
-            use_case: state.use_case,
-            fingerprint: state.fingerprint,
-            hint: Hint::stored(cells.get(14, "hint")?),
-            status: state.status,
-            expires_at: state.expires_at,
-            sites: state.sites,
-            addresses: state.addresses,
-            limit: state.limit,
-            created_at: cells.instant(15, "created_at")?,
-            updated_at: cells.instant(16, "updated_at")?,
-            revision: state.revision,
-        })
+    fn try_from(row: KeyRow<'_>) -> Result<Self, StoreError> {
+        row.key().map(|read| read.value)
     }
 }
+
+fn key_state(patient: &Patient<'_>) -> Result<KeyState, StoreError> {
+    let cells = &patient.cells;
+    let use_case = || UseCaseName::new(UNREADABLE).map_err(|fault| cells.fault("use_case", fault));
+    Ok(KeyState {
+        id: KeyId::from_bytes(cells.id(0, "id")?),
+        owner: UserId::from_bytes(patient.or(cells.id(1, "owner"), [0; 16])),
+        fingerprint: Fingerprint::from_bytes(patient.or(cells.bytes(2, "fingerprint"), NO_FINGERPRINT)),
+        use_case: patient.or(cells.text(3, "use_case", UseCaseName::new), use_case()?),
+        status: patient.or(key_status(cells), KeyStatus::Disabled),
+        expires_at: patient.or(
+            cells.instant_or_none(7, "expires_at"),
+            Some(Timestamp::from_millis(0)),
+        ),
+        sites: patient.or(cells.sites(8), SiteRule::listed([])),
+        addresses: patient.or(cells.addresses(9), AddressRule::nobody()),
+        limit: patient.or(rate_limit(cells), Some(RateLimit::LEAST)),
+        revision: patient.revision(11)?,
+    })
+}
+
+/// Stands for a name that cannot be read, in rows that are out of force for it.
+const UNREADABLE: &str = "unreadable";
+
+/// Stands for a fingerprint that cannot be read; no secret has it.
+const NO_FINGERPRINT: [u8; 32] = [0; 32];
 
 fn key_status(cells: &Cells<'_>) -> Result<KeyStatus, StoreError> {
     match cells.get(4, "status")? {
@@ -238,51 +270,87 @@ fn rate_limit(cells: &Cells<'_>) -> Result<Option<RateLimit>, StoreError> {
 /// A row of [`user_columns`].
 pub(crate) struct UserRow<'r>(pub(crate) &'r dyn Raw);
 
+impl UserRow<'_> {
+    /// The user.
+    pub(crate) fn user(&self) -> Result<Read<User>, StoreError> {
+        let patient = Patient::of("users", self.0);
+        let cells = &patient.cells;
+        let mut user = User {
+            id: UserId::from_bytes(cells.id(0, "id")?),
+            email: patient.text(1, "email", Email::stored),
+            name: patient.text(2, "name", Name::stored),
+            role: patient.or(cells.text(3, "role", str::parse), Role::Member),
+            status: patient.or(user_status(cells), UserStatus::Disabled),
+            sites: patient.or(cells.sites(6), SiteRule::listed([])),
+            created_at: patient.instant(7, "created_at"),
+            revision: patient.revision(8)?,
+        };
+        let fault = patient.into_fault();
+        if fault.is_some() && user.status == UserStatus::Active {
+            user.status = UserStatus::Disabled;
+        }
+        Ok(Read { value: user, fault })
+    }
+}
+
 impl TryFrom<UserRow<'_>> for User {
     type Error = StoreError;
 
-    fn try_from(UserRow(row): UserRow<'_>) -> Result<Self, StoreError> {
-        let cells = Cells { table: "users", row };
-        let status = match cells.get(4, "status")? {
-            "active" => UserStatus::Active,
-            "disabled" => UserStatus::Disabled,
-            "deleted" => UserStatus::Deleted {
-                at: cells.instant(5, "deleted_at")?,
-            },
-            other => return Err(cells.fault("status", format_args!("`{other}` is no status of a user"))),
-        };
-        Ok(Self {
-            id: UserId::from_bytes(cells.id(0, "id")?),
-            email: cells.text(1, "email", Email::stored)?,
-            name: cells.text(2, "name", Name::stored)?,
-            role: cells.text(3, "role", str::parse)?,
-            status,
-            sites: cells.sites(6)?,
-            created_at: cells.instant(7, "created_at")?,
-            revision: cells.revision(8)?,
-        })
+    fn try_from(row: UserRow<'_>) -> Result<Self, StoreError> {
+        row.user().map(|read| read.value)
+    }
+}
+
+fn user_status(cells: &Cells<'_>) -> Result<UserStatus, StoreError> {
+    match cells.get(4, "status")? {
+        "active" => Ok(UserStatus::Active),
+        "disabled" => Ok(UserStatus::Disabled),
+        "deleted" => Ok(UserStatus::Deleted {
+            at: cells.instant(5, "deleted_at")?,
+        }),
+        other => Err(cells.fault("status", format_args!("`{other}` is no status of a user"))),
     }
 }
 
 /// A row of [`site_columns`].
 pub(crate) struct SiteRow<'r>(pub(crate) &'r dyn Raw);
 
+impl SiteRow<'_> {
+    /// The site.
+    pub(crate) fn site(&self) -> Result<Read<Site>, StoreError> {
+        let patient = Patient::of("sites", self.0);
+        let cells = &patient.cells;
+        let id: i64 = cells.get(0, "id")?;
+        let id = u32::try_from(id).map_err(|fault| cells.fault("id", fault))?;
+        let name =
+            SiteName::new(&format!("{UNREADABLE}-{id}")).map_err(|fault| cells.fault("name", fault))?;
+        let mut site = Site {
+            id: SiteId(id),
+            name: patient.or(cells.text(1, "name", SiteName::new), name),
+            status: patient.or(site_status(cells), SiteStatus::Disabled),
+            created_at: patient.instant(3, "created_at"),
+            revision: patient.revision(4)?,
+        };
+        let fault = patient.into_fault();
+        if fault.is_some() {
+            site.status = SiteStatus::Disabled;
+        }
+        Ok(Read { value: site, fault })
+    }
+}
+
 impl TryFrom<SiteRow<'_>> for Site {
     type Error = StoreError;
 
-    fn try_from(SiteRow(row): SiteRow<'_>) -> Result<Self, StoreError> {
-        let cells = Cells { table: "sites", row };
-        let id: i64 = cells.get(0, "id")?;
-        Ok(Self {
-            id: SiteId(u32::try_from(id).map_err(|fault| cells.fault("id", fault))?),
-            name: cells.text(1, "name", SiteName::new)?,
-            status: match cells.get(2, "status")? {
-                "active" => SiteStatus::Active,
-                "disabled" => SiteStatus::Disabled,
-                other => return Err(cells.fault("status", format_args!("`{other}` is no status of a site"))),
-            },
-            created_at: cells.instant(3, "created_at")?,
-            revision: cells.revision(4)?,
-        })
+    fn try_from(row: SiteRow<'_>) -> Result<Self, StoreError> {
+        row.site().map(|read| read.value)
+    }
+}
+
+fn site_status(cells: &Cells<'_>) -> Result<SiteStatus, StoreError> {
+    match cells.get(2, "status")? {
+        "active" => Ok(SiteStatus::Active),
+        "disabled" => Ok(SiteStatus::Disabled),
+        other => Err(cells.fault("status", format_args!("`{other}` is no status of a site"))),
     }
 }

@@ -217,11 +217,15 @@ impl Store for SqliteStore {
         &self,
         site: &Site,
         expected: Revision,
-        audit: &AuditEvent,
+        audit: &[AuditEvent],
     ) -> Result<Revision, StoreError> {
         let mut write = self.write().await?;
         let done = sites::update(&mut write, site, expected, audit).await;
         write.finish(done).await
+    }
+
+    async fn find_claim(&self, actor: &str, token: &str) -> Result<Option<Inserted>, StoreError> {
+        once::find_claim(&mut *self.reader().await?, actor, token).await
     }
 
     async fn append_audit(&self, event: &AuditEvent) -> Result<(), StoreError> {
@@ -296,7 +300,12 @@ impl Store for SqliteStore {
     async fn prune(&self, now: Timestamp) -> Result<(), StoreError> {
         let mut write = self.write().await?;
         let done = upkeep::prune(&mut write, now).await;
-        write.finish(done).await
+        write.finish(done).await?;
+        // What was overwritten in the WAL still stands in the file, and the other way round.
+        match &self.writer {
+            Some(writer) => writer.write_back().await,
+            None => Ok(()),
+        }
     }
 
     async fn backup(&self, to: &Path) -> Result<(), StoreError> {

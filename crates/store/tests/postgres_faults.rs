@@ -14,6 +14,8 @@ mod schema;
 mod server;
 #[path = "postgres_faults/silent.rs"]
 mod silent;
+#[path = "common/unreadable.rs"]
+mod unreadable;
 #[path = "postgres_faults/usage.rs"]
 mod usage;
 

@@ -12,7 +12,10 @@ mod contents;
 mod files;
 #[path = "sqlite_faults/schema.rs"]
 mod schema;
+#[path = "common/unreadable.rs"]
+mod unreadable;
 
+use common as samples;
 use keyward_store::{SqliteOptions, SqliteStore, StoreError};
 use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
 use std::path::Path;

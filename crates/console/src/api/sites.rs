@@ -6,10 +6,11 @@ use crate::app::App;
 use crate::body::{Body, Named, NoQuery, OnceBody, Target};
 use crate::caller::Caller;
 use crate::fields::{Decode, Fields};
+use crate::problem::Problem;
 use crate::wire::{PageWire, SiteWire};
 use axum::extract::State;
 use http::StatusCode;
-use keyward_engine::{Created, SiteEdit};
+use keyward_engine::{Created, SiteEdit, Subject};
 use utoipa::ToSchema;
 
 /// A site to be made.
@@ -110,9 +111,17 @@ pub(crate) async fn get_site(
 pub(crate) async fn update_site(
     State(app): State<App>,
     Caller(actor): Caller,
-    Target(name, seen): Target,
-    Body(change): Body<SiteChange>,
+    Named(name): Named,
+    target: Result<Target, Problem>,
+    body: Result<Body<SiteChange>, Problem>,
 ) -> Answer {
+    let read = target.and_then(|Target(_, seen)| body.map(|Body(change)| (seen, change)));
+    if read.is_err() {
+        // What was meant nobody knows; that it was denied is known.
+        let site = Subject::Site(&name);
+        app.engine.require_admin(&actor, "site.rename", site).await?;
+    }
+    let (seen, change) = read?;
     let edit = SiteEdit {
         name: change.name,
         active: change.active,

@@ -135,3 +135,94 @@ async fn a11_every_write_and_every_denied_write_has_its_line() {
         assert_eq!(line["actor"]["id"], plane.member_id.as_str());
     }
 }
+
+/// What a member may try on what is not theirs: method and path of each operation that changes something.
+async fn forbidden_changes(plane: &Plane, key: &str) -> Vec<(String, String)> {
+    let document = plane.send(None, "GET", "/openapi.json", &[], b"").await.json();
+    let mut changes = Vec::new();
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        // Everybody makes keys of their own, and asks; the first set-up needs no key.
+        let is_open = ["/v1/setup", "/v1/verify"].contains(&path.as_str());
+        for method in operations.as_object().unwrap().keys() {
+            let is_own = path == "/v1/keys" && method == "post";
+            if ["post", "put", "patch", "delete"].contains(&method.as_str()) && !is_open && !is_own {
+                let id = if path.contains("/keys/") {
+                    key
+                } else {
+                    &plane.admin_id
+                };
+                let path = path.replace("{id}", id).replace("{name}", "123");
+                changes.push((method.to_uppercase(), path));
+            }
+        }
+    }
+    changes
+}
+
+#[tokio::test]
+async fn a11_a_denied_change_has_its_line_whatever_is_sent_with_it() {
+    let plane = Plane::start().await;
+    plane
+        .call(&plane.admin, "POST", "/v1/sites", &json!({ "name": "123" }))
+        .await;
+    let key = plane.make_key(json!({ "name": "first" })).await["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let changes = forbidden_changes(&plane, &key).await;
+    assert!(changes.len() >= 14, "{changes:?}");
+    let json_type = ("Content-Type", "application/json");
+    let mut lines = all_lines(&plane).await.len();
+    for (method, path) in &changes {
+        for (query, headers, body) in [
+            ("", &[json_type][..], r#"{"owner":"x","id":1,"email":"y"}"#),
+            ("", &[json_type], r#"{"nope":1}"#),
+            ("", &[json_type], "no json"),
+            ("", &[("Content-Type", "text/odd")], "x"),
+            ("", &[json_type, ("If-Match", "odd")], "{}"),
+            ("?format=zz", &[json_type], "{}"),
+            ("", &[json_type, ("Idempotency-Key", "")], "{}"),
+        ] {
+            let path = format!("{path}{query}");
+            let answer = plane
+                .send(Some(&plane.member), method, &path, headers, body.as_bytes())
+                .await;
+            let wanted = if path.contains("/keys/") && !path.contains("/import") {
+                404
+            } else {
+                403
+            };
+            assert_eq!(answer.status, wanted, "{method} {path} {body}: {answer:?}");
+            let now = all_lines(&plane).await;
+            assert_eq!(now.len(), lines + 1, "{method} {path} {headers:?} {body}");
+            assert_eq!(now[0]["outcome"], "denied");
+            lines = now.len();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a2_a_body_that_cannot_be_taken_tells_nothing_of_somebody_elses_key() {
+    let plane = Plane::start().await;
+    let id_of = |key: Value| format!("/v1/keys/{}", key["id"].as_str().unwrap());
+    let foreign = id_of(plane.make_key(json!({ "name": "first" })).await);
+    let never = "/v1/keys/01890000-0000-7000-8000-000000000000".to_owned();
+    let body = json!({ "owner": "member@example.com" });
+    let mut answers = Vec::new();
+    for path in [&foreign, &never] {
+        let answer = plane.call(&plane.member, "PATCH", path, &body).await;
+        assert_eq!(answer.status, 404);
+        answers.push(answer.without_ids());
+    }
+    assert_eq!(answers[0], answers[1]);
+    let own = plane
+        .call(&plane.member, "POST", "/v1/keys", &json!({ "name": "own" }))
+        .await;
+    let answer = plane
+        .call(&plane.member, "PATCH", &id_of(own.json()), &body)
+        .await;
+    assert_eq!(
+        (answer.status, answer.code()),
+        (422, "immutable_field".to_owned())
+    );
+}

@@ -24,6 +24,40 @@ fn checksum(bytes: &[u8]) -> Option<Checksum> {
 }
 
 #[test]
+fn k1_a_secret_is_noticed_wherever_it_stands_in_a_text() {
+    for seed in [3, 5] {
+        let secret = secret_from(seed);
+        let text = secret.reveal();
+        for holds in [
+            text.to_owned(),
+            format!("a_b {text}"),
+            format!("\u{e9}_{text}_x"),
+            format!("kw_{text}"),
+            format!("xkw_{text}9"),
+        ] {
+            assert!(format().is_in(&holds), "{holds}");
+        }
+        let wrong = if text.ends_with('0') { '1' } else { '0' };
+        for other in [
+            &text[1..],
+            &text[..text.len() - 1],
+            &format!("{}{wrong}", &text[..text.len() - 1]),
+        ] {
+            assert!(!format().is_in(other), "{other}");
+        }
+    }
+    for other in [
+        "",
+        "_",
+        "kw_",
+        "\u{e9}kw_\u{e9}",
+        &format!("kw_{}", "\u{e9}".repeat(38)),
+    ] {
+        assert!(!format().is_in(other), "{other}");
+    }
+}
+
+#[test]
 fn a_secret_has_the_documented_form() {
     let secret = secret_from(3);
     let text = secret.reveal();

@@ -1,6 +1,6 @@
 //! The names by which providers of identities know a user: seen by the user and administrators, taken away by the latter.
 
-use crate::{Actor, Engine, EngineError};
+use crate::{Actor, Engine, EngineError, Subject};
 use keyward_domain::Timestamp;
 use keyward_store::{BoundIdentity, StoreError};
 use serde_json::json;
@@ -49,7 +49,8 @@ impl Engine {
     /// `NotFound`: no such user; `Conflict` (`no_identity`).
     pub async fn remove_identities(&self, actor: &Actor, id_or_email: &str) -> Result<(), EngineError> {
         let action = "identity.remove";
-        self.require_admin_of_user(actor, action, id_or_email).await?;
+        self.require_admin(actor, action, Subject::User(id_or_email))
+            .await?;
         let user = self
             .find_user(id_or_email)
             .await?

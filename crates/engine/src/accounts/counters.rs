@@ -54,10 +54,9 @@ impl Engine {
 
     /// By what an account is counted.
     fn account_name(&self, email: &str) -> u64 {
-        match Email::new(email) {
-            Ok(email) => self.gate.names.hash_one(email.as_str()),
-            Err(_) => self.gate.names.hash_one(email),
-        }
+        let spellings = Email::spellings(email);
+        let name = spellings.first().map_or(email, Email::as_str);
+        self.gate.names.hash_one(name)
     }
 
     /// The device that a visitor shows, if this user was let in from it before.

@@ -6,7 +6,7 @@ use super::way::Way;
 use super::{AccountFault, SignIn, SignedIn, Token, Visitor};
 use crate::access::check_seen;
 use crate::audit::user_snapshot;
-use crate::{Actor, Engine, EngineError, UserDraft, UserView};
+use crate::{Actor, Engine, EngineError, Subject, UserDraft, UserView};
 use keyward_domain::{Fingerprint, NewPassword, Revision, Secret, Timestamp, User};
 use keyward_store::{AuditEvent, Entry, Link, LinkPurpose, StoreError};
 use serde_json::json;
@@ -38,9 +38,11 @@ impl Engine {
         actor: &Actor,
         draft: &UserDraft,
     ) -> Result<(UserView, Secret, Timestamp), EngineError> {
-        self.require_admin(actor, "user.create", ("user", "")).await?;
+        self.require_admin(actor, "user.create", Subject::New("user"))
+            .await?;
         let book = self.site_book().await?;
         let mut user = self.read_user_draft(draft, &book)?;
+        self.require_new_address(&user.email).await?;
         let (token, link) = self.new_link(&user, LinkPurpose::Invite)?;
         let target = user.id.to_string();
         let after = user_snapshot(&user, &book);
@@ -68,8 +70,8 @@ impl Engine {
         id_or_email: &str,
         seen: Option<Revision>,
     ) -> Result<(Secret, Timestamp), EngineError> {
-        let named: String = id_or_email.chars().take(254).collect();
-        self.require_admin(actor, "link.create", ("user", &named)).await?;
+        self.require_admin(actor, "link.create", Subject::User(id_or_email))
+            .await?;
         let user = self.get_valid_user(id_or_email).await?;
         check_seen(seen, user.revision)?;
         let (token, link) = self.new_link(&user, LinkPurpose::Reset)?;

@@ -3,7 +3,7 @@
 use super::passwords::session_gone;
 use super::throttle::Counter;
 use super::{AccountFault, Session, SignedIn, Visitor, totp};
-use crate::{Actor, Engine, EngineError};
+use crate::{Actor, Engine, EngineError, Subject};
 use keyward_domain::Fingerprint;
 use keyward_store::{AuditEvent, ConfirmedFactor, Credentials, Proof, StoreError};
 use serde_json::json;
@@ -176,9 +176,9 @@ impl Engine {
     /// # Errors
     /// `NotFound`: no such user; `Conflict` (`second_factor_off`).
     pub async fn reset_second_factor(&self, actor: &Actor, id_or_email: &str) -> Result<(), EngineError> {
-        let named: String = id_or_email.chars().take(254).collect();
         let action = "second_factor.reset";
-        self.require_admin(actor, action, ("user", &named)).await?;
+        self.require_admin(actor, action, Subject::User(id_or_email))
+            .await?;
         let user = self
             .find_user(id_or_email)
             .await?

@@ -5,7 +5,7 @@ use super::session::begun;
 use super::way::{Waiting, Way};
 use super::{Session, SignInFault, Token, Visitor, totp};
 use crate::{Actor, Engine, EngineError, Who};
-use keyward_domain::{Email, Fingerprint, Secret, User, UserId};
+use keyward_domain::{Fingerprint, Secret, User, UserId};
 use keyward_store::{
     AuditActor, AuditOutcome, Credentials, IdentityName, NewPending, NewSession, PendingSignIn, Proof,
     StoreError,
@@ -60,10 +60,7 @@ impl Engine {
         visitor: &Visitor,
         device: Option<&str>,
     ) -> Result<SignIn, SignInFault> {
-        let user = match Email::new(email) {
-            Ok(email) => self.store.find_user_by_email(&email).await?,
-            Err(_) => None,
-        };
+        let user = self.find_user_by_email(email).await?;
         let device = self.known_device(device, user.as_ref()).await?;
         let counters = self.counters(email, visitor, device.as_ref());
         self.begin_try(&counters)?;

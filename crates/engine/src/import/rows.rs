@@ -15,7 +15,7 @@ use super::told::Told;
 use super::{ImportFormat, Place};
 use keyward_domain::{Fingerprint, Presented, Timestamp};
 use serde_json::Value;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use zeroize::Zeroizing;
 
 /// The columns of a CSV file, and the fields of a JSON line.
@@ -79,20 +79,27 @@ pub(super) fn read_rows(reading: Reading<'_>, file: &str, told: &mut Told) -> Ve
 }
 
 impl Row {
-    /// The fields that everybody may see and that hold the secret, as when a column was mixed up.
-    pub(super) fn shown_secrets(&self) -> Vec<&'static str> {
+    /// What its secret is known by, as far as the row can be read.
+    pub(super) fn known_by(&self) -> Option<Fingerprint> {
+        match (&self.secret, &self.fingerprint) {
+            (Some(secret), _) => fingerprint_of(secret),
+            (None, Some(fingerprint)) => Fingerprint::from_hex(fingerprint).ok(),
+            (None, None) => None,
+        }
+    }
+
+    /// The fields that everybody may see and that hold a secret, as when a column was mixed up: the row's own, or that of
+    /// another row as a word of its own.
+    pub(super) fn shown_secrets(&self, all: &HashSet<Fingerprint>) -> Vec<&'static str> {
         let texts = [
             ("name", Some(&self.name)),
             ("description", self.description.as_ref()),
             ("hint", self.hint.as_ref().filter(|_| self.secret.is_none())),
         ];
-        let fingerprint = self.fingerprint.as_deref().map(Fingerprint::from_hex);
-        let is_secret = |text: &str| match (&self.secret, fingerprint) {
-            (Some(secret), _) => !secret.is_empty() && text.contains(secret.as_str()),
-            (None, Some(Ok(known))) => {
-                Presented::parse(text.trim().as_bytes()).is_ok_and(|text| text.fingerprint() == known)
-            }
-            (None, _) => false,
+        let own = self.secret.as_deref().filter(|secret| !secret.is_empty());
+        let is_secret = |text: &str| {
+            let mut words = text.split_whitespace().filter_map(fingerprint_of);
+            own.is_some_and(|own| text.contains(own.as_str())) || words.any(|word| all.contains(&word))
         };
         let holding = texts
             .into_iter()
@@ -128,6 +135,11 @@ impl Row {
             _ => self.status = Some(text),
         }
     }
+}
+
+fn fingerprint_of(secret: &str) -> Option<Fingerprint> {
+    let presented = Presented::parse(secret.as_bytes()).ok()?;
+    Some(presented.fingerprint())
 }
 
 fn texts(value: Value) -> Result<Vec<String>, &'static str> {

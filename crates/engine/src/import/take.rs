@@ -7,8 +7,8 @@ use crate::access::SiteBook;
 use crate::draft::Faults;
 use crate::{Actor, Engine, EngineError, FieldFault, KeyDraft};
 use keyward_domain::{Fingerprint, Hint, Key, KeyStatus, Secret, User};
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 
 impl Engine {
     pub(super) async fn read_keys(
@@ -19,6 +19,7 @@ impl Engine {
     ) -> Result<Vec<(Place, Key)>, EngineError> {
         let book = self.site_book().await?;
         let mut owners: HashMap<String, Option<User>> = HashMap::new();
+        let secrets: HashSet<Fingerprint> = rows.iter().filter_map(|(_, row)| row.known_by()).collect();
         let mut first: HashMap<Fingerprint, Place> = HashMap::with_capacity(rows.len());
         let mut keys = Vec::with_capacity(rows.len());
         for (place, mut row) in rows {
@@ -28,7 +29,7 @@ impl Engine {
                 owners.insert(row.owner.clone(), found);
             }
             let owner = owners.get(&row.owner).and_then(Option::as_ref);
-            match self.read_row(row, owner, &book)? {
+            match self.read_row(row, owner, &book, &secrets)? {
                 Err(faults) => told.add_all(&place, faults),
                 Ok(key) => match first.entry(key.fingerprint) {
                     Entry::Occupied(same) => {
@@ -49,6 +50,7 @@ impl Engine {
         row: Row,
         owner: Option<&User>,
         book: &SiteBook,
+        secrets: &HashSet<Fingerprint>,
     ) -> Result<Result<Key, Vec<FieldFault>>, EngineError> {
         let mut faults = Faults::default();
         let field = match (&row.secret, &row.fingerprint) {
@@ -57,10 +59,10 @@ impl Engine {
         };
         let secret = faults.take(field, self.read_secret(&row));
         let status = faults.take("status", read_status(row.status.as_deref()));
-        for field in row.shown_secrets() {
+        for field in row.shown_secrets(secrets) {
             faults.add(
                 field,
-                "holds the secret itself, which is shown nowhere: write something else",
+                "holds a secret of this file, which is shown nowhere: write something else",
             );
         }
         let named = row.owner;

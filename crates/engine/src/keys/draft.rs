@@ -18,11 +18,9 @@ impl Engine {
         book: &SiteBook,
         faults: &mut Faults,
     ) -> Result<Option<Key>, EngineError> {
-        let name = faults.take("name", Name::new(&draft.name));
-        let description = faults.take(
-            "description",
-            Description::new(draft.description.as_deref().unwrap_or_default()),
-        );
+        let name = faults.take("name", self.shown(&draft.name, Name::new));
+        let description = draft.description.as_deref().unwrap_or_default();
+        let description = faults.take("description", self.shown(description, Description::new));
         let use_case = faults.take("use_case", self.use_case_for(draft.use_case.as_deref()));
         let expires_at = draft.expires_at.as_deref().map(str::parse::<Timestamp>);
         let expires_at = faults.take("expires_at", expires_at.transpose());
@@ -56,6 +54,40 @@ impl Engine {
             updated_at: now,
             revision: Revision(0),
         }))
+    }
+
+    /// Reads an edit; names every field that cannot be taken.
+    pub(super) fn read_key_edit(
+        &self,
+        actor: &Actor,
+        edit: &KeyEdit,
+        owner: &User,
+        book: &SiteBook,
+    ) -> Result<KeyPatch, EngineError> {
+        let mut faults = Faults::default();
+        let patch = KeyPatch {
+            name: edit
+                .name
+                .as_deref()
+                .and_then(|name| faults.take("name", self.shown(name, Name::new))),
+            description: edit
+                .description
+                .as_deref()
+                .and_then(|text| faults.take("description", self.shown(text, Description::new))),
+            sites: edit
+                .sites
+                .as_ref()
+                .and_then(|names| faults.take("sites", sites_within(actor, owner, book, names.as_deref()))),
+            addresses: edit
+                .addresses
+                .as_ref()
+                .and_then(|list| faults.take("addresses", parse_addresses(list.as_deref()))),
+            limit: edit
+                .limit
+                .and_then(|limit| faults.take("limit", parse_limit(limit))),
+        };
+        faults.into_result()?;
+        Ok(patch)
     }
 
     fn use_case_for(&self, name: Option<&str>) -> Result<UseCaseName, String> {
@@ -94,37 +126,4 @@ fn sites_within(
         ));
     }
     Ok(rule)
-}
-
-/// Reads an edit; names every field that cannot be taken.
-pub(super) fn read_key_edit(
-    actor: &Actor,
-    edit: &KeyEdit,
-    owner: &User,
-    book: &SiteBook,
-) -> Result<KeyPatch, EngineError> {
-    let mut faults = Faults::default();
-    let patch = KeyPatch {
-        name: edit
-            .name
-            .as_deref()
-            .and_then(|name| faults.take("name", Name::new(name))),
-        description: edit
-            .description
-            .as_deref()
-            .and_then(|text| faults.take("description", Description::new(text))),
-        sites: edit
-            .sites
-            .as_ref()
-            .and_then(|names| faults.take("sites", sites_within(actor, owner, book, names.as_deref()))),
-        addresses: edit
-            .addresses
-            .as_ref()
-            .and_then(|list| faults.take("addresses", parse_addresses(list.as_deref()))),
-        limit: edit
-            .limit
-            .and_then(|limit| faults.take("limit", parse_limit(limit))),
-    };
-    faults.into_result()?;
-    Ok(patch)
 }

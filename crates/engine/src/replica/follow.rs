@@ -4,6 +4,7 @@ use super::{Owners, Replica};
 use keyward_domain::Revision;
 use keyward_store::{Store, StoreError};
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 impl Replica {
     /// Asks the store for its position, and catches up when that is another one.
@@ -15,6 +16,7 @@ impl Replica {
             return self.catch_up(store).await;
         }
         self.confirmed.fetch_max(asked_at, Ordering::Relaxed);
+        self.forget_gone(Instant::now());
         Ok(())
     }
 

@@ -63,6 +63,8 @@ impl Replica {
                     keys.insert(key.fingerprint);
                     self.put_key(owners, key);
                 }
+                // Not seen, so it goes with those that are not there.
+                Change::LostKey(_) => {}
             })
             .await?;
         self.keep_only(&keys);

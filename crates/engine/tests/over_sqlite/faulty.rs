@@ -33,6 +33,8 @@ pub(crate) struct Faulty {
     pub(crate) fail_usage: AtomicBool,
     /// Whether usage is stored and nobody is told.
     pub(crate) lose_answers: AtomicBool,
+    /// Whether no fingerprint of a key can be read.
+    pub(crate) lose_keys: AtomicBool,
 }
 
 impl Faulty {
@@ -49,6 +51,7 @@ impl Faulty {
             fail_feed: AtomicBool::new(false),
             fail_usage: AtomicBool::new(false),
             lose_answers: AtomicBool::new(false),
+            lose_keys: AtomicBool::new(false),
         })
     }
 
@@ -130,7 +133,14 @@ impl Store for Faulty {
     }
 
     async fn changes_since(&self, after: Revision) -> Result<Feed, StoreError> {
-        let feed = late!(self, self.real().changes_since(after));
+        let mut feed = late!(self, self.real().changes_since(after));
+        if let (Ok(feed), true) = (&mut feed, self.lose_keys.load(Ordering::SeqCst)) {
+            for change in &mut feed.changes {
+                if let Change::Key(key) = change {
+                    *change = Change::LostKey(key.id);
+                }
+            }
+        }
         self.kept_back(&self.hold_feed).await;
         if self.fail_feed.swap(false, Ordering::SeqCst) {
             return Err(StoreError::Unavailable("told to fail".into()));
@@ -249,11 +259,15 @@ impl Store for Faulty {
         late!(self, self.real().insert_site(site, audit, once))
     }
 
+    async fn find_claim(&self, actor: &str, token: &str) -> Result<Option<Inserted>, StoreError> {
+        self.real().find_claim(actor, token).await
+    }
+
     async fn update_site(
         &self,
         site: &Site,
         expected: Revision,
-        audit: &AuditEvent,
+        audit: &[AuditEvent],
     ) -> Result<Revision, StoreError> {
         late!(self, self.real().update_site(site, expected, audit))
     }

@@ -124,6 +124,27 @@ async fn l7_a_lowered_raised_or_removed_limit_holds_from_the_next_request() {
 }
 
 #[tokio::test]
+async fn l1_l7_a_key_that_is_deleted_and_restored_goes_on_with_its_window() {
+    let home = Home::new().await;
+    let node = home.node_with_owner().await;
+    let key = create_key(&node, &limited(5)).await;
+    for _ in 0..5 {
+        judged(&node, &key.secret).unwrap();
+    }
+    for _ in 0..3 {
+        node.delete_key(OPERATOR, &key.id, None).await.unwrap();
+        // A key that is made meanwhile has a window of its own.
+        let other = create_key(&node, &limited(1)).await;
+        assert_eq!(judged(&node, &other.secret), Ok(()));
+        node.restore_key(OPERATOR, &key.id, None).await.unwrap();
+        assert_eq!(judged(&node, &key.secret), Err(Reason::RateLimited));
+        assert_eq!(judged(&node, &other.secret), Err(Reason::RateLimited));
+    }
+    home.clock.advance(60_000);
+    assert_eq!(judged(&node, &key.secret), Ok(()));
+}
+
+#[tokio::test]
 async fn l8_after_waiting_as_told_the_next_request_passes_1000_of_1000() {
     let home = Home::new().await;
     let node = home.node_with_owner().await;

@@ -89,7 +89,15 @@ async fn look_inside(checked: &Checked, engine: &Engine) -> Vec<Finding> {
     let mut findings = vec![match engine.store().check().await {
         Ok(()) => Finding::good(CHECK, place, "opens, may be written to, up to date and whole"),
         Err(error) => {
-            let way_out = "stop Keyward and restore a backup";
+            let way_out = match &error {
+                StoreError::Corrupt { table: "keys", .. } => {
+                    "the key is refused: delete it by its id, or restore a backup"
+                }
+                StoreError::Corrupt { table: "users", .. } => {
+                    "the user is not valid: delete them by their id, or restore a backup"
+                }
+                _ => "stop Keyward and restore a backup",
+            };
             Finding::problem(CHECK, place, error.to_string(), way_out)
         }
     }];

@@ -112,6 +112,7 @@ async fn k1_a_secret_that_a_member_pastes_in_place_of_an_id_is_kept_nowhere() {
         ("PATCH", format!("/v1/users/{pasted}"), &rename),
         ("DELETE", format!("/v1/users/{pasted}"), &Value::Null),
         ("POST", format!("/v1/users/{pasted}/disable"), &Value::Null),
+        ("POST", format!("/v1/users/{pasted}/link"), &Value::Null),
         (
             "PATCH",
             format!("/v1/sites/{pasted}"),
@@ -141,7 +142,7 @@ async fn k1_a_secret_that_a_member_pastes_in_place_of_an_id_is_kept_nowhere() {
         .iter()
         .filter(|line| line["outcome"] == "denied")
         .collect();
-    assert_eq!(denied.len(), 10, "{denied:?}");
+    assert_eq!(denied.len(), 11, "{denied:?}");
     let named: Vec<_> = denied.iter().filter(|line| line["target"]["id"] != "").collect();
     assert_eq!(named.len(), 2, "{named:?}");
     world.keyward.stop().await;

@@ -67,7 +67,7 @@ pub async fn a11_every_change_writes_its_event(store: Arc<dyn Store>) {
         .await
         .unwrap();
     store
-        .update_site(&site, site.revision, &event("site.update"))
+        .update_site(&site, site.revision, &[event("site.update")])
         .await
         .unwrap();
     key.delete(START).unwrap();

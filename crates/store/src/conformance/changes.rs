@@ -27,7 +27,7 @@ pub async fn every_change_raises_the_revision_by_one(store: Arc<dyn Store>) {
         Revision(4)
     );
     site.revision = store
-        .update_site(&site, Revision(2), &event("site.update"))
+        .update_site(&site, Revision(2), &[event("site.update")])
         .await
         .unwrap();
     assert_eq!(site.revision, Revision(5));

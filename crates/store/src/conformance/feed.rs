@@ -25,6 +25,7 @@ fn outline(feed: &Feed) -> Vec<(&'static str, u64)> {
             Change::User(user) => ("user", user.revision.0),
             Change::Site(site) => ("site", site.revision.0),
             Change::Key(key) => ("key", key.revision.0),
+            Change::LostKey(_) => ("lost key", 0),
         })
         .collect()
 }

@@ -1,7 +1,7 @@
 //! Lists: each filter alone, all together, literal texts, pages.
 
 use super::samples::{START, all_keys, deleted_key, owner, stored_key, user};
-use crate::{KeyQuery, KeyStatusFilter, Store};
+use crate::{KeyQuery, KeyStatusFilter, Store, UserQuery};
 use keyward_domain::{Description, Hint, Key, KeyId, KeyStatus, Name, SiteId, SiteRule, UseCaseName};
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -176,7 +176,17 @@ pub async fn p12_wildcards_and_quotes_in_a_text_are_literal(store: Arc<dyn Store
         "?",
         "$1",
         ":x",
+        "a\0",
     ] {
+        let users = UserQuery {
+            text: Some(text.into()),
+            most: 10,
+            ..UserQuery::default()
+        };
+        let found = store.list_users(&users).await.unwrap();
+        assert!(
+            found.is_empty() || owner.email.as_str().contains(text) || owner.name.as_str().contains(text)
+        );
         let none = ids(
             &*store,
             KeyQuery {

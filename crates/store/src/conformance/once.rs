@@ -53,6 +53,14 @@ pub async fn a_replay_tells_target_and_hash_of_the_first_request(store: Arc<dyn 
         .insert_site(&site, &event("site.create"), Some(&claim("s")))
         .await
         .unwrap());
+    let number = store
+        .find_site(&site.name)
+        .await
+        .unwrap()
+        .unwrap()
+        .id
+        .0
+        .to_string();
     let before = footprint(&*store).await;
     let other = IdempotencyClaim {
         request_hash: [6; 32],
@@ -68,8 +76,22 @@ pub async fn a_replay_tells_target_and_hash_of_the_first_request(store: Arc<dyn 
         .insert_site(&site, &event("site.create"), Some(&claim("s")))
         .await
         .unwrap();
-    assert_eq!(done, replay("one"));
+    assert_eq!(done, replay(&number));
     assert_eq!(footprint(&*store).await, before);
+    // It is also found before anything is sent again.
+    let actor = claim("s").actor;
+    for (actor, token, wanted) in [
+        (&*actor, "s", Some(replay(&number))),
+        (&*actor, "u", Some(replay(&user.id.to_string()))),
+        (&*actor, "none", None),
+        ("nobody", "s", None),
+    ] {
+        assert_eq!(
+            store.find_claim(actor, token).await.unwrap(),
+            wanted,
+            "{actor} {token}"
+        );
+    }
 }
 
 pub async fn claims_of_different_actors_and_tokens_never_meet(store: Arc<dyn Store>) {

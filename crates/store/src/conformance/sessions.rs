@@ -246,4 +246,20 @@ pub async fn the_20_latest_devices_of_a_user_are_known(store: Arc<dyn Store>) {
         let found = store.find_device(device).await.unwrap();
         assert_eq!(found, (n >= 5).then_some(user.id), "{n}");
     }
+    // Whoever was let in just now is known, also when the clock stands still or has gone back.
+    for at in [START.plus_millis(24), START] {
+        let mut begun = new_session(user.id, 0);
+        begun.record.created_at = at;
+        store
+            .insert_session(&begun, &event("session.create"))
+            .await
+            .unwrap();
+        let found = store.find_device(&begun.device.unwrap()).await.unwrap();
+        assert_eq!(found, Some(user.id));
+        let mut known = 0;
+        for device in &devices {
+            known += usize::from(store.find_device(device).await.unwrap().is_some());
+        }
+        assert!(known < 20, "{known}");
+    }
 }

@@ -23,10 +23,21 @@ pub async fn a_site_is_renamed_and_closed_under_its_number(store: Arc<dyn Store>
     site.name = SiteName::new("new").unwrap();
     site.status = SiteStatus::Disabled;
     site.revision = store
-        .update_site(&site, site.revision, &event("site.update"))
+        .update_site(&site, site.revision, &[event("site.update")])
         .await
         .unwrap();
     assert_eq!(store.find_site(&old).await.unwrap(), None);
+    // Each of the events of a change is written.
+    let before = footprint(&*store).await;
+    site.revision = store
+        .update_site(
+            &site,
+            site.revision,
+            &[event("site.rename"), event("site.disable")],
+        )
+        .await
+        .unwrap();
+    assert_eq!(footprint(&*store).await, (Revision(before.0.0 + 1), before.1 + 2));
     assert_eq!(store.find_site(&site.name).await.unwrap().as_ref(), Some(&site));
     let again = stored_site(&*store, "old").await;
     assert_ne!(again.id, site.id);
@@ -50,7 +61,9 @@ pub async fn a_site_name_that_is_there_is_a_duplicate(store: Arc<dyn Store>) {
         "{done:?}"
     );
     two.name = one.name;
-    let done = store.update_site(&two, two.revision, &event("site.update")).await;
+    let done = store
+        .update_site(&two, two.revision, &[event("site.update")])
+        .await;
     assert!(
         matches!(
             done,
@@ -68,12 +81,12 @@ pub async fn an_update_of_a_site_needs_the_row_at_its_revision(store: Arc<dyn St
     let mut site = stored_site(&*store, "one").await;
     let before = footprint(&*store).await;
     let done = store
-        .update_site(&site, Revision(site.revision.0 + 1), &event("site.update"))
+        .update_site(&site, Revision(site.revision.0 + 1), &[event("site.update")])
         .await;
     assert!(matches!(done, Err(StoreError::Conflict)), "{done:?}");
     site.id = SiteId(4_000_000_000);
     let done = store
-        .update_site(&site, site.revision, &event("site.update"))
+        .update_site(&site, site.revision, &[event("site.update")])
         .await;
     assert!(matches!(done, Err(StoreError::NotFound)), "{done:?}");
     assert_eq!(footprint(&*store).await, before);

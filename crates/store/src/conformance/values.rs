@@ -1,9 +1,9 @@
 //! Values at their edges.
 
 use super::samples::{START, event, new, owner, stored_key, user};
-use crate::Store;
+use crate::{Change, Store, UserQuery};
 use keyward_domain::{
-    AddressRule, Description, Email, Hint, KeyStatus, Name, RateLimit, SiteId, SiteRule, Timestamp,
+    AddressRule, Description, Email, Hint, KeyStatus, Name, RateLimit, Revision, SiteId, SiteRule, Timestamp,
     UseCaseName,
 };
 use std::sync::Arc;
@@ -96,6 +96,44 @@ pub async fn a7_texts_at_their_longest_are_kept_as_sent(store: Arc<dyn Store>) {
         .await
         .unwrap());
     assert_eq!(store.find_user_by_email(&user.email).await.unwrap(), Some(user));
+}
+
+/// What was taken once by other rules is read as it stands, in every way that there is.
+pub async fn a7_texts_that_would_not_be_taken_today_are_read(store: Arc<dyn Store>) {
+    for email in [
+        &format!("{}@x.de", "\u{2c65}".repeat(32)),
+        "e\u{301}lise@x.de",
+        "\u{ff4d}a@b\u{3002}c",
+        "no address",
+    ] {
+        let mut user = user();
+        user.email = Email::stored(email);
+        user.name = Name::stored("\u{200b}");
+        user.revision = new(store
+            .insert_user(&user, &event("user.create"), None)
+            .await
+            .unwrap());
+        let key = stored_key(&*store, &user, |key| {
+            key.name = Name::stored(&"n".repeat(100));
+            key.description = Description::stored(&"d".repeat(1000));
+        })
+        .await;
+        assert_eq!(store.find_user(user.id).await.unwrap().as_ref(), Some(&user));
+        let found = store.find_user_by_email(&user.email).await.unwrap();
+        assert_eq!(found.as_ref(), Some(&user));
+        assert_eq!(store.find_key(key.id).await.unwrap(), Some(key));
+        let feed = store.changes_since(Revision(user.revision.0 - 1)).await.unwrap();
+        assert!(matches!(&feed.changes[0], Change::User(seen) if *seen == user));
+    }
+    let mut loaded = 0;
+    store.load(&mut |_| loaded += 1).await.unwrap();
+    assert_eq!(loaded, 8);
+    let all = UserQuery {
+        most: 10,
+        ..UserQuery::default()
+    };
+    assert_eq!(store.list_users(&all).await.unwrap().len(), 4);
+    store.check().await.unwrap();
 }
 
 pub async fn r9_instants_at_their_edges_are_kept(store: Arc<dyn Store>) {

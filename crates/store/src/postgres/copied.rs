@@ -6,7 +6,7 @@
 
 use super::fault::{damaged, reading, silent};
 use super::lent::ANSWER;
-use crate::rows::{KeyRow, key_state_columns};
+use crate::rows::{KeyRow, key_change, key_state_columns};
 use crate::{Change, KeyState, StoreError};
 use futures_util::TryStreamExt;
 use keyward_domain::{
@@ -62,7 +62,9 @@ async fn load_one(
         .await
         .map_err(|_| silent())?
         .map_err(reading)?;
-    visit(Change::Key(KeyState::try_from(KeyRow(&row))?));
+    if let Some(change) = key_change(KeyRow(&row).state()) {
+        visit(change);
+    }
     Ok(())
 }
 

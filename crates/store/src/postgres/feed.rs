@@ -3,10 +3,12 @@
 use super::copied;
 use super::fault::{STANDBY, damaged, is_over, reading, silent};
 use super::lent::{ANSWER, Lent};
-use crate::rows::{KeyRow, PositionRow, SiteRow, UserRow, key_state_columns, site_columns, user_columns};
-use crate::{Change, Feed, KeyState, Position, StoreError};
+use crate::rows::{
+    KeyRow, PositionRow, SiteRow, UserRow, change, key_change, key_state_columns, site_columns, user_columns,
+};
+use crate::{Change, Feed, Position, StoreError};
 use futures_util::{TryStream, TryStreamExt};
-use keyward_domain::{Revision, Site, User};
+use keyward_domain::Revision;
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
 use sqlx::{PgConnection, Postgres, Row};
@@ -138,12 +140,14 @@ async fn changes_in(snapshot: &mut PgConnection, after: Revision) -> Result<Feed
 async fn each(
     connection: &mut PgConnection,
     query: Query<'_, Postgres, PgArguments>,
-    read: fn(&PgRow) -> Result<Change, StoreError>,
+    read: fn(&PgRow) -> Option<Change>,
     visit: &mut (dyn FnMut(Change) + Send),
 ) -> Result<(), StoreError> {
     let mut rows = query.fetch(connection);
     while let Some(row) = next(&mut rows).await? {
-        visit(read(&row)?);
+        if let Some(change) = read(&row) {
+            visit(change);
+        }
     }
     Ok(())
 }
@@ -159,14 +163,14 @@ where
     }
 }
 
-fn user(row: &PgRow) -> Result<Change, StoreError> {
-    User::try_from(UserRow(row)).map(Change::User)
+fn user(row: &PgRow) -> Option<Change> {
+    change(UserRow(row).user(), Change::User)
 }
 
-fn site(row: &PgRow) -> Result<Change, StoreError> {
-    Site::try_from(SiteRow(row)).map(Change::Site)
+fn site(row: &PgRow) -> Option<Change> {
+    change(SiteRow(row).site(), Change::Site)
 }
 
-fn key(row: &PgRow) -> Result<Change, StoreError> {
-    KeyState::try_from(KeyRow(row)).map(Change::Key)
+fn key(row: &PgRow) -> Option<Change> {
+    key_change(KeyRow(row).state())
 }

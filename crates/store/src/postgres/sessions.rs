@@ -132,12 +132,14 @@ async fn remember(
     .execute(write.connection())
     .await
     .map_err(writing)?;
+    // The one that was let in just now stays, whatever the clock says.
     sqlx::query(
         "DELETE FROM devices WHERE user_id = $1 AND hash NOT IN \
-         (SELECT hash FROM devices WHERE user_id = $1 ORDER BY seen_at DESC LIMIT $2)",
+         (SELECT hash FROM devices WHERE user_id = $1 ORDER BY hash = $3 DESC, seen_at DESC, hash LIMIT $2)",
     )
     .bind(user.as_bytes().as_slice())
     .bind(MOST_DEVICES)
+    .bind(device.as_bytes().as_slice())
     .execute(write.connection())
     .await
     .map_err(writing)?;

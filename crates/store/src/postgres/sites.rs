@@ -6,7 +6,7 @@ use super::write::Write;
 use crate::rows::{SiteRow, site_columns, site_status_text};
 use crate::{AuditEvent, IdempotencyClaim, Inserted, StoreError};
 use keyward_domain::{Revision, Site, SiteName};
-use sqlx::PgConnection;
+use sqlx::{PgConnection, Row};
 
 pub(super) async fn list(connection: &mut PgConnection) -> Result<Vec<Site>, StoreError> {
     let rows = sqlx::query(concat!("SELECT ", site_columns!(), " FROM sites ORDER BY name"))
@@ -31,31 +31,38 @@ pub(super) async fn insert(
     audit: &AuditEvent,
     once: Option<&IdempotencyClaim>,
 ) -> Result<Inserted, StoreError> {
-    if let Claimed::Before(replay) = once::claim(write, once, site.name.as_str()).await? {
+    let number = next_number(write).await?;
+    if let Claimed::Before(replay) = once::claim(write, once, &number.to_string()).await? {
         return Ok(replay);
     }
     let revision = write.raise().await?;
-    // Sites are never removed, so the next number has never been another site's; and changes take turns.
-    sqlx::query(
-        "INSERT INTO sites (id, name, status, created_at, revision) \
-         VALUES ((SELECT coalesce(max(id), 0) + 1 FROM sites), $1, $2, $3, $4)",
-    )
-    .bind(site.name.as_str())
-    .bind(site_status_text(site.status))
-    .bind(site.created_at.millis())
-    .bind(revision.0.cast_signed())
-    .execute(write.connection())
-    .await
-    .map_err(writing)?;
+    sqlx::query("INSERT INTO sites (id, name, status, created_at, revision) VALUES ($1, $2, $3, $4, $5)")
+        .bind(number)
+        .bind(site.name.as_str())
+        .bind(site_status_text(site.status))
+        .bind(site.created_at.millis())
+        .bind(revision.0.cast_signed())
+        .execute(write.connection())
+        .await
+        .map_err(writing)?;
     write.audit(audit).await?;
     Ok(Inserted::New(revision))
+}
+
+/// Sites are never removed and changes take turns, so this has never been another site's.
+async fn next_number(write: &mut Write<'_>) -> Result<i64, StoreError> {
+    let row = sqlx::query("SELECT coalesce(max(id), 0) + 1 FROM sites")
+        .fetch_one(write.connection())
+        .await
+        .map_err(writing)?;
+    row.try_get(0).map_err(writing)
 }
 
 pub(super) async fn update(
     write: &mut Write<'_>,
     site: &Site,
     expected: Revision,
-    audit: &AuditEvent,
+    audit: &[AuditEvent],
 ) -> Result<Revision, StoreError> {
     let revision = write.raise().await?;
     let done =
@@ -80,6 +87,8 @@ pub(super) async fn update(
             StoreError::NotFound
         });
     }
-    write.audit(audit).await?;
+    for event in audit {
+        write.audit(event).await?;
+    }
     Ok(revision)
 }

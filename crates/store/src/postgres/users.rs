@@ -59,6 +59,10 @@ pub(super) async fn list(connection: &mut PgConnection, query: &UserQuery) -> Re
         sql.push(" AND status <> 'deleted'");
     }
     if let Some(text) = &query.text {
+        // PostgreSQL keeps no such text, so nothing is there; and it refuses to look for one.
+        if text.contains('\0') {
+            return Ok(Vec::new());
+        }
         if text.contains('\0') {
             // PostgreSQL keeps no such text, so nobody has it; and it refuses to look for one.
             return Ok(Vec::new());

@@ -2,10 +2,12 @@
 
 use super::fault::{damaged, reading};
 use super::packed;
-use crate::rows::{KeyRow, PositionRow, SiteRow, UserRow, key_state_columns, site_columns, user_columns};
-use crate::{Change, Feed, KeyState, Position, StoreError};
+use crate::rows::{
+    KeyRow, PositionRow, SiteRow, UserRow, change, key_change, key_state_columns, site_columns, user_columns,
+};
+use crate::{Change, Feed, Position, StoreError};
 use futures_util::TryStreamExt;
-use keyward_domain::{Revision, Site, User};
+use keyward_domain::Revision;
 use sqlx::query::Query;
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{Row, Sqlite, SqliteConnection, SqlitePool};
@@ -114,24 +116,26 @@ pub(super) async fn changes_since(readers: &SqlitePool, after: Revision) -> Resu
 async fn each(
     connection: &mut SqliteConnection,
     query: Query<'_, Sqlite, SqliteArguments>,
-    read: fn(&SqliteRow) -> Result<Change, StoreError>,
+    read: fn(&SqliteRow) -> Option<Change>,
     visit: &mut (dyn FnMut(Change) + Send),
 ) -> Result<(), StoreError> {
     let mut rows = query.fetch(connection);
     while let Some(row) = rows.try_next().await.map_err(reading)? {
-        visit(read(&row)?);
+        if let Some(change) = read(&row) {
+            visit(change);
+        }
     }
     Ok(())
 }
 
-fn user(row: &SqliteRow) -> Result<Change, StoreError> {
-    User::try_from(UserRow(row)).map(Change::User)
+fn user(row: &SqliteRow) -> Option<Change> {
+    change(UserRow(row).user(), Change::User)
 }
 
-fn site(row: &SqliteRow) -> Result<Change, StoreError> {
-    Site::try_from(SiteRow(row)).map(Change::Site)
+fn site(row: &SqliteRow) -> Option<Change> {
+    change(SiteRow(row).site(), Change::Site)
 }
 
-fn key(row: &SqliteRow) -> Result<Change, StoreError> {
-    KeyState::try_from(KeyRow(row)).map(Change::Key)
+fn key(row: &SqliteRow) -> Option<Change> {
+    key_change(KeyRow(row).state())
 }

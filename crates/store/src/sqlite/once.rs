@@ -1,11 +1,11 @@
 //! What may happen once only: creates under a claim, and the first set-up.
 
-use super::fault::{damaged, writing};
+use super::fault::{damaged, reading, writing};
 use super::write::Write;
 use super::{keys, users};
 use crate::{AuditEvent, IdempotencyClaim, Inserted, StoreError};
 use keyward_domain::{Key, Revision, Timestamp, User};
-use sqlx::Row;
+use sqlx::{Row, SqliteConnection};
 
 /// What became of a claim.
 pub(super) enum Claimed {
@@ -39,15 +39,28 @@ pub(super) async fn claim(
     if done.rows_affected() == 1 {
         return Ok(Claimed::Now);
     }
+    let earlier = find_claim(write.connection(), &claim.actor, &claim.token).await?;
+    earlier
+        .map(Claimed::Before)
+        .ok_or_else(|| damaged("a claim is there and is not".to_owned()))
+}
+
+/// What an earlier insert has added under a claim.
+pub(super) async fn find_claim(
+    connection: &mut SqliteConnection,
+    actor: &str,
+    token: &str,
+) -> Result<Option<Inserted>, StoreError> {
     let row = sqlx::query("SELECT target, request_hash FROM idempotency WHERE actor = ? AND token = ?")
-        .bind(claim.actor.as_str())
-        .bind(claim.token.as_str())
-        .fetch_one(write.connection())
+        .bind(actor)
+        .bind(token)
+        .fetch_optional(connection)
         .await
-        .map_err(writing)?;
-    let hash: &[u8] = row.try_get(1).map_err(writing)?;
-    Ok(Claimed::Before(Inserted::Replay {
-        target: row.try_get(0).map_err(writing)?,
+        .map_err(reading)?;
+    let Some(row) = row else { return Ok(None) };
+    let hash: &[u8] = row.try_get(1).map_err(reading)?;
+    Ok(Some(Inserted::Replay {
+        target: row.try_get(0).map_err(reading)?,
         request_hash: hash
             .try_into()
             .map_err(|_| damaged("idempotency.request_hash does not have 32 bytes".to_owned()))?,

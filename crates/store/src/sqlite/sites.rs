@@ -6,7 +6,7 @@ use super::write::Write;
 use crate::rows::{SiteRow, site_columns, site_status_text};
 use crate::{AuditEvent, IdempotencyClaim, Inserted, StoreError};
 use keyward_domain::{Revision, Site, SiteName};
-use sqlx::SqliteConnection;
+use sqlx::{Row, SqliteConnection};
 
 pub(super) async fn list(connection: &mut SqliteConnection) -> Result<Vec<Site>, StoreError> {
     let rows = sqlx::query(concat!("SELECT ", site_columns!(), " FROM sites ORDER BY name"))
@@ -34,12 +34,13 @@ pub(super) async fn insert(
     audit: &AuditEvent,
     once: Option<&IdempotencyClaim>,
 ) -> Result<Inserted, StoreError> {
-    if let Claimed::Before(replay) = once::claim(write, once, site.name.as_str()).await? {
+    let number = next_number(write).await?;
+    if let Claimed::Before(replay) = once::claim(write, once, &number.to_string()).await? {
         return Ok(replay);
     }
     let revision = write.raise().await?;
-    // Sites are never removed, so the next number has never been another site's.
-    sqlx::query("INSERT INTO sites (name, status, created_at, revision) VALUES (?, ?, ?, ?)")
+    sqlx::query("INSERT INTO sites (id, name, status, created_at, revision) VALUES (?, ?, ?, ?, ?)")
+        .bind(number)
         .bind(site.name.as_str())
         .bind(site_status_text(site.status))
         .bind(site.created_at.millis())
@@ -51,11 +52,20 @@ pub(super) async fn insert(
     Ok(Inserted::New(revision))
 }
 
+/// Sites are never removed and changes take turns, so this has never been another site's.
+async fn next_number(write: &mut Write<'_>) -> Result<i64, StoreError> {
+    let row = sqlx::query("SELECT coalesce(max(id), 0) + 1 FROM sites")
+        .fetch_one(write.connection())
+        .await
+        .map_err(writing)?;
+    row.try_get(0).map_err(writing)
+}
+
 pub(super) async fn update(
     write: &mut Write<'_>,
     site: &Site,
     expected: Revision,
-    audit: &AuditEvent,
+    audit: &[AuditEvent],
 ) -> Result<Revision, StoreError> {
     let revision = write.raise().await?;
     let done =
@@ -80,6 +90,8 @@ pub(super) async fn update(
             StoreError::NotFound
         });
     }
-    write.audit(audit).await?;
+    for event in audit {
+        write.audit(event).await?;
+    }
     Ok(revision)
 }

@@ -9,7 +9,7 @@ use crate::rows::{
 };
 use crate::{AuditEvent, StoreError};
 use futures_util::TryStreamExt;
-use keyward_domain::{Key, Site, Timestamp, User};
+use keyward_domain::Timestamp;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 use std::path::Path;
@@ -98,13 +98,13 @@ async fn read_all(connection: &mut SqliteConnection) -> Result<(), StoreError> {
     type Reads = fn(&SqliteRow) -> Result<(), StoreError>;
     let tables: [(&'static str, Reads); 4] = [
         (concat!("SELECT ", user_columns!(), " FROM users"), |row| {
-            User::try_from(UserRow(row)).map(drop)
+            UserRow(row).user()?.whole().map(drop)
         }),
         (concat!("SELECT ", site_columns!(), " FROM sites"), |row| {
-            Site::try_from(SiteRow(row)).map(drop)
+            SiteRow(row).site()?.whole().map(drop)
         }),
         (concat!("SELECT ", key_columns!(), " FROM keys"), |row| {
-            Key::try_from(KeyRow(row)).map(drop)
+            KeyRow(row).key()?.whole().map(drop)
         }),
         (concat!("SELECT ", audit_columns!(), " FROM audit"), |row| {
             AuditEvent::try_from(AuditRow(row)).map(drop)

@@ -82,6 +82,23 @@ impl Writer {
         Ok(slot)
     }
 
+    /// Moves all of the WAL into the file, and empties it. A reader who is in the middle of something may stand against it;
+    /// then it is left to the next time.
+    pub(super) async fn write_back(&self) -> Result<(), StoreError> {
+        let mut slot = self.turn().await?;
+        let Some(connection) = slot.connection.as_mut() else {
+            return Ok(());
+        };
+        let row = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
+            .fetch_one(connection)
+            .await
+            .map_err(writing)?;
+        if row.try_get::<i64, _>(0).map_err(writing)? != 0 {
+            tracing::debug!("the WAL is read by somebody, and is emptied later");
+        }
+        Ok(())
+    }
+
     /// Sets the most pages that the file may have, so that tests can fill it. Returns what holds now.
     #[cfg(feature = "conformance")]
     pub(super) async fn limit_pages(&self, pages: u32) -> Result<i64, StoreError> {

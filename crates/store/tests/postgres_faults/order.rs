@@ -60,6 +60,7 @@ async fn r4_a_follower_sees_every_change_of_three_nodes_in_order() {
                 Change::Key(key) => key.revision.0,
                 Change::User(user) => user.revision.0,
                 Change::Site(site) => site.revision.0,
+                Change::LostKey(_) => 0,
             })
             .collect();
         revisions.sort_unstable();

@@ -1,8 +1,9 @@
 //! Schemas that are missing, newer, older or another program's, and many that make one at once.
 
 use super::samples::{event, key, user};
-use super::{created, creating, options, owner, refusal};
-use keyward_store::{PostgresOptions, PostgresStore, Store, StoreError};
+use super::{created, creating, options, owner, refusal, unreadable};
+use keyward_domain::KeyStatus;
+use keyward_store::{Change, PostgresOptions, PostgresStore, Store, StoreError};
 use keyward_testkit::Postgres;
 use tokio::task::JoinSet;
 
@@ -210,7 +211,7 @@ fn query() -> keyward_store::AuditQuery {
 }
 
 #[tokio::test]
-async fn a_key_that_cannot_be_read_while_loading_is_named() {
+async fn a_key_that_cannot_be_read_while_loading_is_out_of_force_and_named_by_a_check() {
     let server = Postgres::start_quick();
     let store = created(&server).await;
     let owner = owner(&store).await;
@@ -236,14 +237,48 @@ async fn a_key_that_cannot_be_read_while_loading_is_named() {
             "ALTER TABLE keys DROP CONSTRAINT IF EXISTS keys_rate_limit_check",
         );
         server.sql("postgres", &set(value));
-        let fault = store.load(&mut |_| ()).await.unwrap_err().to_string();
-        let id = key(owner.id, 7).id.to_string();
+        let id = key(owner.id, 7).id;
+        let mut active = 0;
+        let mut visit = |change| match change {
+            Change::Key(key) if key.status == KeyStatus::Active => {
+                assert_ne!(key.id, id, "{column}");
+                active += 1;
+            }
+            _ => {}
+        };
+        store.load(&mut visit).await.unwrap();
+        assert_eq!(active, 19, "{column}");
+        let fault = store.check().await.unwrap_err().to_string();
         assert!(
-            fault.contains("table keys") && fault.contains(column) && fault.contains(&id),
+            fault.contains("table keys") && fault.contains(column) && fault.contains(&id.to_string()),
             "{fault}"
         );
         server.sql("postgres", &set(old));
     }
     store.load(&mut |_| ()).await.unwrap();
     store.close().await;
+}
+
+#[tokio::test]
+async fn r1_s6_a_row_that_cannot_be_read_is_out_of_force_and_holds_up_nobody() {
+    let server = Postgres::start_quick();
+    for (number, (table, column, sql)) in unreadable::TAMPERED.into_iter().enumerate() {
+        let name = format!("unreadable{number}");
+        server.sql("postgres", &format!("CREATE DATABASE {name}"));
+        let options = PostgresOptions {
+            url: server.url(&name),
+            ..creating(&server)
+        };
+        let store = PostgresStore::open(&options).await.unwrap();
+        unreadable::fill(&store).await;
+        server.sql(
+            &name,
+            "DO $$ DECLARE c record; BEGIN FOR c IN SELECT conrelid::regclass AS t, conname FROM pg_constraint \
+             WHERE contype = 'c' AND conrelid IN ('keys'::regclass, 'users'::regclass, 'sites'::regclass) \
+             LOOP EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', c.t, c.conname); END LOOP; END $$",
+        );
+        server.sql(&name, &sql.replace("{blob}", "'\\x00'"));
+        unreadable::holds_up_nobody(&store, table, column).await;
+        store.close().await;
+    }
 }

@@ -1,7 +1,7 @@
 //! A full disk, tampered rows, backups.
 
 use super::common::{START, created, event, fill, key, options, user};
-use super::tamper;
+use super::{tamper, unreadable};
 use keyward_domain::{Key, Revision};
 use keyward_store::{
     AuditQuery, Change, KeyQuery, LastUsed, Period, RecentAddress, SqliteStore, Store, StoreError,
@@ -166,65 +166,17 @@ async fn s3_a_disk_that_is_really_full_changes_nothing_and_ends_without_a_restar
 }
 
 #[tokio::test]
-async fn a_row_that_cannot_be_read_is_named() {
-    let table: [(&str, &str, &str); 8] = [
-        (
-            "use_case",
-            "keys",
-            "UPDATE keys SET use_case = 'Not a name' WHERE rowid = 2",
-        ),
-        (
-            "fingerprint",
-            "keys",
-            "UPDATE keys SET fingerprint = x'00' WHERE rowid = 2",
-        ),
-        ("status", "keys", "UPDATE keys SET status = 'odd' WHERE rowid = 2"),
-        ("sites", "keys", "UPDATE keys SET sites = '[-1]' WHERE rowid = 2"),
-        (
-            "addresses",
-            "keys",
-            "UPDATE keys SET addresses = '[\"192.0.2.1/33\"]' WHERE rowid = 2",
-        ),
-        (
-            "rate_limit",
-            "keys",
-            "UPDATE keys SET rate_limit = 0 WHERE rowid = 2",
-        ),
-        ("role", "users", "UPDATE users SET role = 'root'"),
-        (
-            "name",
-            "sites",
-            "INSERT INTO sites VALUES (7, '..', 'active', 0, 1)",
-        ),
-    ];
-    for (column, table, sql) in table {
+async fn r1_s6_a_row_that_cannot_be_read_is_out_of_force_and_holds_up_nobody() {
+    for (table, column, sql) in unreadable::TAMPERED {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("keyward.db");
         let store = created(&path).await;
-        let owner = fill(&store, 3).await;
+        unreadable::fill(&store).await;
+        let sql = sql.replace("{blob}", "x'00'");
         tamper(&path, &format!("PRAGMA ignore_check_constraints = ON; {sql}"))
             .await
             .unwrap();
-        let row = match table {
-            "keys" => key(owner.id, 2).id.to_string(),
-            "users" => owner.id.to_string(),
-            _ => "7".to_owned(),
-        };
-        let done = store.load(&mut |_| {}).await;
-        let Err(StoreError::Corrupt {
-            table: t,
-            column: c,
-            row: r,
-            ..
-        }) = &done
-        else {
-            panic!("{sql}: {done:?}")
-        };
-        assert_eq!((*t, *c, r), (table, column, &row));
-        assert!(
-            matches!(store.check().await, Err(StoreError::Corrupt { .. })),
-            "{sql}"
-        );
+        unreadable::holds_up_nobody(&store, table, column).await;
         store.close().await;
     }
 }
@@ -245,5 +197,32 @@ async fn a11_the_audit_log_cannot_be_changed_even_by_sql() {
         assert!(fault.to_string().contains("cannot be changed"), "{sql}: {fault}");
     }
     assert_eq!(contents(&store).await, before);
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a10_nothing_of_a_purged_key_is_in_any_file_once_it_was_pruned() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("keyward.db");
+    let store = created(&path).await;
+    let owner = fill(&store, 50).await;
+    let mut gone = store.find_key(key(owner.id, 7).id).await.unwrap().unwrap();
+    gone.delete(START).unwrap();
+    gone.revision = store.update_key(&gone, gone.revision, &event(10)).await.unwrap();
+    let files_with = |fingerprint: &[u8]| {
+        let files = fs::read_dir(folder.path())
+            .unwrap()
+            .map(|file| file.unwrap().path());
+        let holds = |file: &PathBuf| {
+            let bytes = fs::read(file).unwrap();
+            bytes.windows(32).any(|window| window == fingerprint)
+        };
+        files.filter(holds).count()
+    };
+    assert!(files_with(gone.fingerprint.as_bytes()) > 0);
+    store.purge_key(gone.id, gone.revision, &event(11)).await.unwrap();
+    store.prune(START).await.unwrap();
+    assert_eq!(files_with(gone.fingerprint.as_bytes()), 0);
+    assert!(files_with(key(owner.id, 8).fingerprint.as_bytes()) > 0);
     store.close().await;
 }

@@ -33,7 +33,7 @@ use axum::extract::FromRequestParts;
 use axum::response::Redirect;
 use axum::routing::{get, post};
 use http::request::Parts;
-use keyward_engine::EngineError;
+use keyward_engine::{EngineError, Subject};
 use user_state::{Delete, Disable, ResetFactor, Unbind};
 
 /// How many lines a list shows at once.
@@ -93,12 +93,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Admin {
 }
 
 /// Lets administrators change something. A member's try is written into the audit log, and finds nothing here.
-async fn may_change(app: &App, person: &Person, action: &str, target: (&str, &str)) -> Result<(), Problem> {
-    let named: String = target.1.chars().take(64).collect();
-    let allowed = app
-        .engine
-        .require_admin(person.actor(), action, (target.0, &named));
-    match allowed.await {
+async fn may_change(app: &App, person: &Person, action: &str, subject: Subject<'_>) -> Result<(), Problem> {
+    match app.engine.require_admin(person.actor(), action, subject).await {
         Err(EngineError::Forbidden(_)) => only_admins(person),
         other => Ok(other?),
     }

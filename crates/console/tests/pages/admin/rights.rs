@@ -82,6 +82,37 @@ async fn a1_a11_no_change_of_the_administration_is_a_members_and_each_try_is_not
     assert_eq!(everything(&house).await, (users, sites));
 }
 
+/// What was sent in place of a name may be a secret, and one database takes no NUL.
+#[tokio::test]
+async fn k1_a11_what_a_member_sends_in_place_of_a_name_is_noted_without_it() {
+    let house = house().await;
+    let member = house.member("en").await;
+    let secret = &house.admin_session;
+    let mut tries = 0;
+    for (path, _, writes) in routes() {
+        if !writes {
+            continue;
+        }
+        for sent in [secret.as_str(), "%00", "a%00b@x.de"] {
+            let path = path.replace("{id}", sent).replace("{name}", sent);
+            let answer = member.post(&path, &[("name", "x"), ("revision", "1")]).await;
+            assert_eq!(answer.status, 404, "POST {path}");
+            tries += 1;
+            assert_eq!(denied(&house).await, tries, "POST {path}");
+        }
+    }
+    let all = AuditFilter {
+        user: Some(house.member_id.clone()),
+        limit: Some(200),
+        ..AuditFilter::default()
+    };
+    let page = house.engine.list_audit(&Actor::OPERATOR, &all).await.unwrap();
+    let named = page.items.iter().filter(|view| {
+        matches!(view.event.outcome, AuditOutcome::Denied(_)) && !view.event.target_id.is_empty()
+    });
+    assert_eq!(named.count(), 0);
+}
+
 async fn denied(house: &House) -> usize {
     let filter = AuditFilter {
         user: Some(house.member_id.clone()),

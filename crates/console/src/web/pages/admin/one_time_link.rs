@@ -15,7 +15,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, header};
 use keyward_domain::{Secret, Timestamp};
-use keyward_engine::{EngineError, UserView};
+use keyward_engine::{EngineError, Subject, UserView};
 use std::borrow::Cow;
 
 /// Where a link leads.
@@ -120,7 +120,7 @@ pub(super) async fn issue(
     headers: HeaderMap,
     _: OwnForm,
 ) -> PageAnswer {
-    may_change(&app, &person, "link.create", ("user", &id)).await?;
+    may_change(&app, &person, "link.create", Subject::User(&id)).await?;
     let view = app.engine.get_user(person.actor(), &id).await?;
     let user = view.user.id.to_string();
     let (token, until) = match app.engine.issue_reset_link(person.actor(), &user, None).await {

@@ -17,7 +17,7 @@ use askama::Template;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use keyward_domain::SiteStatus;
-use keyward_engine::{SiteEdit, SiteView};
+use keyward_engine::{SiteEdit, SiteView, Subject};
 
 #[derive(Template)]
 #[template(path = "admin/site.html")]
@@ -70,7 +70,7 @@ pub(super) async fn rename(
     Named(name): Named,
     OwnForm(form): OwnForm,
 ) -> PageAnswer {
-    may_change(&app, &person, "site.rename", ("site", &name)).await?;
+    may_change(&app, &person, "site.rename", Subject::Site(&name)).await?;
     let edit = SiteEdit {
         name: Some(form.text("name").trim().to_owned()),
         active: None,
@@ -115,7 +115,7 @@ pub(super) async fn disable(
     Named(name): Named,
     _: OwnForm,
 ) -> PageAnswer {
-    may_change(&app, &person, "site.disable", ("site", &name)).await?;
+    may_change(&app, &person, "site.disable", Subject::Site(&name)).await?;
     switch(&app, &visit, &person, &name, false).await
 }
 
@@ -126,7 +126,7 @@ pub(super) async fn enable(
     Named(name): Named,
     _: OwnForm,
 ) -> PageAnswer {
-    may_change(&app, &person, "site.enable", ("site", &name)).await?;
+    may_change(&app, &person, "site.enable", Subject::Site(&name)).await?;
     switch(&app, &visit, &person, &name, true).await
 }
 

@@ -15,6 +15,7 @@ use askama::Template;
 use axum::extract::{RawQuery, State};
 use axum::response::IntoResponse;
 use keyward_domain::Timestamp;
+use keyward_engine::Subject;
 
 #[derive(Template)]
 #[template(path = "admin/sites.html")]
@@ -88,7 +89,7 @@ pub(super) async fn create(
     person: Person,
     OwnForm(form): OwnForm,
 ) -> PageAnswer {
-    may_change(&app, &person, "site.create", ("site", "")).await?;
+    may_change(&app, &person, "site.create", Subject::New("site")).await?;
     match app
         .engine
         .create_site(person.actor(), form.text("name").trim(), None)

@@ -17,7 +17,7 @@ use askama::Template;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use keyward_domain::{Revision, UserStatus};
-use keyward_engine::{IdentityView, KeyFilter, UserEdit, UserView};
+use keyward_engine::{IdentityView, KeyFilter, Subject, UserEdit, UserView};
 use std::borrow::Cow;
 
 #[derive(Template)]
@@ -97,7 +97,7 @@ pub(super) async fn edit(
     Named(id): Named,
     OwnForm(form): OwnForm,
 ) -> PageAnswer {
-    may_change(&app, &person, "user.edit", ("user", &id)).await?;
+    may_change(&app, &person, "user.edit", Subject::User(&id)).await?;
     let edit = UserEdit {
         name: Some(form.text("name").to_owned()),
         role: Some(form.text("role").to_owned()),

@@ -15,7 +15,7 @@ use askama::Template;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use http::HeaderMap;
-use keyward_engine::UserDraft;
+use keyward_engine::{Subject, UserDraft};
 
 #[derive(Template)]
 #[template(path = "admin/user_new.html")]
@@ -43,7 +43,7 @@ pub(super) async fn invite(
     headers: HeaderMap,
     OwnForm(form): OwnForm,
 ) -> PageAnswer {
-    may_change(&app, &person, "user.create", ("user", "")).await?;
+    may_change(&app, &person, "user.create", Subject::New("user")).await?;
     let page = person.page(&visit, Place::Users);
     let draft = UserDraft {
         email: form.text("email").trim().to_owned(),

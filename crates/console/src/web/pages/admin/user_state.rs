@@ -16,7 +16,7 @@ use crate::web::person::{OwnForm, Person};
 use crate::web::visit::Visit;
 use axum::extract::State;
 use axum::response::IntoResponse;
-use keyward_engine::{Actor, Engine, EngineError, UserView};
+use keyward_engine::{Actor, Engine, EngineError, Subject, UserView};
 use std::future::Future;
 
 /// A change of a user that is asked about first.
@@ -114,7 +114,7 @@ pub(super) async fn carry_out<A: Asked>(
     Named(id): Named,
     OwnForm(form): OwnForm,
 ) -> PageAnswer {
-    may_change(&app, &person, A::ACTION, ("user", &id)).await?;
+    may_change(&app, &person, A::ACTION, Subject::User(&id)).await?;
     let view = app.engine.get_user(person.actor(), &id).await?;
     let (field, text) = if A::IS_TYPED && !is_typed(&form, &view) {
         ("typed", "admin-fault-typed")
@@ -137,7 +137,7 @@ pub(super) async fn enable(
     Named(id): Named,
     _: OwnForm,
 ) -> PageAnswer {
-    may_change(&app, &person, "user.enable", ("user", &id)).await?;
+    may_change(&app, &person, "user.enable", Subject::User(&id)).await?;
     let view = app.engine.enable_user(person.actor(), &id, None).await?;
     let place = format!("/admin/users/{}", view.user.id);
     Ok(done(&visit, &place, "flash-admin-user-enabled"))
