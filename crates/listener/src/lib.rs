@@ -3,6 +3,7 @@
 //! gateway, which has to know each byte, speaks for itself.
 
 mod accept;
+mod activity;
 mod client_address;
 mod closing;
 mod host;

@@ -4,20 +4,13 @@
 //! has been idle for longest, or if none is idle, that of the one that has been sent nothing for longest. A proxy that is
 //! trusted speaks for many, so its connections are the last to go, and none that is busy goes for a stranger.
 
+use crate::activity::Activity;
 use crate::is_trusted;
-use http::{Request, Response};
-use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
-use hyper::service::{Service, service_fn};
 use ipnet::IpNet;
 use std::collections::HashMap;
-use std::error::Error;
 use std::net::{IpAddr, Ipv6Addr};
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, ready};
 use tokio::sync::Notify;
-use tokio::time::Instant;
 
 /// A bounded number of places.
 #[derive(Clone)]
@@ -28,19 +21,12 @@ pub(crate) struct Places {
 }
 
 /// Who has a place, and what they do there.
-pub(crate) struct Seat {
+struct Seat {
     holder: IpAddr,
     is_proxy: bool,
-    doing: Mutex<Doing>,
+    activity: Arc<Activity>,
     /// Told when somebody else has it.
     taken: Notify,
-}
-
-struct Doing {
-    /// Under way, answers that are not sent to their end included.
-    requests: usize,
-    /// When it began, or a request came or ended, or a piece of an answer was sent.
-    last: Instant,
 }
 
 /// A place, given back when it is dropped.
@@ -48,9 +34,6 @@ pub(crate) struct Place {
     seat: Arc<Seat>,
     of: Places,
 }
-
-/// A request under way, until its answer is sent.
-struct Busy(Arc<Seat>);
 
 impl Places {
     pub(crate) fn new(most: usize, proxies: Arc<[IpNet]>) -> Self {
@@ -66,10 +49,7 @@ impl Places {
         let seat = Arc::new(Seat {
             holder: holder(peer),
             is_proxy: is_trusted(peer, &self.proxies),
-            doing: Mutex::new(Doing {
-                requests: 0,
-                last: Instant::now(),
-            }),
+            activity: Arc::default(),
             taken: Notify::new(),
         });
         let mut held = self.lock();
@@ -107,7 +87,7 @@ fn find_loser(held: &[Arc<Seat>], newcomer: &Seat) -> Option<usize> {
     held.iter()
         .enumerate()
         .filter(|(_, seat)| shares.get(&seat.holder) == Some(&most))
-        .map(|(index, seat)| (seat.doing(), index))
+        .map(|(index, seat)| (seat.activity.now(), index))
         .filter(|((is_busy, _), _)| !(among_proxies && *is_busy))
         .min()
         .map(|(_, index)| index)
@@ -121,39 +101,6 @@ fn holder(peer: IpAddr) -> IpAddr {
     }
 }
 
-impl Seat {
-    fn lock(&self) -> MutexGuard<'_, Doing> {
-        self.doing.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Whether a request is under way, and when something happened last: the least goes first.
-    fn doing(&self) -> (bool, Instant) {
-        let doing = self.lock();
-        (doing.requests > 0, doing.last)
-    }
-
-    fn begin(this: &Arc<Self>) -> Busy {
-        let mut doing = this.lock();
-        doing.requests += 1;
-        doing.last = Instant::now();
-        Busy(Arc::clone(this))
-    }
-}
-
-impl Busy {
-    fn goes_on(&self) {
-        self.0.lock().last = Instant::now();
-    }
-}
-
-impl Drop for Busy {
-    fn drop(&mut self) {
-        let mut doing = self.0.lock();
-        doing.requests -= 1;
-        doing.last = Instant::now();
-    }
-}
-
 impl Place {
     /// Serves a connection to its end, or until the place is somebody else's.
     pub(crate) async fn hold(self, connection: impl Future<Output = ()>) {
@@ -163,61 +110,15 @@ impl Place {
         }
     }
 
-    /// Who has it.
-    pub(crate) fn seat(&self) -> Arc<Seat> {
-        Arc::clone(&self.seat)
+    /// What its connection does: the one with the least to do goes first when another needs the place.
+    pub(crate) fn activity(&self) -> Arc<Activity> {
+        Arc::clone(&self.seat.activity)
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
         self.of.lock().retain(|seat| !Arc::ptr_eq(seat, &self.seat));
-    }
-}
-
-/// The same service; its place knows when it has something to do.
-pub(crate) fn watched<S, B>(
-    seat: Arc<Seat>,
-    service: S,
-) -> impl Service<Request<Incoming>, Response = Response<Sent<B>>, Error = S::Error, Future: Send + 'static>
-where
-    S: Service<Request<Incoming>, Response = Response<B>>,
-    S::Future: Send + 'static,
-    S::Error: Into<Box<dyn Error + Send + Sync>>,
-    B: Body + Unpin,
-{
-    service_fn(move |request| {
-        let busy = Seat::begin(&seat);
-        let answer = service.call(request);
-        async move { answer.await.map(|answer| answer.map(|body| Sent { body, busy })) }
-    })
-}
-
-/// A body whose connection is busy until it is sent.
-pub(crate) struct Sent<B> {
-    body: B,
-    busy: Busy,
-}
-
-impl<B: Body + Unpin> Body for Sent<B> {
-    type Data = B::Data;
-    type Error = B::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
-        self.busy.goes_on();
-        Poll::Ready(frame)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }
 
@@ -255,8 +156,8 @@ mod tests {
         let places = places(4);
         let held: Vec<_> = (0..4).map(|_| take(&places, "2001:db8::1").unwrap()).collect();
         let all: Vec<_> = held.iter().collect();
-        let busy = Seat::begin(&held[0].seat);
-        drop(Seat::begin(&held[1].seat));
+        let busy = Activity::ask(&held[0].activity());
+        drop(Activity::ask(&held[1].activity()));
         // Of the same network.
         assert!(take(&places, "2001:db8::ffff").is_none());
         let second = take(&places, "2001:db8:1::1").unwrap();
@@ -278,8 +179,11 @@ mod tests {
     fn d1_a_busy_connection_gives_way_when_none_is_idle() {
         let places = places(3);
         let held: Vec<_> = (0..3).map(|_| take(&places, "192.0.2.1").unwrap()).collect();
-        let busy: Vec<_> = held.iter().map(|place| Seat::begin(&place.seat)).collect();
-        busy[0].goes_on();
+        let _busy: Vec<_> = held
+            .iter()
+            .map(|place| Activity::ask(&place.activity()))
+            .collect();
+        drop(Activity::ask(&held[0].activity()));
         let newcomer = take(&places, "192.0.2.2").unwrap();
         assert_eq!(lost(&held.iter().chain([&newcomer]).collect::<Vec<_>>()), [1]);
     }
@@ -296,12 +200,12 @@ mod tests {
         let third = take(&places, "10.0.0.1").unwrap();
         assert_eq!(lost(&all), [2]);
         assert!(take(&places, "10.0.0.1").is_none());
-        let busy = [&proxied[0], &third].map(|place| Seat::begin(&place.seat));
+        let busy = [&proxied[0], &third].map(|place| Activity::ask(&place.activity()));
         let other = take(&places, "192.0.2.2").unwrap();
         assert_eq!(lost(&all), [1, 2]);
         drop(other);
         let refilled = take(&places, "10.0.0.1").unwrap();
-        let all_busy = Seat::begin(&refilled.seat);
+        let all_busy = Activity::ask(&refilled.activity());
         assert!(take(&places, "192.0.2.2").is_none());
         drop((busy, all_busy));
     }

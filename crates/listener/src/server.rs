@@ -1,20 +1,20 @@
 //! The loop of a plane that is no proxy: accepts, speaks HTTP, and lets nobody keep a connection for nothing. Every phase
 //! has a deadline; every number a bound.
 
-use crate::places::{Places, watched};
+use crate::activity::{Activity, watched};
+use crate::places::Places;
 use crate::{Tls, accept, close, end_when_gone, follow_certificate};
 use http::{Request, Response};
-use http_body::{Body, Frame, SizeHint};
+use http_body::Body;
 use hyper::body::Incoming;
-use hyper::service::{Service, service_fn};
+use hyper::service::Service;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use ipnet::IpNet;
 use std::error::Error;
 use std::net::SocketAddr;
-use std::pin::{Pin, pin};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, ready};
+use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
@@ -69,8 +69,9 @@ impl Server {
         let take = |connections: &mut JoinSet<()>, stream, peer: SocketAddr| {
             if let Some(place) = places.take(peer.ip()) {
                 end_when_gone(&stream, IDLE_PATIENCE);
-                let (tls, service) = (self.tls.clone(), watched(place.seat(), service(peer)));
-                connections.spawn(place.hold(serve(stream, tls, builder.clone(), service, told.clone())));
+                let (tls, service, activity) = (self.tls.clone(), service(peer), place.activity());
+                let connection = serve(stream, tls, builder.clone(), service, activity, told.clone());
+                connections.spawn(place.hold(connection));
             }
         };
         let mut certificate = pin!(follow_certificate(self.tls.as_deref(), self.plane));
@@ -109,6 +110,7 @@ async fn serve<S, B>(
     tls: Option<Arc<Tls>>,
     builder: Builder<TokioExecutor>,
     service: S,
+    activity: Arc<Activity>,
     stop: watch::Receiver<bool>,
 ) where
     S: Service<Request<Incoming>, Response = Response<B>> + Send + 'static,
@@ -119,11 +121,11 @@ async fn serve<S, B>(
     B::Error: Into<Fault>,
 {
     match tls {
-        None => speak(stream, &builder, service, stop).await,
+        None => speak(stream, &builder, service, activity, stop).await,
         Some(tls) => {
             // A handshake that fails or takes too long is the client's affair.
             if let Ok(Ok(stream)) = timeout(HEADER_PATIENCE, tls.acceptor().accept(stream)).await {
-                speak(stream, &builder, service, stop).await;
+                speak(stream, &builder, service, activity, stop).await;
             }
         }
     }
@@ -134,6 +136,7 @@ async fn speak<I, S, B>(
     stream: I,
     builder: &Builder<TokioExecutor>,
     service: S,
+    activity: Arc<Activity>,
     mut stop: watch::Receiver<bool>,
 ) where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -144,18 +147,7 @@ async fn speak<I, S, B>(
     B::Data: Send,
     B::Error: Into<Fault>,
 {
-    let activity = Arc::new(Activity::default());
-    let seen = Arc::clone(&activity);
-    let service = service_fn(move |request: Request<Incoming>| {
-        let under_way = Activity::begin(&seen);
-        let answer = service.call(request);
-        let seen = Arc::clone(&seen);
-        async move {
-            let answer = answer.await;
-            drop(under_way);
-            answer.map(|answer| answer.map(|body| Noted { body, activity: seen }))
-        }
-    });
+    let service = watched(Arc::clone(&activity), service);
     let connection = builder.serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
     let mut ticks = interval(Duration::from_secs(1));
@@ -165,7 +157,7 @@ async fn speak<I, S, B>(
             // Errors of one connection are the client's affair.
             _ = connection.as_mut() => return,
             _ = stop.wait_for(|stop| *stop), if ends_at.is_none() => true,
-            _ = ticks.tick() => activity.is_idle(),
+            _ = ticks.tick() => activity.is_idle(HEADER_PATIENCE, IDLE_PATIENCE),
         };
         match ends_at {
             None if end => {
@@ -178,93 +170,15 @@ async fn speak<I, S, B>(
     }
 }
 
-/// A body whose every piece shows that the client reads: an answer may take as long as it likes, if it gets on.
-struct Noted<B> {
-    body: B,
-    activity: Arc<Activity>,
-}
-
-impl<B: Body + Unpin> Body for Noted<B> {
-    type Data = B::Data;
-    type Error = B::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
-        self.activity.lock().since = Instant::now();
-        Poll::Ready(frame)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
-
-/// What a connection is doing.
-struct Activity(Mutex<State>);
-
-struct State {
-    under_way: usize,
-    requests: bool,
-    since: Instant,
-}
-
-impl Default for Activity {
-    fn default() -> Self {
-        Self(Mutex::new(State {
-            under_way: 0,
-            requests: false,
-            since: Instant::now(),
-        }))
-    }
-}
-
-/// A request under way, until it is dropped.
-struct UnderWay(Arc<Activity>);
-
-impl Activity {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn begin(this: &Arc<Self>) -> UnderWay {
-        let mut state = this.lock();
-        state.under_way += 1;
-        state.requests = true;
-        UnderWay(Arc::clone(this))
-    }
-
-    /// No request for longer than a client should need.
-    fn is_idle(&self) -> bool {
-        let state = self.lock();
-        let patience = if state.requests {
-            IDLE_PATIENCE
-        } else {
-            HEADER_PATIENCE
-        };
-        state.under_way == 0 && state.since.elapsed() > patience
-    }
-}
-
-impl Drop for UnderWay {
-    fn drop(&mut self) {
-        let mut state = self.0.lock();
-        state.under_way -= 1;
-        state.since = Instant::now();
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use http_body::Frame;
     use hyper::body::Bytes;
+    use hyper::service::service_fn;
     use std::convert::Infallible;
+    use std::pin::Pin;
+    use std::task::{Context, Poll, ready};
     use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
     use tokio::task::JoinHandle;
     use tokio::time::{Sleep, sleep};
@@ -303,7 +217,7 @@ mod tests {
                 let timer = Box::pin(sleep(pause));
                 Ok::<_, Infallible>(Response::new(Slow { left, pause, timer }))
             });
-            speak(server, &builder(), service, stop).await;
+            speak(server, &builder(), service, Arc::default(), stop).await;
         });
         client
             .write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
