@@ -46,10 +46,10 @@ admin-copy-link = Copy link
 
 ## What is wrong with a form
 admin-fault-user-email = Give an e-mail address such as ada@example.com, of at most 254 characters.
-admin-fault-user-name = Give a name of 1 to 64 characters, without control characters.
+admin-fault-user-name = Give a name of 1 to 64 characters, without control characters or a key’s secret.
 admin-fault-user-role = Choose one of the two roles.
 admin-fault-user-sites = Choose every site, or sites that exist.
-admin-fault-site-name = A site is named with 1 to 64 of the characters A–Z a–z 0–9 . _ - (and not . or ..).
+admin-fault-site-name = A site is named with 1 to 64 of the characters A–Z a–z 0–9 . _ - (and not . or .., nor with a key’s secret).
 admin-fault-email-taken = A user with this e-mail address is there already.
 admin-fault-last-admin = This is the last active administrator: make somebody else one first.
 admin-fault-site-exists = A site of this name is there already.

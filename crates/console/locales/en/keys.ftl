@@ -108,6 +108,7 @@ key-fault-expiry = Choose when the key expires.
 key-fault-expiry-date = Enter a date as year-month-day, such as 2030-01-31.
 key-fault-expiry-past = Choose a day in the future.
 key-fault-owner = There is no active user with this e-mail address.
+key-fault-secret = This holds a key’s secret, which others would see. Write something else.
 key-fault-other = This cannot be taken as it is.
 key-fault-claim-none = No key was made: the form came without its number. It has a new one; send it again.
 key-fault-claim = This form has made a key already, with other entries. If you want one more key, send the form again.

@@ -46,10 +46,10 @@ admin-copy-link = Copier le lien
 
 ## Ce qui ne va pas dans un formulaire
 admin-fault-user-email = Indiquez une adresse e-mail telle que ada@example.com, de 254 caractères au plus.
-admin-fault-user-name = Indiquez un nom de 1 à 64 caractères, sans caractère de contrôle.
+admin-fault-user-name = Indiquez un nom de 1 à 64 caractères, sans caractère de contrôle ni secret de clé.
 admin-fault-user-role = Choisissez l’un des deux rôles.
 admin-fault-user-sites = Choisissez tous les sites, ou des sites qui existent.
-admin-fault-site-name = Le nom d’un site compte 1 à 64 caractères parmi A–Z a–z 0–9 . _ - (mais ni . ni ..).
+admin-fault-site-name = Le nom d’un site compte 1 à 64 caractères parmi A–Z a–z 0–9 . _ - (mais ni . ni .., ni le secret d’une clé).
 admin-fault-email-taken = Il existe déjà un utilisateur avec cette adresse e-mail.
 admin-fault-last-admin = C’est le dernier administrateur actif : nommez-en d’abord un autre.
 admin-fault-site-exists = Il existe déjà un site de ce nom.

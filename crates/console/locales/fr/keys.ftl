@@ -108,6 +108,7 @@ key-fault-expiry = Choisissez quand la clé expire.
 key-fault-expiry-date = Saisissez une date sous la forme année-mois-jour, par exemple 2030-01-31.
 key-fault-expiry-past = Choisissez un jour à venir.
 key-fault-owner = Il n’y a pas d’utilisateur actif avec cette adresse e-mail.
+key-fault-secret = Ce texte contient le secret d’une clé, que d’autres verraient. Écrivez autre chose.
 key-fault-other = Cette valeur ne peut pas être acceptée.
 key-fault-claim-none = Aucune clé n’a été créée : le formulaire est arrivé sans son numéro. Il en a un nouveau ; renvoyez-le.
 key-fault-claim = Ce formulaire a déjà créé une clé, avec d’autres valeurs. Si vous voulez une clé de plus, envoyez-le encore une fois.

@@ -1,7 +1,7 @@
 //! Faults of the form of a new key: each at its field, in the person's language, with what was typed kept.
 
 use super::new::{count, created};
-use super::site;
+use super::{key, site};
 use crate::support::House;
 
 /// A field, what is typed otherwise, and how the fault begins in English and French.
@@ -157,6 +157,25 @@ async fn every_fault_stands_at_its_field_in_the_persons_language_with_what_was_t
         assert!(answer.fault("owner").is_some() && answer.value("owner") == Some("nobody@example.com"));
     }
     assert_eq!(count(&house).await, 0);
+}
+
+#[tokio::test]
+async fn k1_a_secret_in_place_of_a_name_or_a_description_is_told_at_its_field() {
+    let house = House::start().await;
+    let (_, secret) = key(&house, "admin@example.com", |_| {}).await;
+    for (language, text) in [
+        ("en", "This holds a key’s secret"),
+        ("fr", "Ce texte contient le secret d’une clé"),
+    ] {
+        let admin = house.admin(language).await;
+        for field in ["name", "description"] {
+            let answer = created(&admin, &[(field, &format!("for {secret}"))]).await;
+            assert_eq!(answer.status, 422);
+            let fault = answer.fault(field).unwrap();
+            assert!(fault.starts_with(text), "{fault}");
+        }
+    }
+    assert_eq!(count(&house).await, 1);
 }
 
 #[tokio::test]

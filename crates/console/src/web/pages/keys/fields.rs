@@ -219,7 +219,9 @@ fn place(fault: &FieldFault) -> (&'static str, &'static str) {
         "expires_at" => ("expiry", "key-fault-expiry-past"),
         "use_case" => ("use-case", "key-fault-use-case"),
         "limit" => ("limit", "key-fault-limit"),
-        "description" => ("description", "key-fault-other"),
+        // All else about a text was found before.
+        "name" => ("name", "key-fault-secret"),
+        "description" => ("description", "key-fault-secret"),
         "Idempotency-Key" => ("form", "key-fault-claim"),
         _ => ("name", "key-fault-other"),
     }
