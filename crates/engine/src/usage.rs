@@ -322,3 +322,24 @@ impl Engine {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sums_that_no_store_takes_are_bounded_and_what_is_lost_is_counted() {
+        let usage = Usage::default();
+        let at = Timestamp::from_millis(0);
+        for number in 0..MOST_PENDING as u64 + 10 {
+            usage.record(KeyId::v7(number, &[0; 10]), at, None, ClientAddress::Unknown);
+        }
+        usage.gather();
+        assert_eq!((usage.pending(), usage.lost()), (MOST_PENDING, 10));
+        // What is there already goes on being added up.
+        let (known, _, _) = *lock(&usage.pending).keys().next().unwrap();
+        usage.record(known, at, None, ClientAddress::Unknown);
+        usage.gather();
+        assert_eq!((usage.pending(), usage.lost()), (MOST_PENDING, 10));
+    }
+}

@@ -49,6 +49,8 @@ pub enum Trick {
     OtherIssuer,
     Expired,
     MadeEarlier,
+    MadeALittleEarlier,
+    MadeALittleLater,
     MadeLater,
     NoSubject,
     UnverifiedEmail,

@@ -246,7 +246,7 @@ async fn without_a_provider_there_is_no_button_and_no_way() {
 }
 
 #[tokio::test]
-async fn a_provider_that_is_away_keeps_nobody_from_their_password_and_is_found_when_it_is_back() {
+async fn a_provider_that_is_away_keeps_nobody_from_their_password() {
     let street = Street::new().await;
     let Street {
         house,

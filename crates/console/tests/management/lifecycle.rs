@@ -73,3 +73,21 @@ async fn a10_a_deleted_key_comes_back_only_by_restore_and_within_30_days() {
     plane.engine.housekeep().await.unwrap();
     assert_eq!(plane.get(&plane.admin, &path).await.status, 404);
 }
+
+#[tokio::test]
+async fn enabling_what_is_enabled_and_disabling_what_is_disabled_is_no_change() {
+    let plane = Plane::start().await;
+    let made = plane.make_key(json!({ "name": "n" })).await;
+    for (word, status, changes) in [
+        ("enable", "active", 0),
+        ("disable", "disabled", 1),
+        ("disable", "disabled", 0),
+        ("enable", "active", 1),
+    ] {
+        let before = plane.engine.revision().0;
+        let path = format!("/v1/keys/{}/{word}", made["id"].as_str().unwrap());
+        let answer = plane.post(&plane.admin, &path).await;
+        assert_eq!((answer.status, &answer.json()["status"]), (200, &json!(status)));
+        assert_eq!(plane.engine.revision().0 - before, changes, "{word}");
+    }
+}

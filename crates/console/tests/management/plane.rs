@@ -61,6 +61,8 @@ async fn c5_every_answer_is_dressed() {
         ] {
             assert_eq!(answer.header(name), Some(value), "{method} {path} {name}");
         }
+        let policy = answer.header("content-security-policy").unwrap();
+        assert!(policy.contains("default-src 'self'"), "{method} {path} {policy}");
         let id = answer.header("x-request-id").unwrap();
         assert_ne!(id, "mine");
         if path.starts_with("/v1") {

@@ -134,7 +134,8 @@ fn a_presented_secret_is_visible_ascii_of_1_to_255_bytes() {
 fn foreign_secrets_are_taken_as_they_are_or_refused_with_the_reason() {
     let fault = |text: &str| Secret::foreign(text, &format()).err();
     assert_eq!(fault("abcdef123456"), None);
-    assert_eq!(fault("short"), Some(ForeignSecretFault::TooShort));
+    assert_eq!(fault("1234567"), Some(ForeignSecretFault::TooShort));
+    assert_eq!(fault("12345678"), None);
     assert_eq!(
         fault("with a space in it"),
         Some(ForeignSecretFault::NotVisibleAscii)

@@ -153,7 +153,8 @@ mod tests {
         };
         Queue::flush(queue, Duration::from_secs(20));
         let seen: usize = read.try_iter().map(|lines| lines.len()).sum();
-        assert!(queue.dropped() > 0);
+        // As much as may wait, and what the thread that writes had taken out already.
+        assert!((MOST - line.len()..=2 * MOST).contains(&seen), "{seen}");
         assert_eq!(
             seen / line.len() + usize::try_from(queue.dropped()).unwrap(),
             written

@@ -57,6 +57,8 @@ fn every_fault_names_the_file_and_its_key() {
         ("[gateway.timeouts]\nidle = \"-5s\"", "gateway.timeouts.idle"),
         ("[gateway.timeouts]\ndrain = \"0s\"", "gateway.timeouts.drain"),
         ("[gateway.limits]\nhead_bytes = 1", "gateway.limits.head_bytes"),
+        ("[gateway.limits]\nheaders = 7", "gateway.limits.headers"),
+        ("[gateway.limits]\nheaders = 257", "gateway.limits.headers"),
         ("[gateway.tls]\ncertificate = \"c.pem\"", "gateway.tls.key"),
         ("[gateway.cors]", "gateway.cors.origins"),
         (
@@ -379,6 +381,44 @@ fn the_file_of_init_says_what_the_defaults_are() {
     // What holds where the file says nothing is told too.
     assert_eq!(defaults["use_cases"][0]["name"], "rest-api");
     assert_eq!(defaults["gateway"]["routes"][0]["path"], "/api/{site}/**");
+}
+
+#[test]
+fn a_setting_behind_a_sign_shows_its_default_where_it_has_one() {
+    let place = Place::empty();
+    place.run(&["init", "--no-token"]).expect(0);
+    let text = std::fs::read_to_string(place.path("keyward.toml")).unwrap();
+    place.write("keyward.toml", "");
+    let defaults = place.run(&["--json", "config", "print"]).expect(0).json();
+    let mut section = String::new();
+    let mut compared = Vec::new();
+    for line in text.lines() {
+        let line = line.strip_prefix("# ").unwrap_or(line);
+        if let Some((name, _)) = line.strip_prefix('[').and_then(|line| line.split_once(']')) {
+            section = name.replace('.', "/");
+            continue;
+        }
+        let Some((name, value)) = line.split_once(" = ").filter(|(name, _)| !name.contains(' ')) else {
+            continue;
+        };
+        let value = value.split(" #").next().unwrap().trim();
+        let is_none = |default: &&serde_json::Value| default.is_null();
+        let default = defaults.pointer(&format!("/{section}/{name}"));
+        // Lists of tables, and sections that are not there unless they are written, have examples.
+        let Some(default) = default.filter(|default| !is_none(default)) else {
+            continue;
+        };
+        assert_eq!(value, default.to_string().replace(',', ", "), "{section}/{name}");
+        compared.push(format!("{section}/{name}"));
+    }
+    for name in [
+        "replica/snapshot_every",
+        "gateway/max_staleness",
+        "gateway/timeouts/upstream_response",
+        "gateway/limits/headers",
+    ] {
+        assert!(compared.iter().any(|one| one == name), "{name}: {compared:?}");
+    }
 }
 
 #[test]

@@ -119,9 +119,14 @@ fn s15_a_reload_takes_all_of_a_good_file_and_nothing_of_another() {
         "gateway.upstreams[0].url",
     );
     reload(&format!("{good}\n[keys]\nprefix = \"other\"\n"), "keys.prefix");
+    // Nor what is good in a file that is not taken.
     reload(
-        &good.replace("[gateway]", "[gateway]\nworkers = 3"),
+        &good.replace("[gateway]", "[gateway]\nrealm = \"half\"\nworkers = 3"),
         "gateway.workers",
+    );
+    reload(
+        &good.replace("[gateway]", "[gateway]\nrealm = \"half\"\npublic_paths = [\"x\"]"),
+        "gateway.public_paths[0]",
     );
     reload(
         &format!("{good}\n[gateway.swagger]\nfile = \"absent.json\"\n"),
@@ -132,6 +137,7 @@ fn s15_a_reload_takes_all_of_a_good_file_and_nothing_of_another() {
     wait_for(&place, "log", "there is no such file");
     let log = std::fs::read_to_string(place.path("log")).unwrap();
     assert!(!log.contains("configuration reloaded"), "{log}");
+    assert!(running.get("gateway", "/api/1/x").contains("realm=\"api\""));
     reload(
         &good.replace("[gateway]", "[gateway]\ntrusted_proxies = [\"10.0.0.0/8\"]"),
         "configuration reloaded",
@@ -143,6 +149,7 @@ fn s15_a_reload_takes_all_of_a_good_file_and_nothing_of_another() {
         &printed.replace("\"api\"", "\"other\""),
         "changed=\"gateway.realm\"",
     );
+    assert!(running.get("gateway", "/api/1/x").contains("realm=\"other\""));
     running.signal("TERM");
     assert_eq!(running.code(), 0);
 }

@@ -196,8 +196,10 @@ impl Inside {
             Trick::OtherParty => claims["azp"] = json!("another"),
             Trick::OtherIssuer => claims["iss"] = json!("https://evil.example"),
             Trick::Expired => claims["exp"] = json!(now - 1),
-            Trick::MadeEarlier => claims["iat"] = json!(now - 3600),
-            Trick::MadeLater => claims["iat"] = json!(now + 3600),
+            Trick::MadeEarlier => claims["iat"] = json!(now - 310),
+            Trick::MadeALittleEarlier => claims["iat"] = json!(now - 290),
+            Trick::MadeALittleLater => claims["iat"] = json!(now + 290),
+            Trick::MadeLater => claims["iat"] = json!(now + 310),
             Trick::NoSubject => claims["sub"] = json!(""),
             Trick::UnverifiedEmail => claims["email_verified"] = json!(false),
             Trick::EmailOfUnknownState => {

@@ -265,6 +265,18 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_is_used_for_a_minute_at_most() {
+        let cache = Cache::new(10);
+        cache.told(1);
+        for (number, age, is_used) in [(1, 59, true), (2, 60, false)] {
+            let mut begun = cache.begin();
+            begun.at = begun.at.checked_sub(Duration::from_secs(age)).unwrap();
+            cache.keep(key(number), &verified(1, LONG), begun);
+            assert_eq!(cache.find(&key(number)).is_some(), is_used, "{age}");
+        }
+    }
+
+    #[test]
     fn l13_the_memory_is_bounded() {
         let cache = Cache::new(10);
         cache.told(1);

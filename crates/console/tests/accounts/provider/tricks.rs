@@ -42,7 +42,7 @@ impl End {
     }
 }
 
-const TABLE: [(Trick, End); 34] = [
+const TABLE: [(Trick, End); 36] = [
     (Trick::None, End::In),
     (Trick::Es256, End::In),
     (Trick::SecretInBody, End::In),
@@ -66,6 +66,9 @@ const TABLE: [(Trick, End); 34] = [
     (Trick::OtherParty, End::Refused),
     (Trick::OtherIssuer, End::Refused),
     (Trick::Expired, End::Refused),
+    // Five minutes are forgiven.
+    (Trick::MadeALittleEarlier, End::In),
+    (Trick::MadeALittleLater, End::In),
     (Trick::MadeEarlier, End::Refused),
     (Trick::MadeLater, End::Refused),
     (Trick::NoSubject, End::Refused),

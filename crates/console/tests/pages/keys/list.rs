@@ -34,11 +34,15 @@ async fn an_empty_list_says_what_to_do_and_an_empty_result_how_to_see_more() {
 async fn a7_a_name_is_shown_as_text_and_the_secret_and_fingerprint_never() {
     let house = House::start().await;
     let (id, secret) = key(&house, "member@example.com", |draft| draft.name = NASTY.into()).await;
-    let hint = super::view(&house, &id).await.key.hint.as_str().to_owned();
+    let key = super::view(&house, &id).await.key;
+    let hint = key.hint.as_str();
+    let fingerprint = key.fingerprint.as_bytes().iter();
+    let fingerprint: String = fingerprint.map(|byte| format!("{byte:02x}")).collect();
     for browser in people(&house, "en").await {
         let answer = browser.get("/integrations/keys").await;
         assert!(answer.body.contains(ESCAPED) && !answer.body.contains("<script>alert"));
-        assert!(answer.body.contains(&hint) && !answer.body.contains(&secret));
+        assert!(answer.body.contains(hint) && !answer.body.contains(&secret));
+        assert!(!answer.body.to_lowercase().contains(&fingerprint));
         assert!(answer.body.contains(&path(&id)));
     }
 }

@@ -54,6 +54,15 @@ async fn c11_no_jump_of_the_clock_gives_a_session_more_than_its_limits() {
         home.clock.advance(jump);
         assert_eq!(session(&node, &ada).await.is_some(), lives, "{jump}");
     }
+    // Seen while the clock is set back by less than 12 hours, it lasts longer by as much at most.
+    for back in [HOUR, 11 * HOUR] {
+        home.clock.set(START);
+        let ada = sign_in(&node, ADA, PASSWORD).await.unwrap();
+        home.clock.set(START.plus_millis(-back));
+        assert!(session(&node, &ada).await.is_some(), "{back}");
+        home.clock.set(START.plus_millis(12 * HOUR));
+        assert!(session(&node, &ada).await.is_none(), "{back}");
+    }
     // Begun while the clock was ahead by years, a session does not last for years.
     home.clock.set(START.plus_days(3650));
     let ada = sign_in(&node, ADA, PASSWORD).await.unwrap();

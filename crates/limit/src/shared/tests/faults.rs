@@ -94,6 +94,48 @@ async fn s8_s10_a_network_that_delays_or_drops_is_noticed_and_taken_up_again() {
     }
 }
 
+/// On a clock that goes on when nobody has anything to do, so that no busy machine makes a wait longer.
+#[tokio::test]
+async fn s8_no_request_waits_longer_than_a_tenth_of_a_second() {
+    let redis = Redis::start();
+    let proxy = TcpProxy::start(redis.address());
+    let url = format!("redis://{}", proxy.address());
+    type Act<'a> = Box<dyn Fn() + 'a>;
+    let faults: [(&str, Act<'_>, Act<'_>); 4] = [
+        ("frozen", Box::new(|| redis.freeze()), Box::new(|| redis.thaw())),
+        ("silent", Box::new(|| proxy.hold()), Box::new(|| proxy.heal())),
+        (
+            "4 s late",
+            Box::new(|| proxy.delay(Duration::from_secs(4))),
+            Box::new(|| proxy.heal()),
+        ),
+        (
+            "refused",
+            Box::new(|| {
+                proxy.refuse();
+                proxy.cut();
+            }),
+            Box::new(|| proxy.heal()),
+        ),
+    ];
+    for (name, break_it, mend_it) in &faults {
+        let node = Node::start(options(&url, Mode::Exact, OnFailure::Refuse)).await;
+        node.request(key(1), 1000).await;
+        break_it();
+        tokio::time::pause();
+        let mut slowest = Duration::ZERO;
+        for _ in 0..20 {
+            let begun = Instant::now();
+            node.ask(key(1), 1000, true).await;
+            slowest = slowest.max(begun.elapsed());
+        }
+        tokio::time::resume();
+        mend_it();
+        assert!(slowest <= Duration::from_millis(100), "{name}: {slowest:?}");
+        assert!(*name != "frozen" || slowest > Duration::ZERO, "nobody waited");
+    }
+}
+
 #[tokio::test]
 async fn s8_a_reset_connection_is_made_anew() {
     let redis = Redis::start();

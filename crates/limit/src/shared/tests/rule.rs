@@ -74,6 +74,33 @@ fn a_counter_outlives_its_window_by_a_minute_and_no_longer() {
 }
 
 #[test]
+fn a_counter_takes_less_than_200_bytes() {
+    const KEYS: u64 = 5000;
+    let redis = Redis::start();
+    let mut connection = redis::Client::open(redis.url())
+        .unwrap()
+        .get_connection()
+        .unwrap();
+    let used = || -> u64 {
+        let told = redis.command(&["INFO", "memory"]);
+        let line = told.lines().find_map(|line| line.strip_prefix("used_memory:"));
+        line.unwrap().trim().parse().unwrap()
+    };
+    let script = Script::new(script::TAKE_SOURCE);
+    let mut count = |number| {
+        let mut call = script.key(format!("keyward:{}", key(number)));
+        let told: (u64, u32, u32, u64) = call.arg(1000).arg(1).invoke(&mut connection).unwrap();
+        assert_eq!(told.1, 1);
+    };
+    // The script itself takes room once.
+    count(0);
+    let before = used();
+    (1..=KEYS).for_each(&mut count);
+    let each = (used() - before) / KEYS;
+    assert!(each < 200, "{each} bytes");
+}
+
+#[test]
 fn what_somebody_else_put_in_a_counters_place_is_no_count() {
     let redis = Redis::start();
     redis.command(&["SET", "keyward:x", "nonsense"]);
