@@ -10,5 +10,5 @@ mod shared;
 mod windows;
 
 pub use limiter::{Limiter, LimiterStatus, Question, Verdict};
-pub use shared::{Inspection, Mode, OnFailure, RIGHTS, RedisOptions, RedisStatus, inspect};
+pub use shared::{Inspection, Mode, OnFailure, RIGHTS, RedisOptions, RedisStatus, Unseen, inspect};
 pub use windows::{Pass, WindowId, Windows};

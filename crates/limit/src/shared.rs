@@ -15,7 +15,7 @@ mod script;
 mod tests;
 mod watch;
 
-pub use inspect::{Inspection, inspect};
+pub use inspect::{Inspection, Unseen, inspect};
 pub use options::{Mode, OnFailure, RedisOptions};
 pub use script::RIGHTS;
 

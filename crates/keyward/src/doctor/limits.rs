@@ -2,7 +2,7 @@
 
 use super::finding::Finding;
 use crate::config::Checked;
-use keyward_limit::{Inspection, RIGHTS, RedisOptions, inspect};
+use keyward_limit::{Inspection, RIGHTS, RedisOptions, Unseen, inspect};
 
 const CHECK: &str = "limits";
 
@@ -12,7 +12,11 @@ pub(super) async fn check(checked: &Checked) -> Vec<Finding> {
     };
     match inspect(options).await {
         Ok(seen) => look(options, &seen),
-        Err(fault) => {
+        Err(Unseen::Denied(fault)) => {
+            let way_out = "give the account the right that Redis names; meanwhile on_limiter_failure holds";
+            vec![Finding::problem(CHECK, options.place(), fault, way_out)]
+        }
+        Err(Unseen::Away(fault)) => {
             let way_out =
                 "check limits.url, the password, the network and ca_file; meanwhile on_limiter_failure holds";
             vec![Finding::problem(CHECK, options.place(), fault, way_out)]
@@ -37,6 +41,13 @@ fn look(options: &RedisOptions, seen: &Inspection) -> Vec<Finding> {
             format!("its memory is full, and it takes no counts: {fault}"),
             "raise its maxmemory, or give Keyward a Redis of its own; meanwhile on_limiter_failure holds",
         )),
+        Some(fault) if !seen.missing.is_empty() => {
+            let missing = seen.missing.join(" ");
+            findings.push(problem(
+                format!("the account lacks {missing}: {fault}"),
+                &format!("give it the rights: {missing}"),
+            ));
+        }
         Some(fault) => findings.push(problem(
             format!("the limiter's scripts do not run: {fault}"),
             &format!("the account needs: {RIGHTS}"),

@@ -3,6 +3,7 @@
 use super::link::{Connection, Fault, Links};
 use super::options::RedisOptions;
 use super::script;
+use std::fmt;
 use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -20,21 +21,41 @@ pub struct Inspection {
     pub is_cluster: bool,
     /// Why the limiter's scripts do not run, when they do not.
     pub fault: Option<String>,
+    /// The rights that the account lacks for them, as Redis's ACL writes them.
+    pub missing: Vec<String>,
+}
+
+/// Why a Redis cannot be looked at.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Unseen {
+    /// It answers, and the account lacks a right: Redis's words, and all rights that it needs.
+    Denied(String),
+    /// It cannot be reached, or lets nobody in.
+    Away(String),
+}
+
+impl fmt::Display for Unseen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::Denied(text) | Self::Away(text)) = self;
+        f.write_str(text)
+    }
 }
 
 /// Looks at the Redis of these options; counts nothing.
 ///
 /// # Errors
 /// Why it cannot be reached.
-pub async fn inspect(options: &RedisOptions) -> Result<Inspection, String> {
-    let links = Links::new(options)?;
+pub async fn inspect(options: &RedisOptions) -> Result<Inspection, Unseen> {
+    let links = Links::new(options).map_err(Unseen::Away)?;
     let look = async {
         let mut connection = links.connect().await?;
         Ok::<_, Fault>(look(&mut connection).await)
     };
     match tokio::time::timeout(PATIENCE, look).await {
-        Ok(seen) => seen.map_err(|fault| fault.to_string()),
-        Err(_) => Err(Fault::Slow(PATIENCE).to_string()),
+        Ok(Ok(seen)) => Ok(seen),
+        Ok(Err(fault @ Fault::Denied(_))) => Err(Unseen::Denied(fault.to_string())),
+        Ok(Err(fault)) => Err(Unseen::Away(fault.to_string())),
+        Err(_) => Err(Unseen::Away(Fault::Slow(PATIENCE).to_string())),
     }
 }
 
@@ -43,8 +64,13 @@ async fn look(connection: &mut Connection) -> Inspection {
         Ok(_) => script::beat(connection, "doctor").await.map(|_| ()),
         Err(fault) => Err(fault),
     };
+    let missing = match &ran {
+        Err(Fault::Denied(_)) => script::missing(connection).await,
+        _ => Vec::new(),
+    };
     let mut seen = Inspection {
         fault: ran.err().map(|fault| fault.to_string()),
+        missing,
         ..Inspection::default()
     };
     // Whoever may not ask is told less.

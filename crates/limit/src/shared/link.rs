@@ -2,6 +2,7 @@
 //! other thread. Questions that are asked meanwhile go out together.
 
 use super::options::RedisOptions;
+use super::script::RIGHTS;
 use super::{PATIENCE, Shared};
 use redis::aio::MultiplexedConnection;
 use redis::cluster::ClusterClient;
@@ -26,6 +27,8 @@ pub(super) enum Fault {
     Slow(Duration),
     /// The connection is gone.
     Dropped(String),
+    /// The account lacks a right; in Redis's words.
+    Denied(String),
     /// What Redis says.
     Other(String),
 }
@@ -40,7 +43,11 @@ pub(super) struct Links {
 
 enum Maker {
     One(Box<Client>),
-    Cluster(Box<ClusterClient>),
+    Cluster {
+        whole: Box<ClusterClient>,
+        /// The server that the settings name, by itself: it says why a cluster cannot be used.
+        named: Box<Client>,
+    },
 }
 
 /// A connection; copies share it.
@@ -91,10 +98,13 @@ impl Links {
 
     /// A new connection.
     pub(super) async fn connect(&self) -> Result<Connection, Fault> {
-        match tokio::time::timeout(CONNECT, self.maker.connect()).await {
-            Ok(made) => Ok(made?),
-            Err(_) => Err(Fault::Slow(CONNECT)),
-        }
+        let fault = match tokio::time::timeout(CONNECT, self.maker.connect()).await {
+            Ok(Ok(made)) => return Ok(made),
+            Ok(Err(error)) => Fault::from(error),
+            Err(_) => Fault::Slow(CONNECT),
+        };
+        let why = tokio::time::timeout(CONNECT, self.maker.why_not()).await;
+        Err(why.ok().flatten().unwrap_or(fault))
     }
 
     /// Lets go of a connection that is gone. Of many who notice, the first one has another made, which the others use too.
@@ -155,6 +165,10 @@ impl Maker {
             client_tls: None,
             root_cert: Some(pem),
         });
+        let client = match certificates.clone() {
+            Some(certificates) => Client::build_with_tls(info.clone(), certificates)?,
+            None => Client::open(info.clone())?,
+        };
         if options.cluster {
             let builder = ClusterClient::builder([info])
                 .connection_timeout(CONNECT)
@@ -164,27 +178,45 @@ impl Maker {
                 Some(certificates) => builder.certs(certificates),
                 None => builder,
             };
-            return Ok(Self::Cluster(Box::new(builder.build()?)));
+            return Ok(Self::Cluster {
+                whole: Box::new(builder.build()?),
+                named: Box::new(client),
+            });
         }
-        let client = match certificates {
-            Some(certificates) => Client::build_with_tls(info, certificates)?,
-            None => Client::open(info)?,
-        };
         Ok(Self::One(Box::new(client)))
     }
 
     async fn connect(&self) -> RedisResult<Connection> {
         match self {
-            Self::One(client) => {
-                let config = AsyncConnectionConfig::new()
-                    .set_connection_timeout(None)
-                    .set_response_timeout(None);
-                let made = client.get_multiplexed_async_connection_with_config(&config);
-                Ok(Connection::One(made.await?))
-            }
-            Self::Cluster(client) => Ok(Connection::Cluster(client.get_async_connection().await?)),
+            Self::One(client) => Ok(Connection::One(connect_to(client).await?)),
+            Self::Cluster { whole, .. } => Ok(Connection::Cluster(whole.get_async_connection().await?)),
         }
     }
+
+    /// What one server says against being used as a cluster's. The client of a cluster says no more than that it has found
+    /// none.
+    async fn why_not(&self) -> Option<Fault> {
+        let Self::Cluster { named, .. } = self else {
+            return None;
+        };
+        let ask = async {
+            let mut connection = connect_to(named).await?;
+            redis::cmd("PING")
+                .query_async::<redis::Value>(&mut connection)
+                .await?;
+            let mut slots = redis::cmd("CLUSTER");
+            slots.arg("SLOTS");
+            slots.query_async::<redis::Value>(&mut connection).await
+        };
+        ask.await.err().map(Fault::from)
+    }
+}
+
+async fn connect_to(client: &Client) -> RedisResult<MultiplexedConnection> {
+    let config = AsyncConnectionConfig::new()
+        .set_connection_timeout(None)
+        .set_response_timeout(None);
+    client.get_multiplexed_async_connection_with_config(&config).await
 }
 
 impl Connection {
@@ -218,7 +250,17 @@ impl From<RedisError> for Fault {
         // A script's error is told with the whole script behind its first line.
         let text = error.to_string();
         let text = text.lines().next().unwrap_or_default().to_owned();
-        if error.is_connection_dropped() {
+        // Some versions name the right that a script lacks, and some do not.
+        let is_denied = [
+            "NOPERM",
+            "NoPerm",
+            "ACL failure",
+            "can't run this command",
+            "has no permissions",
+        ];
+        if error.code() == Some("NOPERM") || is_denied.iter().any(|words| text.contains(words)) {
+            Self::Denied(text)
+        } else if error.is_connection_dropped() {
             Self::Dropped(text)
         } else {
             Self::Other(text)
@@ -230,6 +272,7 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Slow(time) => write!(f, "no answer within {} ms", time.as_millis()),
+            Self::Denied(text) => write!(f, "{text}; the account needs: {RIGHTS}"),
             Self::Dropped(text) | Self::Other(text) => f.write_str(text),
         }
     }

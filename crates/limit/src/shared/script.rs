@@ -10,13 +10,16 @@ pub(super) const TAKE_SOURCE: &str = include_str!("take.lua");
 static TAKE: LazyLock<Script> = LazyLock::new(|| Script::new(TAKE_SOURCE));
 static BEAT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("beat.lua")));
 
-/// The rights that an account needs for these, as Redis's ACL writes them.
-pub const RIGHTS: &str =
-    "~keyward:* +evalsha +script|load +time +get +set +zadd +zremrangebyscore +zcard +incr +expire";
+/// The rights that an account needs, as Redis's ACL writes them: for these scripts; `select` for a numbered database; the last
+/// three for a cluster.
+pub const RIGHTS: &str = "~keyward:* +evalsha +script|load +time +get +set +zadd +zremrangebyscore +zcard +incr +expire \
+                          +select +ping +cluster|slots +asking";
 
 /// Both keys of a beat are in one slot of a cluster.
 const NODES: &str = "keyward:{nodes}";
 const BEATS: &str = "keyward:{nodes}:beats";
+/// A key that holds nothing for longer than a moment, to see what an account may do.
+const TRIED: &str = "keyward:tried";
 /// A counter that belongs to no key, to see whether Redis counts.
 const PROBE: &str = "keyward:probe";
 
@@ -86,6 +89,37 @@ pub(super) async fn take(
 /// Whether Redis counts at all: a script that writes, on a counter of nobody's.
 pub(super) async fn probe(connection: &mut Connection) -> Result<Reply, Fault> {
     take_from(connection, PROBE, RateLimit::MAX, 1).await
+}
+
+/// The commands of the scripts that an account may not run, as its rights would name them: not every Redis says which one it was.
+pub(super) async fn missing(connection: &mut Connection) -> Vec<String> {
+    let commands: [&[&str]; 9] = [
+        &["TIME"],
+        &["GET", TRIED],
+        &["SET", TRIED, "1", "PX", "1"],
+        &["INCR", TRIED],
+        &["EXPIRE", TRIED, "1"],
+        &["ZADD", TRIED, "1", "a"],
+        &["ZREMRANGEBYSCORE", TRIED, "-inf", "+inf"],
+        &["ZCARD", TRIED],
+        &["SCRIPT", "LOAD", "return 1"],
+    ];
+    let mut missing = Vec::new();
+    for words in commands {
+        let mut command = redis::Cmd::new();
+        command.arg(words);
+        if let Err(Fault::Denied(text)) = connection.ask::<redis::Value>(&command).await {
+            let is_key = text.contains(" key");
+            let name = words[0].to_ascii_lowercase();
+            missing.push(match (is_key, name.as_str()) {
+                (true, _) => "~keyward:*".to_owned(),
+                (false, "script") => "+script|load".to_owned(),
+                (false, name) => format!("+{name}"),
+            });
+        }
+    }
+    missing.dedup();
+    missing
 }
 
 /// Says that a node is there.

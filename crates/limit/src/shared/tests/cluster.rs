@@ -28,6 +28,79 @@ async fn a_cluster_counts_like_one_server() {
     }
 }
 
+/// The rights that the manual names.
+fn documented_rights() -> String {
+    let manual = include_str!("../../../../../docs/operations.md");
+    let (_, rest) = manual.split_once("- **Rights.** An ACL user needs `").unwrap();
+    rest.split_once('`').unwrap().0.replace("\n ", "")
+}
+
+async fn allow(redis: &Redis, rights: &str) {
+    let user = ["ACL", "SETUSER", "keyward", "reset", "on", ">rare-pw"];
+    let rights: Vec<&str> = rights.split_whitespace().collect();
+    assert_eq!(redis.command(&[&user[..], &rights].concat()), "OK");
+}
+
+fn as_keyward(redis: &Redis, more: &str, cluster: bool) -> RedisOptions {
+    let url = format!("{}{more}", redis.url().replace("//", "//keyward:rare-pw@"));
+    let mut options = options(&url, Mode::Exact, OnFailure::Refuse);
+    options.cluster = cluster;
+    options
+}
+
+#[tokio::test]
+async fn the_rights_that_the_manual_names_suffice_and_one_that_lacks_is_named() {
+    let rights = documented_rights();
+    assert_eq!(rights, RIGHTS);
+    let single = Redis::start();
+    let clustered = Redis::start_with(&["cluster-enabled yes", "cluster-config-file nodes.conf"]);
+    clustered.command(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]);
+    until_whole(&clustered).await;
+    for (redis, more, cluster) in [
+        (&single, "", false),
+        (&single, "/3", false),
+        (&clustered, "", true),
+    ] {
+        allow(redis, &rights).await;
+        let options = as_keyward(redis, more, cluster);
+        let seen = inspect(&options).await.unwrap();
+        assert_eq!((seen.fault, seen.missing), (None, Vec::new()), "{more} {cluster}");
+        let node = Node::start(options).await;
+        assert!(passes(&node, key(500), 10, 5).await > 0, "{more} {cluster}");
+        redis.command(&["SCRIPT", "FLUSH"]);
+        assert!(passes(&node, key(501), 10, 5).await > 0, "{more} {cluster}");
+    }
+    // Each right is needed, and the one that is missing is told.
+    for right in rights.split_whitespace() {
+        let (redis, more, cluster) = match right {
+            "+select" => (&single, "/3", false),
+            "+ping" | "+cluster|slots" => (&clustered, "", true),
+            // Only while slots move.
+            "+asking" => continue,
+            _ => (&single, "", false),
+        };
+        let others: Vec<&str> = rights
+            .split_whitespace()
+            .filter(|other| *other != right)
+            .collect();
+        allow(redis, &others.join(" ")).await;
+        redis.command(&["SCRIPT", "FLUSH"]);
+        let named = right.trim_start_matches(['+', '~']);
+        let told = match inspect(&as_keyward(redis, more, cluster)).await {
+            Err(Unseen::Denied(text)) => text,
+            Err(Unseen::Away(text)) => panic!("{right} {text}"),
+            Ok(seen) => format!("{} {}", seen.fault.unwrap_or_default(), seen.missing.join(" ")),
+        };
+        let (words, _) = told.split_once("; the account needs").unwrap();
+        let missing = told.rsplit_once(RIGHTS).unwrap().1;
+        let is_key = right.starts_with('~') && words.contains("key");
+        assert!(
+            words.contains(named) || missing.contains(right) || is_key,
+            "{right}: {told}"
+        );
+    }
+}
+
 /// The counters of many keys lie on three servers; each is still one for all nodes.
 #[tokio::test]
 async fn l12_a_cluster_of_three_servers_has_one_counter_a_key() {
