@@ -13,6 +13,7 @@ mod key;
 mod password;
 mod path;
 mod route;
+mod search;
 mod secret;
 mod site;
 mod text;
@@ -32,6 +33,7 @@ pub use key::{Key, KeyPatch, KeyStatus, RESTORE_DAYS, RateLimit, RateLimitFault,
 pub use password::{NewPassword, PasswordFault, PasswordHash, TotpKey};
 pub use path::{PathFault, StrictPath};
 pub use route::{Below, RouteMatch, Template, TemplateFault};
+pub use search::{Search, fold};
 pub use secret::{
     Checksum, CredentialFault, Fingerprint, FingerprintFault, ForeignSecretFault, Hint, MAX_SECRET_BYTES,
     Prefix, PrefixFault, Presented, Secret, SecretFormat,

@@ -118,9 +118,10 @@ impl Engine {
         check_word("target_kind", filter.target_kind.as_deref(), &KINDS, &mut faults);
         check_word("action", filter.action.as_deref(), &ACTIONS, &mut faults);
         faults.into_result()?;
-        let user = self.user_filter(actor, filter.user.as_deref()).await?;
+        let (user, user_text) = self.user_filter(actor, filter.user.as_deref()).await?;
         Ok(AuditQuery {
             user,
+            user_text,
             target_kind: filter.target_kind.clone(),
             target_id: filter.target_id.clone(),
             action: filter.action.clone(),
@@ -143,13 +144,21 @@ impl Engine {
         Ok(events.into_iter().map(view).collect())
     }
 
-    async fn user_filter(&self, actor: &Actor, named: Option<&str>) -> Result<Option<UserId>, EngineError> {
+    /// The one user that is named by id or e-mail address, or, for administrators, what names and addresses of users hold.
+    async fn user_filter(
+        &self,
+        actor: &Actor,
+        named: Option<&str>,
+    ) -> Result<(Option<UserId>, Option<String>), EngineError> {
         let own = actor.user().filter(|_| !actor.is_admin());
         let Some(named) = named else {
-            return Ok(own);
+            return Ok((own, None));
         };
         match self.find_user(named).await? {
-            Some(user) if own.is_none_or(|own| own == user.id) => Ok(Some(user.id)),
+            Some(user) if own.is_none_or(|own| own == user.id) => Ok((Some(user.id), None)),
+            None if actor.is_admin() && self.is_part_of_a_user(named).await? => {
+                Ok((None, Some(named.to_owned())))
+            }
             _ => Err(EngineError::NotFound("user")),
         }
     }

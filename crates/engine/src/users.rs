@@ -25,7 +25,7 @@ pub struct UserView {
 pub struct UserFilter {
     /// Deleted ones too.
     pub with_deleted: bool,
-    /// Only with this text in name or e-mail.
+    /// Only with this text in name or e-mail; neither case nor accents matter.
     pub text: Option<String>,
     /// Where the page before ended.
     pub cursor: Option<String>,
@@ -122,6 +122,17 @@ impl Engine {
         Ok(Page::cut(views, query.most - 1, |view: &UserView| {
             view.user.id.to_string()
         }))
+    }
+
+    /// Whether the name or address of anybody, deleted ones too, holds a text.
+    pub(crate) async fn is_part_of_a_user(&self, text: &str) -> Result<bool, EngineError> {
+        let query = UserQuery {
+            with_deleted: true,
+            text: Some(text.to_owned()).filter(|text| !text.is_empty()),
+            most: 1,
+            ..UserQuery::default()
+        };
+        Ok(query.text.is_some() && !self.store.list_users(&query).await?.is_empty())
     }
 
     /// Whether anybody can manage this installation. Once somebody can, somebody always can.

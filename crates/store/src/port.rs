@@ -284,15 +284,18 @@ pub struct Feed {
 pub struct KeyQuery {
     /// Only this owner's.
     pub owner: Option<UserId>,
+    /// Only of owners with this text in name or e-mail, as `text` is looked for.
+    pub owner_text: Option<String>,
     /// Only in this state; without it, all that are not deleted.
     pub status: Option<KeyStatusFilter>,
     /// Only keys whose site rule names this site.
     pub site: Option<SiteId>,
     /// Only of this use case.
     pub use_case: Option<UseCaseName>,
-    /// Only with this text in name, description or hint, whatever the case of ASCII letters; no wildcards.
+    /// Only with this text in name, description or hint, as [`Search`](keyward_domain::Search) finds it: neither case nor accents
+    /// matter; no wildcards.
     pub text: Option<String>,
-    /// Whether the text is looked for in the owner's e-mail address as well.
+    /// Whether the text is looked for in the owner's name and e-mail address as well.
     pub text_in_owner: bool,
     /// Only keys that are remarkable in this way.
     pub mark: Option<KeyMark>,
@@ -401,7 +404,7 @@ pub enum KeyStatusFilter {
 pub struct UserQuery {
     /// Deleted ones too.
     pub with_deleted: bool,
-    /// Only with this text in name or e-mail, whatever the case of ASCII letters; no wildcards.
+    /// Only with this text in name or e-mail, as [`Search`](keyward_domain::Search) finds it; no wildcards.
     pub text: Option<String>,
     /// Only after this id (in the order of the list).
     pub after: Option<UserId>,
@@ -491,6 +494,8 @@ pub enum AuditOutcome {
 pub struct AuditQuery {
     /// Only by this user.
     pub user: Option<UserId>,
+    /// Only by users with this text in name or e-mail, as [`Search`](keyward_domain::Search) finds it.
+    pub user_text: Option<String>,
     /// Only about this kind of thing.
     pub target_kind: Option<String>,
     /// Only about this thing.

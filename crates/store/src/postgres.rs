@@ -24,6 +24,7 @@ mod nodes;
 mod once;
 mod opening;
 mod options;
+mod search;
 mod sessions;
 mod sites;
 mod transfer;

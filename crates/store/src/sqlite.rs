@@ -21,6 +21,7 @@ mod nodes;
 mod once;
 mod packed;
 mod place;
+mod search;
 mod sessions;
 mod sites;
 mod transfer;

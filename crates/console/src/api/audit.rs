@@ -16,7 +16,7 @@ use utoipa::IntoParams;
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct AuditQuery {
-    /// Only by this user: id or e-mail address.
+    /// Only by this user: id or e-mail address; to administrators, also by all users with this text in name or address.
     user: Option<String>,
     /// Only about a `key`, `user` or `site`.
     #[param(value_type = Option<TargetKindWord>)]

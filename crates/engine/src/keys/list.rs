@@ -18,7 +18,7 @@ pub struct KeyFilter {
     pub site: Option<String>,
     /// Only of this use case.
     pub use_case: Option<String>,
-    /// Only with this text in name, description or hint.
+    /// Only with this text in name, description or hint; neither case nor accents matter.
     pub text: Option<String>,
     /// Whether the text is looked for in the owner's e-mail address as well; to members it is not.
     pub text_in_owner: bool,
@@ -95,8 +95,10 @@ impl Engine {
             faults.add("cursor", "serves the order newest first only: page with `skip`");
         }
         let now = self.clock.now();
+        let (owner, owner_text) = self.owner_filter(actor, filter.owner.as_deref()).await?;
         let query = KeyQuery {
-            owner: self.owner_filter(actor, filter.owner.as_deref()).await?,
+            owner,
+            owner_text,
             status: match (filter.status.as_deref(), filter.health) {
                 (Some(word), _) => faults.take("status", self.status_filter(word)),
                 (None, Some(_)) => Some(KeyStatusFilter::Active { now }),
@@ -136,14 +138,21 @@ impl Engine {
         }
     }
 
-    async fn owner_filter(&self, actor: &Actor, named: Option<&str>) -> Result<Option<UserId>, EngineError> {
-        match (named, actor.is_admin()) {
-            (None, true) => Ok(None),
-            (None, false) => Ok(actor.user()),
-            (Some(named), _) => match self.find_user(named).await? {
-                Some(owner) if actor.may_manage_keys_of(owner.id) => Ok(Some(owner.id)),
-                _ => Err(EngineError::NotFound("user")),
-            },
+    /// The one owner that is named by id or e-mail address, or, for administrators, what names and addresses of owners hold.
+    async fn owner_filter(
+        &self,
+        actor: &Actor,
+        named: Option<&str>,
+    ) -> Result<(Option<UserId>, Option<String>), EngineError> {
+        let Some(named) = named else {
+            return Ok((actor.user().filter(|_| !actor.is_admin()), None));
+        };
+        match self.find_user(named).await? {
+            Some(owner) if actor.may_manage_keys_of(owner.id) => Ok((Some(owner.id), None)),
+            None if actor.is_admin() && self.is_part_of_a_user(named).await? => {
+                Ok((None, Some(named.to_owned())))
+            }
+            _ => Err(EngineError::NotFound("user")),
         }
     }
 

@@ -68,7 +68,7 @@ pub(crate) struct KeyCreate {
 
 #[derive(Args, Debug)]
 pub(crate) struct KeyList {
-    /// Only this user's (e-mail address or id).
+    /// Only this user's (e-mail address or id), or those of all with this text in name or address.
     #[arg(long)]
     pub(crate) owner: Option<String>,
     /// active, disabled, expired, deleted or any.
@@ -80,7 +80,7 @@ pub(crate) struct KeyList {
     /// Only of this use case.
     #[arg(long)]
     pub(crate) use_case: Option<String>,
-    /// Only with this text in name, description or hint.
+    /// Only with this text in name, description or hint; neither case nor accents matter.
     #[arg(long)]
     pub(crate) text: Option<String>,
     #[command(flatten)]

@@ -65,7 +65,7 @@ pub(crate) struct UserCreate {
 
 #[derive(Args, Debug)]
 pub(crate) struct UserList {
-    /// Only with this text in name or e-mail address.
+    /// Only with this text in name or e-mail address; neither case nor accents matter.
     #[arg(long)]
     pub(crate) text: Option<String>,
     /// Deleted users too.
@@ -126,7 +126,7 @@ pub(crate) enum SitesCommand {
 
 #[derive(Args, Debug)]
 pub(crate) struct AuditArgs {
-    /// Only by this user (e-mail address or id).
+    /// Only by this user (e-mail address or id), or by all with this text in name or address.
     #[arg(long)]
     pub(crate) user: Option<String>,
     /// Only about a key, user or site.

@@ -159,6 +159,7 @@ pub async fn events_are_filtered_by_each_field_and_by_all(store: Arc<dyn Store>)
     store.append_audit(&one).await.unwrap();
     let all = AuditQuery {
         user: Some(user.id),
+        user_text: None,
         target_kind: Some("user".into()),
         target_id: Some("u1".into()),
         action: Some("user.update".into()),

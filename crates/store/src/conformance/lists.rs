@@ -1,8 +1,8 @@
 //! Lists: each filter alone, all together, literal texts, pages.
 
-use super::samples::{START, all_keys, deleted_key, owner, stored_key, user};
-use crate::{KeyQuery, KeyStatusFilter, Store, UserQuery};
-use keyward_domain::{Description, Hint, Key, KeyId, KeyStatus, Name, SiteId, SiteRule, UseCaseName};
+use super::samples::{START, all_keys, deleted_key, event, owner, stored_key, user};
+use crate::{AuditActor, AuditEvent, AuditQuery, KeyQuery, KeyStatusFilter, Store, UserQuery};
+use keyward_domain::{Description, Email, Hint, Key, KeyId, KeyStatus, Name, SiteId, SiteRule, UseCaseName};
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -155,6 +155,100 @@ pub async fn text_is_looked_for_in_name_description_and_hint_whatever_the_case(s
     );
 }
 
+pub async fn neither_accents_nor_case_matter_to_a_search_of_keys_and_users(store: Arc<dyn Store>) {
+    let mut marc = user();
+    marc.name = Name::new("Marc Lefèvre").unwrap();
+    marc.email = Email::new("m.lefevre@boutique.example").unwrap();
+    store
+        .insert_user(&marc, &event("user.create"), None)
+        .await
+        .unwrap();
+    let by_marc = AuditEvent {
+        actor: AuditActor::User {
+            user: marc.id,
+            key: None,
+        },
+        ..event("user.update")
+    };
+    store.append_audit(&by_marc).await.unwrap();
+    let other = owner(&*store).await;
+    let named = |name: &'static str| move |key: &mut Key| key.name = Name::new(name).unwrap();
+    let first = stored_key(&*store, &marc, named("Réactivation des comptes"))
+        .await
+        .id;
+    let second = stored_key(&*store, &other, named("Œuvres ŁÓDŹ Straße")).await.id;
+    let third = stored_key(&*store, &other, |key| {
+        key.description = Description::new("ΑΘΗΝΑ, Ёлка; 日本 100%").unwrap();
+    })
+    .await
+    .id;
+    for (text, found) in [
+        ("reactivation", vec![first]),
+        ("RÉACTIVATION", vec![first]),
+        ("oeuvre", vec![second]),
+        ("ŒUVRE", vec![second]),
+        ("lodz strasse", vec![second]),
+        ("αθηνά", vec![third]),
+        ("елка", vec![third]),
+        ("日本 100%", vec![third]),
+        ("reactivations", vec![]),
+    ] {
+        let text = Some(text.to_owned());
+        assert_eq!(
+            ids(
+                &*store,
+                KeyQuery {
+                    text: text.clone(),
+                    ..query()
+                }
+            )
+            .await,
+            found,
+            "{text:?}"
+        );
+    }
+    for (text, found) in [
+        ("marc", vec![first]),
+        ("LEFEVRE", vec![first]),
+        ("m.lefèvre@bout", vec![first]),
+        ("nobody", vec![]),
+    ] {
+        let owner_text = Some(text.to_owned());
+        assert_eq!(
+            ids(
+                &*store,
+                KeyQuery {
+                    owner_text,
+                    ..query()
+                }
+            )
+            .await,
+            found,
+            "{text}"
+        );
+        let in_owner = KeyQuery {
+            text: Some(text.to_owned()),
+            text_in_owner: true,
+            ..query()
+        };
+        assert_eq!(ids(&*store, in_owner).await, found, "{text}");
+        let users = UserQuery {
+            text: Some(text.to_owned()),
+            most: 10,
+            ..UserQuery::default()
+        };
+        let users = store.list_users(&users).await.unwrap();
+        assert_eq!(users.len(), found.len(), "{text}");
+        let by = AuditQuery {
+            user_text: Some(text.to_owned()),
+            most: 10,
+            ..AuditQuery::default()
+        };
+        let events = store.list_audit(&by).await.unwrap();
+        assert_eq!(events.len(), found.len(), "{text}");
+    }
+}
+
 pub async fn p12_wildcards_and_quotes_in_a_text_are_literal(store: Arc<dyn Store>) {
     let owner = owner(&*store).await;
     stored_key(&*store, &owner, |key| {
@@ -171,7 +265,7 @@ pub async fn p12_wildcards_and_quotes_in_a_text_are_literal(store: Arc<dyn Store
         "' or 1=1--",
         "*",
         "[a-z]",
-        "é",
+        "ж",
         "🔑",
         "?",
         "$1",

@@ -1,6 +1,7 @@
 //! The audit log.
 
 use super::fault::{reading, writing};
+use super::search;
 use super::write::Write;
 use crate::rows::{AuditRow, actor_cells, audit_columns, denied_cell};
 use crate::{AuditEvent, AuditQuery, StoreError};
@@ -43,6 +44,11 @@ pub(super) async fn list(
         QueryBuilder::<Postgres>::new(concat!("SELECT ", audit_columns!(), " FROM audit WHERE TRUE"));
     if let Some(user) = query.user {
         sql.push(" AND actor_user = ").push_bind(user.as_bytes().to_vec());
+    }
+    if let Some(text) = &query.user_text {
+        sql.push(" AND actor_user IN (SELECT id FROM users WHERE ");
+        search::push(&mut sql, &["name", "email"], text);
+        sql.push(")");
     }
     for (column, text) in [
         (" AND target_kind = ", &query.target_kind),

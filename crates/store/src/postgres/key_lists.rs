@@ -5,6 +5,7 @@
 
 use super::fault::reading;
 use super::keys::fetch;
+use super::search;
 use crate::rows::key_columns;
 use crate::{Direction, KeyMark, KeyOrder, KeyQuery, KeyStatusFilter, StoreError};
 use keyward_domain::{Key, Timestamp};
@@ -87,6 +88,9 @@ fn filter(sql: &mut QueryBuilder<Postgres>, query: &KeyQuery) {
     if let Some(owner) = query.owner {
         sql.push(" AND owner = ").push_bind(owner.as_bytes().to_vec());
     }
+    if let Some(text) = &query.owner_text {
+        filter_owner(sql, text);
+    }
     filter_status(sql, query.status);
     if let Some(site) = query.site {
         sql.push(" AND sites::jsonb @> to_jsonb(")
@@ -130,24 +134,20 @@ fn filter_status(sql: &mut QueryBuilder<Postgres>, status: Option<KeyStatusFilte
 }
 
 fn filter_text(sql: &mut QueryBuilder<Postgres>, text: &str, in_owner: bool) {
-    if text.contains('\0') {
-        // PostgreSQL keeps no such text, so nothing is there; and it refuses to look for one.
-        sql.push(" AND FALSE");
-        return;
-    }
-    let text = text.to_ascii_lowercase();
-    sql.push(" AND (strpos(lower(name), ").push_bind(text.clone());
-    sql.push(") > 0 OR strpos(lower(description), ")
-        .push_bind(text.clone());
-    sql.push(") > 0 OR strpos(lower(hint), ").push_bind(text.clone());
+    sql.push(" AND (");
+    search::push(sql, &["name", "description", "hint"], text);
     if in_owner {
-        sql.push(") > 0 OR owner IN (SELECT id FROM users WHERE strpos(lower(email), ")
-            .push_bind(text)
-            .push(") > 0)");
+        sql.push(" OR owner IN (SELECT id FROM users WHERE ");
+        search::push(sql, &["name", "email"], text);
         sql.push(")");
-    } else {
-        sql.push(") > 0)");
     }
+    sql.push(")");
+}
+
+fn filter_owner(sql: &mut QueryBuilder<Postgres>, text: &str) {
+    sql.push(" AND owner IN (SELECT id FROM users WHERE ");
+    search::push(sql, &["name", "email"], text);
+    sql.push(")");
 }
 
 fn filter_mark(sql: &mut QueryBuilder<Postgres>, mark: KeyMark) {

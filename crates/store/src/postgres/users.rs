@@ -3,6 +3,7 @@
 use super::credentials;
 use super::fault::{reading, writing};
 use super::once::{self, Claimed};
+use super::search;
 use super::write::Write;
 use crate::rows::{UserRow, deleted_at, site_rule_text, user_columns};
 use crate::{AuditEvent, IdempotencyClaim, Inserted, StoreError, UserQuery};
@@ -59,18 +60,8 @@ pub(super) async fn list(connection: &mut PgConnection, query: &UserQuery) -> Re
         sql.push(" AND status <> 'deleted'");
     }
     if let Some(text) = &query.text {
-        // PostgreSQL keeps no such text, so nothing is there; and it refuses to look for one.
-        if text.contains('\0') {
-            return Ok(Vec::new());
-        }
-        if text.contains('\0') {
-            // PostgreSQL keeps no such text, so nobody has it; and it refuses to look for one.
-            return Ok(Vec::new());
-        }
-        let text = text.to_ascii_lowercase();
-        sql.push(" AND (strpos(lower(name), ").push_bind(text.clone());
-        sql.push(") > 0 OR strpos(lower(email), ").push_bind(text);
-        sql.push(") > 0)");
+        sql.push(" AND ");
+        search::push(&mut sql, &["name", "email"], text);
     }
     if let Some(after) = query.after {
         sql.push(" AND id < ").push_bind(after.as_bytes().to_vec());

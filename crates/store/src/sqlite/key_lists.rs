@@ -5,6 +5,7 @@
 
 use super::fault::reading;
 use super::keys::fetch;
+use super::search;
 use crate::rows::key_columns;
 use crate::{Direction, KeyMark, KeyOrder, KeyQuery, KeyStatusFilter, StoreError};
 use keyward_domain::{Key, Timestamp};
@@ -88,6 +89,9 @@ fn filter(sql: &mut QueryBuilder<Sqlite>, query: &KeyQuery) {
     if let Some(owner) = query.owner {
         sql.push(" AND owner = ").push_bind(owner.as_bytes().to_vec());
     }
+    if let Some(text) = &query.owner_text {
+        filter_owner(sql, text);
+    }
     filter_status(sql, query.status);
     if let Some(site) = query.site {
         sql.push(" AND EXISTS (SELECT 1 FROM json_each(keys.sites) AS entry WHERE entry.value = ")
@@ -131,17 +135,20 @@ fn filter_status(sql: &mut QueryBuilder<Sqlite>, status: Option<KeyStatusFilter>
 }
 
 fn filter_text(sql: &mut QueryBuilder<Sqlite>, text: &str, in_owner: bool) {
-    let text = text.to_ascii_lowercase();
-    sql.push(" AND (instr(lower(name), ").push_bind(text.clone());
-    sql.push(") OR instr(lower(description), ")
-        .push_bind(text.clone());
-    sql.push(") OR instr(lower(hint), ").push_bind(text.clone());
+    sql.push(" AND (");
+    search::push(sql, &["name", "description", "hint"], text);
     if in_owner {
-        sql.push(") OR owner IN (SELECT id FROM users WHERE instr(lower(email), ")
-            .push_bind(text)
-            .push(")");
+        sql.push(" OR owner IN (SELECT id FROM users WHERE ");
+        search::push(sql, &["name", "email"], text);
+        sql.push(")");
     }
-    sql.push("))");
+    sql.push(")");
+}
+
+fn filter_owner(sql: &mut QueryBuilder<Sqlite>, text: &str) {
+    sql.push(" AND owner IN (SELECT id FROM users WHERE ");
+    search::push(sql, &["name", "email"], text);
+    sql.push(")");
 }
 
 fn filter_mark(sql: &mut QueryBuilder<Sqlite>, mark: KeyMark) {

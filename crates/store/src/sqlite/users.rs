@@ -3,6 +3,7 @@
 use super::credentials;
 use super::fault::{reading, writing};
 use super::once::{self, Claimed};
+use super::search;
 use super::write::Write;
 use crate::rows::{UserRow, deleted_at, site_rule_text, user_columns};
 use crate::{AuditEvent, IdempotencyClaim, Inserted, StoreError, UserQuery};
@@ -68,10 +69,8 @@ pub(super) async fn list(
         sql.push(" AND status <> 'deleted'");
     }
     if let Some(text) = &query.text {
-        let text = text.to_ascii_lowercase();
-        sql.push(" AND (instr(lower(name), ").push_bind(text.clone());
-        sql.push(") OR instr(lower(email), ").push_bind(text);
-        sql.push("))");
+        sql.push(" AND ");
+        search::push(&mut sql, &["name", "email"], text);
     }
     if let Some(after) = query.after {
         sql.push(" AND id < ").push_bind(after.as_bytes().to_vec());

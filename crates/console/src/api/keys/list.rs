@@ -16,7 +16,7 @@ use utoipa::IntoParams;
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct KeyQuery {
-    /// Only this owner's: id or e-mail address.
+    /// Only this owner's: id or e-mail address; to administrators, also of all owners with this text in name or address.
     owner: Option<String>,
     /// `active`, `disabled`, `expired`, `deleted` or `any`; absent is all that are not deleted.
     #[param(value_type = Option<KeyStatusFilterWord>)]
@@ -25,7 +25,7 @@ pub(crate) struct KeyQuery {
     site: Option<String>,
     /// Only of this use case.
     use_case: Option<String>,
-    /// Only with this text in name, description or hint.
+    /// Only with this text in name, description or hint; neither case nor accents matter.
     text: Option<String>,
     /// `next` of the page before.
     cursor: Option<String>,

@@ -18,7 +18,7 @@ use utoipa::IntoParams;
 pub(crate) struct UserQuery {
     /// Deleted ones too.
     with_deleted: Option<bool>,
-    /// Only with this text in name or e-mail address.
+    /// Only with this text in name or e-mail address; neither case nor accents matter.
     text: Option<String>,
     /// `next` of the page before.
     cursor: Option<String>,
