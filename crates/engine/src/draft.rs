@@ -88,6 +88,18 @@ impl Faults {
         }
     }
 
+    /// What a question gives, or `None` when its answer is faults of fields: they are collected with the others.
+    pub(crate) fn take_from<T>(&mut self, answer: Result<T, EngineError>) -> Result<Option<T>, EngineError> {
+        match answer {
+            Ok(value) => Ok(Some(value)),
+            Err(EngineError::Invalid(faults)) => {
+                self.0.extend(faults);
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     pub(crate) fn add(&mut self, field: &'static str, message: impl Into<String>) {
         self.0.push(FieldFault {
             field,

@@ -46,20 +46,21 @@ impl Engine {
                 known => return Ok(Created::Replay(known?)),
             }
         }
-        let owner = self.owner_of_new_key(actor, draft.owner.as_deref()).await?;
+        let mut faults = Faults::default();
+        let owner = self.owner_of_new_key(actor, draft.owner.as_deref()).await;
+        let owner = faults.take_from(owner)?;
         let book = self.site_book().await?;
         let (secret, fingerprint) = self.new_secret(&self.format)?;
-        let mut faults = Faults::default();
-        let key = self.read_key_draft(actor, draft, &owner, &book, &mut faults)?;
+        let key = self.read_key_draft(actor, draft, owner.as_ref(), &book, &mut faults)?;
+        if self.is_over(draft.expires_at.as_deref()) {
+            faults.add("expires_at", "must be in the future");
+        }
         faults.into_result()?;
-        let Some(mut key) = key else {
+        let (Some(mut key), Some(owner)) = (key, owner) else {
             return Err(EngineError::Invalid(Vec::new()));
         };
         key.fingerprint = fingerprint;
         key.hint = Hint::of(&secret, &self.format);
-        if key.expires_at.is_some_and(|at| at <= self.clock.now()) {
-            return Err(EngineError::field("expires_at", "must be in the future"));
-        }
         let event = self.change_event(
             actor,
             "key.create",
@@ -202,6 +203,12 @@ impl Engine {
                 return self.full_key_view(after).await;
             }
         }
+    }
+
+    /// Whether an instant is not in the future any more. What cannot be read is told elsewhere.
+    fn is_over(&self, at: Option<&str>) -> bool {
+        let at = at.and_then(|at| at.parse::<Timestamp>().ok());
+        at.is_some_and(|at| at <= self.clock.now())
     }
 
     async fn owner_of_new_key(&self, actor: &Actor, named: Option<&str>) -> Result<User, EngineError> {

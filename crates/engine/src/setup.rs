@@ -65,7 +65,7 @@ impl Engine {
             use_case: Some(MANAGEMENT.into()),
             ..KeyDraft::default()
         };
-        let key = self.read_key_draft(&actor, &draft, &user, &book, &mut faults)?;
+        let key = self.read_key_draft(&actor, &draft, Some(&user), &book, &mut faults)?;
         faults.into_result()?;
         let Some(mut key) = key else {
             return Err(EngineError::Invalid(Vec::new()));

@@ -10,6 +10,7 @@ mod cors;
 mod database;
 pub(crate) mod diff;
 mod fault;
+mod form;
 mod gateway;
 mod limits;
 pub(crate) mod load;
@@ -23,4 +24,6 @@ mod values;
 pub(crate) use check::Checked;
 pub(crate) use database::{Database, has_password, of_flag as database_of_flag};
 pub(crate) use fault::{ConfigFault, ConfigFaults};
+#[cfg(test)]
+pub(crate) use load::from_text;
 pub(crate) use load::{Loaded, load};

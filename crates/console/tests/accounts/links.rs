@@ -81,6 +81,24 @@ async fn the_summary_over_the_set_up_form_names_its_fields_in_the_order_of_the_p
 }
 
 #[tokio::test]
+async fn no_fault_of_the_set_up_form_hides_another() {
+    let house = House::empty().await;
+    let token = house.engine.issue_setup_token().await.unwrap();
+    let path = format!("/setup/{}", token.reveal());
+    let form = [
+        ("email", "nobody"),
+        ("name", "A\u{1b}da"),
+        ("password", "short"),
+        ("again", "other"),
+    ];
+    let answer = house.browser("en").post(&path, &form).await;
+    assert_eq!(answer.status, 422);
+    for field in ["email", "name", "password", "again"] {
+        assert!(answer.fault(field).is_some(), "{field} {answer:?}");
+    }
+}
+
+#[tokio::test]
 async fn c9_a_form_that_cannot_be_taken_leaves_the_link_good_and_keeps_what_was_typed() {
     let house = House::empty().await;
     let token = house.engine.issue_setup_token().await.unwrap();

@@ -89,7 +89,7 @@ impl Engine {
             }
             return Ok(Err(faults.into_faults()));
         };
-        let key = self.read_key_draft(&Actor::OPERATOR, &draft, owner, book, &mut faults)?;
+        let key = self.read_key_draft(&Actor::OPERATOR, &draft, Some(owner), book, &mut faults)?;
         let faults = faults.into_faults();
         let (true, Some(mut key), Some((fingerprint, hint)), Some(status)) =
             (faults.is_empty(), key, secret, status)

@@ -9,12 +9,13 @@ use keyward_domain::{
 };
 
 impl Engine {
-    /// Reads a draft. The fingerprint and hint are still to be filled in; `None` when there are faults.
+    /// Reads a draft. The fingerprint and hint are still to be filled in; `None` when there are faults, or no owner: then the
+    /// rest is looked at all the same.
     pub(crate) fn read_key_draft(
         &self,
         actor: &Actor,
         draft: &KeyDraft,
-        owner: &User,
+        owner: Option<&User>,
         book: &SiteBook,
         faults: &mut Faults,
     ) -> Result<Option<Key>, EngineError> {
@@ -24,7 +25,11 @@ impl Engine {
         let use_case = faults.take("use_case", self.use_case_for(draft.use_case.as_deref()));
         let expires_at = draft.expires_at.as_deref().map(str::parse::<Timestamp>);
         let expires_at = faults.take("expires_at", expires_at.transpose());
-        let sites = faults.take("sites", sites_within(actor, owner, book, draft.sites.as_deref()));
+        let sites = match owner {
+            Some(owner) => sites_within(actor, owner, book, draft.sites.as_deref()),
+            None => book.rule(draft.sites.as_deref()),
+        };
+        let sites = faults.take("sites", sites);
         let addresses = faults.take("addresses", parse_addresses(draft.addresses.as_deref()));
         let limit = faults.take("limit", parse_limit(draft.limit));
         let (millis, random) = self.id_parts()?;
@@ -34,7 +39,7 @@ impl Engine {
         let (Some(name), Some(description), Some(use_case), Some(expires_at)) = texts else {
             return Ok(None);
         };
-        let (Some(sites), Some(addresses), Some(limit)) = rules else {
+        let ((Some(sites), Some(addresses), Some(limit)), Some(owner)) = (rules, owner) else {
             return Ok(None);
         };
         Ok(Some(Key {

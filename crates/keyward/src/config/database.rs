@@ -49,6 +49,9 @@ impl fmt::Display for Database {
 /// Reads the section `database`.
 pub(super) fn read(checker: &mut Checker<'_>) -> Option<Database> {
     let database = &checker.loaded.config.database;
+    if checker.is_unread("database.url") {
+        return None;
+    }
     if is_postgres(&database.url) {
         return postgres(checker, database);
     }

@@ -2,9 +2,10 @@
 
 use super::database::hide_passwords;
 use super::schema::Config;
-use super::{ConfigFault, ConfigFaults};
+use super::{ConfigFault, ConfigFaults, form};
 use figment::Figment;
 use figment::providers::{Env, Format, Toml};
+use figment::value::{Dict, Value};
 use std::path::{Path, PathBuf};
 
 const VARIABLES: &str = "KEYWARD__";
@@ -16,13 +17,24 @@ pub(crate) struct Loaded {
     pub(crate) config: Config,
     /// The file.
     pub(crate) file: PathBuf,
-    figment: Figment,
+    /// Faults of its form. What they concern stands in `config` as something that only keeps the place: nothing may be done by
+    /// it before the checks, which tell these faults too.
+    pub(super) faults: Vec<ConfigFault>,
+    sources: Sources,
 }
 
-/// Reads a configuration. Its form is checked, its values are not.
+/// The file and the environment together.
+#[derive(Debug)]
+pub(super) struct Sources {
+    figment: Figment,
+    /// All settings that they give.
+    pub(super) values: Dict,
+}
+
+/// Reads a configuration. Neither its form nor its values are good before [`Loaded::check`] says so.
 ///
 /// # Errors
-/// The key that is at fault.
+/// A file that cannot be read, or in which no setting can be told from another.
 pub(crate) fn load(file: &Path) -> Result<Loaded, ConfigFaults> {
     let text =
         std::fs::read_to_string(file).map_err(|error| ConfigFaults::of_file(file, unreadable(&error)))?;
@@ -32,16 +44,50 @@ pub(crate) fn load(file: &Path) -> Result<Loaded, ConfigFaults> {
 /// The same, from a text that stands for the file.
 pub(crate) fn from_text(text: &str, file: &Path) -> Result<Loaded, ConfigFaults> {
     let figment = Figment::from(Toml::string(text)).merge(Env::prefixed(VARIABLES).split("__"));
-    match figment.extract::<Config>() {
-        Ok(config) => Ok(Loaded {
-            config,
-            file: file.to_owned(),
-            figment,
-        }),
-        Err(error) => Err(ConfigFaults {
-            file: file.to_owned(),
-            faults: error.into_iter().map(|error| read_fault(&error)).collect(),
-        }),
+    let values = figment
+        .extract::<Dict>()
+        .map_err(|error| unreadable_text(text, file, error))?;
+    let sources = Sources { figment, values };
+    let (config, faults) = form::read(&sources, file)?;
+    Ok(Loaded {
+        config,
+        file: file.to_owned(),
+        faults,
+        sources,
+    })
+}
+
+/// All that keeps a text from being TOML; a variable of the environment that keeps the whole from being read comes alone.
+fn unreadable_text(text: &str, file: &Path, error: figment::Error) -> ConfigFaults {
+    let (_, faults) = toml::de::DeTable::parse_recoverable(text);
+    let mut told: Vec<String> = faults
+        .iter()
+        .map(|fault| {
+            let before = fault
+                .span()
+                .and_then(|span| text.get(..span.start))
+                .unwrap_or_default();
+            let line = before.matches('\n').count() + 1;
+            let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+            format!(
+                "no TOML at line {line}, column {column}: {}",
+                one_line(fault.message())
+            )
+        })
+        .collect();
+    if told.is_empty() {
+        told = error
+            .into_iter()
+            .map(|error| one_line(&error.to_string()))
+            .collect();
+    }
+    told.dedup();
+    let faults = told
+        .iter()
+        .flat_map(|message| ConfigFaults::of_file(file, hide_passwords(message)).faults);
+    ConfigFaults {
+        file: file.to_owned(),
+        faults: faults.collect(),
     }
 }
 
@@ -57,8 +103,20 @@ impl Loaded {
     /// The environment variable that gave a key its value, when one did.
     pub(crate) fn variable(&self, key: &str) -> Option<String> {
         let plain = key.replace('[', ".").replace(']', "");
-        let source = self.figment.find_metadata(&plain)?;
+        let source = self.sources.figment.find_metadata(&plain)?;
         is_environment(source).then(|| variable_of(&plain))
+    }
+}
+
+impl Sources {
+    /// Whether a variable of the environment gave what stands at a path, or nearest above it.
+    fn is_from_environment(&self, path: &[String]) -> bool {
+        let values = Value::from(self.values.clone());
+        let given = (1..=path.len())
+            .rev()
+            .find_map(|length| form::find(&values, &path[..length]));
+        let source = given.and_then(|value| self.figment.get_metadata(value.tag()));
+        source.is_some_and(is_environment)
     }
 }
 
@@ -80,7 +138,7 @@ fn unreadable(error: &std::io::Error) -> String {
     }
 }
 
-fn read_fault(error: &figment::Error) -> ConfigFault {
+pub(super) fn read_fault(error: &figment::Error, sources: &Sources) -> ConfigFault {
     use figment::error::{Actual, Kind};
     let mut path = error.path.clone();
     let message = match &error.kind {
@@ -98,7 +156,7 @@ fn read_fault(error: &figment::Error) -> ConfigFault {
         }
         other => one_line(&other.to_string()),
     };
-    let from_environment = error.metadata.as_ref().is_some_and(is_environment);
+    let from_environment = sources.is_from_environment(&path);
     let variable = from_environment.then(|| variable_of(&path.join(".")));
     let message = match (&error.kind, from_environment) {
         (Kind::InvalidType(Actual::Unsigned(_) | Actual::Signed(_) | Actual::Float(_), wanted), true)

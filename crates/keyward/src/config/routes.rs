@@ -96,14 +96,13 @@ fn read_route(
     route: &schema::Route,
     upstreams: &[schema::Upstream],
 ) -> Option<Route> {
-    if !upstreams.iter().any(|upstream| upstream.name == route.upstream) {
-        let known: Vec<&str> = upstreams.iter().map(|upstream| upstream.name.as_str()).collect();
-        let message = format!(
-            "there is no upstream `{}`; there are: {}",
-            route.upstream,
-            known.join(", ")
+    // Of upstreams whose form is at fault nobody knows the names.
+    let are_known = !checker.is_unread("gateway.upstreams");
+    if are_known && !upstreams.iter().any(|upstream| upstream.name == route.upstream) {
+        checker.fault(
+            &format!("{key}.upstream"),
+            no_such_upstream(&route.upstream, upstreams),
         );
-        checker.fault(&format!("{key}.upstream"), message);
     }
     let path = checker.take(&format!("{key}.path"), Template::parse(&route.path));
     let site = site_source(checker, key, route.site.as_ref());
@@ -120,6 +119,17 @@ fn read_route(
         site: site?,
         upstream: route.upstream.clone(),
     })
+}
+
+fn no_such_upstream(name: &str, upstreams: &[schema::Upstream]) -> String {
+    let known: Vec<&str> = upstreams.iter().map(|upstream| upstream.name.as_str()).collect();
+    if known.is_empty() {
+        return format!(
+            "there is no upstream `{name}`, nor any other: add [[gateway.upstreams]] with name = \"{name}\" and the url of \
+             your API"
+        );
+    }
+    format!("there is no upstream `{name}`; there are: {}", known.join(", "))
 }
 
 fn site_source(checker: &mut Checker<'_>, key: &str, site: Option<&schema::Site>) -> Option<SiteSource> {

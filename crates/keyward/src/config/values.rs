@@ -1,7 +1,7 @@
 //! The small texts of a configuration, read one by one; faults are collected, not thrown.
 
 use super::schema::Tls;
-use super::{ConfigFault, ConfigFaults, Loaded};
+use super::{ConfigFault, ConfigFaults, Loaded, form};
 use http::HeaderName;
 use ipnet::{IpNet, Ipv4Net};
 use jiff::SignedDuration;
@@ -20,12 +20,20 @@ impl<'a> Checker<'a> {
     pub(crate) fn new(loaded: &'a Loaded) -> Self {
         Self {
             loaded,
-            faults: Vec::new(),
+            faults: loaded.faults.clone(),
         }
+    }
+
+    /// Whether the form of a setting, of one beneath it or of its section is at fault, so that its value says nothing.
+    pub(crate) fn is_unread(&self, key: &str) -> bool {
+        self.loaded.faults.iter().any(|known| form::is_of(key, known))
     }
 
     /// Notes a fault.
     pub(crate) fn fault(&mut self, key: &str, message: impl Into<String>) {
+        if self.is_unread(key) {
+            return;
+        }
         self.faults.push(ConfigFault {
             key: key.to_owned(),
             variable: self.loaded.variable(key),

@@ -7,7 +7,7 @@ use crate::web::page::Page;
 use askama::Template;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
-use keyward_domain::PasswordFault;
+use keyward_domain::{Email, Name, NewPassword, PasswordFault};
 use keyward_engine::{AccountFault, EngineError, FieldFault, SignInFault};
 use std::borrow::Cow;
 
@@ -91,6 +91,29 @@ impl Faults {
     pub(in crate::web::pages) fn of_repetition(page: &Page, form: &Form) -> Option<Self> {
         let is_same = form.text("password") == form.text("again");
         (!is_same).then(|| Self::at("again", page.t("password-differs")))
+    }
+
+    /// All that is wrong with a form of somebody new, so that no fault waits for another to be mended. What else the engine
+    /// knows, it says afterwards.
+    pub(super) fn of_new_person(page: &Page, form: &Form) -> Option<Self> {
+        let mut faults = Self::of_repetition(page, form).unwrap_or_default();
+        let email = Email::new(form.text("email").trim()).ok();
+        let name = form.filled("name").map(|name| Name::new(name).ok());
+        if email.is_none() {
+            faults.errors.add("email", page.t("account-email-fault"));
+        }
+        if name == Some(None) {
+            faults.errors.add("name", page.t("account-name-fault"));
+        }
+        // A password is looked at beside the person's address and name; without them, by itself.
+        let email = email.or_else(|| Email::new("nobody@example.com").ok());
+        let name = name.flatten().or_else(|| Name::new("Nobody").ok());
+        if let (Some(email), Some(name)) = (email, name)
+            && let Err(fault) = NewPassword::new(form.text("password"), &email, &name)
+        {
+            faults.errors.add("password", of_password(page, fault));
+        }
+        (!faults.errors.is_empty()).then_some(faults)
     }
 
     /// The form again, with what is wrong.

@@ -40,8 +40,11 @@ pub(super) async fn submit(
     Path(token): Path<String>,
     form: Form,
 ) -> PageAnswer {
+    if !app.engine.is_setup_token(&token).await? {
+        return Ok(GonePage::answer(&visit, true));
+    }
     let page = Page::new(&visit, Place::Outside, None);
-    let faults = match Faults::of_repetition(&page, &form) {
+    let faults = match Faults::of_new_person(&page, &form) {
         Some(faults) => faults,
         None => {
             let (email, password) = (form.text("email").trim(), form.text("password"));
