@@ -27,6 +27,9 @@ pub(crate) struct Cli {
     /// Print JSON, for programs. Errors are JSON too, on standard error.
     #[arg(long, global = true, display_order = 101)]
     pub(crate) json: bool,
+    /// Show tables with all their columns, nothing cut. Without it they fit the terminal; elsewhere COLUMNS, or 80 characters.
+    #[arg(long, global = true, display_order = 102)]
+    pub(crate) wide: bool,
     #[command(subcommand)]
     pub(crate) command: Command,
 }

@@ -40,7 +40,7 @@ pub(crate) struct Context<'a> {
 pub(crate) fn run(cli: &Cli) -> Result<Exit, Failure> {
     let context = Context {
         config: &cli.config,
-        output: Output { json: cli.json },
+        output: Output::new(cli.json, cli.wide),
     };
     let mut runtime = match cli.command {
         Command::Serve(_) | Command::Demo(_) => Builder::new_multi_thread(),

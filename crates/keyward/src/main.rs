@@ -29,7 +29,7 @@ fn main() -> ExitCode {
         Err(error) => return usage::tell(&error),
     };
     let exit = commands::run(&cli).unwrap_or_else(|failure| {
-        output::Output { json: cli.json }.failure(&failure);
+        output::Output::new(cli.json, cli.wide).failure(&failure);
         failure.exit
     });
     logs::flush(LAST_LINES);

@@ -3,18 +3,30 @@
 
 use crate::exit::{Exit, Failure};
 use crate::logs::escape;
-use comfy_table::{Table, presets};
 use serde::Serialize;
 use std::io::{self, Write};
+
+mod table;
+
+pub(crate) use table::Column;
+use table::Room;
 
 /// How a command was asked to speak.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Output {
     /// JSON instead of text for people.
     pub(crate) json: bool,
+    /// How wide tables may be.
+    room: Room,
 }
 
 impl Output {
+    /// As the flags say.
+    pub(crate) fn new(json: bool, wide: bool) -> Self {
+        let room = Room::of_output(wide);
+        Self { json, room }
+    }
+
     /// A value for programs, or what `human` makes of it for people.
     pub(crate) fn value<T: Serialize>(
         self,
@@ -33,6 +45,11 @@ impl Output {
         let text = serde_json::to_string(value)
             .map_err(|error| Failure::failed(format!("cannot be written as JSON: {error}")))?;
         print(&text)
+    }
+
+    /// A table, as wide as there is room.
+    pub(crate) fn table(self, columns: &[Column], rows: impl IntoIterator<Item = Vec<String>>) -> String {
+        table::draw(self.room, columns, rows)
     }
 
     /// Why a command failed, on standard error.
@@ -63,18 +80,6 @@ pub(crate) fn print(text: &str) -> Result<Exit, Failure> {
 /// A remark on standard error. Nobody can be told when that fails.
 pub(crate) fn note(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");
-}
-
-/// A table. Cells hold nothing that does something to a terminal.
-pub(crate) fn table(headers: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
-    let mut table = Table::new();
-    table
-        .load_style(presets::UTF8_FULL_CONDENSED)
-        .set_header(headers.iter().copied());
-    for row in rows {
-        table.add_row(row.iter().map(|cell| escape(cell)));
-    }
-    table.to_string()
 }
 
 /// Names and values under each other, for one thing.

@@ -10,7 +10,7 @@ pub(crate) fn tell(error: &clap::Error) -> ExitCode {
     let is_wrong = error.exit_code() != 0;
     if is_wrong && wants_json() {
         let failure = Failure::new(Exit::Invalid, message(error));
-        Output { json: true }.failure(&failure);
+        Output::new(true, false).failure(&failure);
         return ExitCode::from(Exit::Invalid as u8);
     }
     // Nobody can be told when that fails.

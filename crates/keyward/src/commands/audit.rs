@@ -3,7 +3,7 @@
 use super::Context;
 use crate::cli::AuditArgs;
 use crate::exit::{Exit, Failure};
-use crate::output::table;
+use crate::output::Column;
 use keyward_console::{AuditWire, PageWire};
 use keyward_engine::{Actor, AuditFilter, Engine};
 
@@ -22,8 +22,17 @@ pub(super) async fn run(context: Context<'_>, engine: &Engine, args: &AuditArgs)
     let page: PageWire<AuditWire> = PageWire::of(&page);
     context.output.value(&page, |page| {
         let rows = page.items.iter().map(row);
-        let headers = ["when", "who", "from", "what", "to", "outcome", "before", "after"];
-        super::with_next(table(&headers, rows), page.next.as_deref())
+        let columns = [
+            Column::whole("when"),
+            Column::main("who"),
+            Column::further("from"),
+            Column::main("what"),
+            Column::main("to"),
+            Column::main("outcome"),
+            Column::further("before"),
+            Column::further("after"),
+        ];
+        super::with_next(context.output.table(&columns, rows), page.next.as_deref())
     })
 }
 

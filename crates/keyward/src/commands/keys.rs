@@ -4,11 +4,13 @@ use super::{Context, usage};
 use crate::cli::{KeyCreate, KeyEditArgs, KeyList, KeyTarget, KeysCommand};
 use crate::exit::{Exit, Failure};
 use crate::open::Access;
-use crate::output::{print, sheet, table};
+use crate::output::{Column, Output, print, sheet};
 use jiff::{SignedDuration, Span, SpanRelativeTo};
 use keyward_console::{CreatedKeyWire, KeyWire, PageWire};
 use keyward_domain::{Revision, Timestamp};
-use keyward_engine::{Actor, Created, Engine, EngineError, KeyDraft, KeyEdit, KeyFilter, KeyView};
+use keyward_engine::{
+    Actor, Created, Engine, EngineError, FieldFault, KeyDraft, KeyEdit, KeyFilter, KeyView,
+};
 
 const ME: &Actor = &Actor::OPERATOR;
 
@@ -47,17 +49,23 @@ fn seen(target: &KeyTarget) -> Option<Revision> {
 }
 
 async fn create(context: Context<'_>, engine: &Engine, args: &KeyCreate) -> Result<Exit, Failure> {
+    let (expires_at, misread) = match expiry(args, engine.clock().now()) {
+        Ok(expires_at) => (expires_at, None),
+        // No instant either, so that the engine names it with whatever else is wrong.
+        Err(fault) => (Some(String::new()), Some(fault)),
+    };
     let draft = KeyDraft {
         owner: Some(args.owner.clone()),
         name: args.name.clone(),
         description: args.description.clone(),
         use_case: args.use_case.clone(),
-        expires_at: expiry(args, engine.clock().now())?,
+        expires_at,
         sites: listed(&args.sites, args.no_sites),
         addresses: listed(&args.addresses, args.no_addresses),
         limit: args.limit,
     };
-    match engine.create_key(ME, &draft, None).await? {
+    let made = engine.create_key(ME, &draft, None).await;
+    match made.map_err(|error| in_place(error, misread))? {
         Created::New(issued) => show_secret(context, &issued.view, issued.secret.reveal()),
         Created::Replay(view) => context.output.value(&KeyWire::from(&view), describe),
     }
@@ -91,20 +99,22 @@ async fn list(context: Context<'_>, engine: &Engine, args: &KeyList) -> Result<E
         ..KeyFilter::default()
     };
     let page: PageWire<KeyWire> = PageWire::of(&engine.list_keys(ME, &filter).await?);
-    context.output.value(&page, page_text)
+    context
+        .output
+        .value(&page, |page| page_text(context.output, page))
 }
 
-fn page_text(page: &PageWire<KeyWire>) -> String {
-    let headers = [
-        "id",
-        "name",
-        "owner",
-        "use case",
-        "hint",
-        "status",
-        "sites",
-        "limit",
-        "last used",
+fn page_text(output: Output, page: &PageWire<KeyWire>) -> String {
+    let columns = [
+        Column::whole("id"),
+        Column::main("name"),
+        Column::main("owner"),
+        Column::further("use case"),
+        Column::further("hint"),
+        Column::main("status"),
+        Column::further("sites"),
+        Column::further("limit"),
+        Column::further("last used"),
     ];
     let row = |key: &KeyWire| {
         let last_used = key.last_used.as_ref().map(|used| used.at.clone());
@@ -120,7 +130,8 @@ fn page_text(page: &PageWire<KeyWire>) -> String {
             last_used.unwrap_or_else(|| "never".into()),
         ]
     };
-    super::with_next(table(&headers, page.items.iter().map(row)), page.next.as_deref())
+    let rows = output.table(&columns, page.items.iter().map(row));
+    super::with_next(rows, page.next.as_deref())
 }
 
 fn edit(args: &KeyEditArgs) -> Result<KeyEdit, Failure> {
@@ -165,22 +176,33 @@ pub(super) fn changed(given: &[String], all: bool, none: bool) -> Option<Option<
     }
 }
 
-fn expiry(args: &KeyCreate, now: Timestamp) -> Result<Option<String>, Failure> {
+/// The faults of fields, with that of a flag in place of the field that it stands for.
+fn in_place(error: EngineError, misread: Option<FieldFault>) -> EngineError {
+    match (error, misread) {
+        (EngineError::Invalid(mut faults), Some(misread)) => {
+            for fault in faults.iter_mut().filter(|fault| fault.field == "expires_at") {
+                *fault = misread.clone();
+            }
+            EngineError::Invalid(faults)
+        }
+        (error, _) => error,
+    }
+}
+
+fn expiry(args: &KeyCreate, now: Timestamp) -> Result<Option<String>, FieldFault> {
     let Some(text) = &args.expires_in else {
         return Ok(args.expires_at.clone());
     };
-    let fault = || {
-        EngineError::field(
-            "expires_in",
-            format!("`{text}` is no duration: write it as 30d, 12h or 90m"),
-        )
+    let fault = || FieldFault {
+        field: "expires_in",
+        message: format!("`{text}` is no duration: write it as 30d, 12h or 90m"),
     };
     let span: Span = text.parse().map_err(|_| fault())?;
     let length = span
         .to_duration(SpanRelativeTo::days_are_24_hours())
         .map_err(|_| fault())?;
     if length <= SignedDuration::ZERO {
-        return Err(fault().into());
+        return Err(fault());
     }
     let millis = i64::try_from(length.as_millis()).map_err(|_| fault())?;
     Ok(Some(now.plus_millis(millis).to_string()))

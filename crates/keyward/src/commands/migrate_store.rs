@@ -5,7 +5,7 @@ use crate::cli::MigrateStore;
 use crate::config::{self, Database};
 use crate::exit::{Exit, Failure};
 use crate::open::{self, Access};
-use crate::output::{note, table};
+use crate::output::{Column, note};
 use indicatif::{ProgressBar, ProgressStyle};
 use keyward_store::{Transfer, TransferProgress};
 use serde_json::json;
@@ -60,12 +60,8 @@ fn tell(context: Context<'_>, moved: &Transfer, to: &Database) -> Result<Exit, F
     let answer = json!({ "to": to.to_string(), "moved": moved.is_new, "rows": rows, "tables": tables });
     context.output.value(&answer, |_| {
         let cells = moved.tables.iter().map(|table| {
-            let digest = hex(&table.digest);
-            vec![
-                table.name.to_owned(),
-                table.rows.to_string(),
-                digest[..16].to_owned(),
-            ]
+            let (name, rows) = (table.name.to_owned(), table.rows.to_string());
+            vec![name, rows, hex(&table.digest)]
         });
         let what = match moved.is_new {
             true => {
@@ -75,7 +71,12 @@ fn tell(context: Context<'_>, moved: &Transfer, to: &Database) -> Result<Exit, F
                 format!("nothing was done: {to} holds the same {rows} rows already, from an earlier run")
             }
         };
-        format!("{}\n{what}", table(&["table", "rows", "sha256"], cells))
+        let columns = [
+            Column::whole("table"),
+            Column::main("rows"),
+            Column::main("sha256"),
+        ];
+        format!("{}\n{what}", context.output.table(&columns, cells))
     })
 }
 

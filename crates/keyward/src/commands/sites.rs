@@ -4,7 +4,7 @@ use super::Context;
 use crate::cli::SitesCommand;
 use crate::exit::{Exit, Failure};
 use crate::open::Access;
-use crate::output::{sheet, table};
+use crate::output::{Column, sheet};
 use keyward_console::{PageWire, SiteWire};
 use keyward_engine::{Actor, Created, Engine, SiteEdit};
 
@@ -62,7 +62,12 @@ async fn list(context: Context<'_>, engine: &Engine) -> Result<Exit, Failure> {
             .items
             .iter()
             .map(|site| vec![site.name.clone(), state(site).into(), site.created_at.clone()]);
-        table(&["name", "status", "created"], rows)
+        let columns = [
+            Column::whole("name"),
+            Column::main("status"),
+            Column::further("created"),
+        ];
+        context.output.table(&columns, rows)
     })
 }
 

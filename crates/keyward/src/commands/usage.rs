@@ -3,28 +3,39 @@
 use super::Context;
 use crate::cli::KeyUsage;
 use crate::exit::{Exit, Failure};
-use crate::output::table;
+use crate::output::{Column, Output};
 use keyward_console::UsageWire;
 use keyward_domain::Timestamp;
-use keyward_engine::{Actor, Engine, EngineError, UsageWindow};
+use keyward_engine::{Actor, Engine, EngineError, FieldFault, UsageWindow};
 
 pub(super) async fn run(context: Context<'_>, engine: &Engine, args: &KeyUsage) -> Result<Exit, Failure> {
+    let mut faults = Vec::new();
     let window = UsageWindow {
         period: args.period.into(),
-        from: instant("from", args.from.as_deref())?,
-        until: instant("until", args.until.as_deref())?,
+        from: instant("from", args.from.as_deref(), &mut faults),
+        until: instant("until", args.until.as_deref(), &mut faults),
     };
+    if !faults.is_empty() {
+        return Err(EngineError::Invalid(faults).into());
+    }
     let series = engine.key_usage(&Actor::OPERATOR, &args.id, window).await?;
-    context.output.value(&UsageWire::from(&series), describe)
+    context
+        .output
+        .value(&UsageWire::from(&series), |usage| describe(context.output, usage))
 }
 
-fn instant(field: &'static str, text: Option<&str>) -> Result<Option<Timestamp>, EngineError> {
-    text.map(str::parse)
-        .transpose()
-        .map_err(|fault: keyward_domain::TimestampFault| EngineError::field(field, fault.to_string()))
+fn instant(field: &'static str, text: Option<&str>, faults: &mut Vec<FieldFault>) -> Option<Timestamp> {
+    let read: Result<Timestamp, _> = text?.parse();
+    let told = |fault: keyward_domain::TimestampFault| {
+        faults.push(FieldFault {
+            field,
+            message: fault.to_string(),
+        })
+    };
+    read.map_err(told).ok()
 }
 
-fn describe(usage: &UsageWire) -> String {
+fn describe(output: Output, usage: &UsageWire) -> String {
     let rows = usage.buckets.iter().map(|bucket| {
         let refused: Vec<String> = bucket
             .refused
@@ -38,7 +49,12 @@ fn describe(usage: &UsageWire) -> String {
         };
         vec![bucket.start.clone(), bucket.granted.to_string(), refused]
     });
-    let rows = table(&[usage.period, "granted", "refused"], rows);
+    let columns = [
+        Column::whole(usage.period),
+        Column::main("granted"),
+        Column::main("refused"),
+    ];
+    let rows = output.table(&columns, rows);
     let last = usage.last_used.as_ref().map_or("never", |used| used.at.as_str());
     format!(
         "{rows}\nfrom {} until {}; last granted: {last}",

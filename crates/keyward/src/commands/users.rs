@@ -6,7 +6,7 @@ use crate::cli::{UserCreate, UserEditArgs, UserList, UsersCommand};
 use crate::config;
 use crate::exit::{Exit, Failure};
 use crate::open::Access;
-use crate::output::{sheet, table};
+use crate::output::{Column, sheet};
 use crate::serve::console_url;
 use keyward_console::{PageWire, UserWire};
 use keyward_engine::{Actor, Created, Engine, UserDraft, UserEdit, UserFilter, UserView};
@@ -99,7 +99,15 @@ async fn list(context: Context<'_>, engine: &Engine, args: &UserList) -> Result<
                 or_all(user.sites.as_deref()),
             ]
         });
-        let rows = table(&["id", "e-mail", "name", "role", "status", "sites"], rows);
+        let columns = [
+            Column::whole("id"),
+            Column::main("e-mail"),
+            Column::further("name"),
+            Column::main("role"),
+            Column::main("status"),
+            Column::further("sites"),
+        ];
+        let rows = context.output.table(&columns, rows);
         super::with_next(rows, page.next.as_deref())
     })
 }

@@ -341,7 +341,7 @@ fn wrong_usage_is_json_for_programs_too() {
 fn names_cannot_do_anything_to_a_terminal() {
     let place = Place::populated();
     place.key("a\u{202e}b", &["--description", "line\nline\tend"]);
-    for args in [&["keys", "list"][..], &["audit"]] {
+    for args in [&["keys", "list"][..], &["audit", "--wide"]] {
         let out = place.run(args).expect(0).out;
         assert!(!out.contains('\u{202e}') && out.contains("\\u202e"), "{out}");
     }
@@ -367,4 +367,122 @@ fn completions_come_for_every_shell() {
         );
     }
     place.run(&["completions", "cmd"]).expect(2);
+}
+
+#[test]
+fn every_flag_at_fault_is_named_at_once() {
+    let place = Place::populated();
+    let key = |more: &[&str]| {
+        let owner: &[&str] = if more.contains(&"--owner") {
+            &[]
+        } else {
+            &["--owner", "ada@example.com"]
+        };
+        let ran = place.run(&[&["keys", "create"], owner, more].concat());
+        ran.expect(2).err
+    };
+    let table: [(&[&str], &[&str]); 4] = [
+        (
+            &[
+                "--name",
+                "",
+                "--expires-at",
+                "2020-01-01T00:00:00Z",
+                "--limit",
+                "0",
+            ],
+            &["name: ", "expires_at: must be in the future", "limit: "],
+        ),
+        (
+            &["--name", "", "--expires-in", "soon", "--address", "x"],
+            &["name: ", "expires_in: `soon` is no duration", "addresses: "],
+        ),
+        (
+            &[
+                "--owner",
+                "nobody@example.com",
+                "--name",
+                "",
+                "--use-case",
+                "x",
+                "--site",
+                "9",
+            ],
+            &["owner: there is no such user", "name: ", "use_case: ", "sites: "],
+        ),
+        (
+            &[
+                "--owner",
+                "nobody@example.com",
+                "--name",
+                "a",
+                "--expires-at",
+                "soon",
+            ],
+            &["owner: ", "expires_at: "],
+        ),
+    ];
+    for (flags, wanted) in table {
+        let told = key(flags);
+        assert_eq!(told.lines().count(), wanted.len(), "{flags:?} {told}");
+        for words in wanted {
+            assert!(told.contains(words), "{flags:?} {told}");
+        }
+    }
+    let id = place.key("k", &[])["id"].as_str().unwrap().to_owned();
+    let told = place
+        .run(&["keys", "usage", &id, "--from", "x", "--until", "y"])
+        .expect(2)
+        .err;
+    assert!(told.contains("from: ") && told.contains("until: "), "{told}");
+}
+
+#[test]
+fn tables_fit_eighty_columns_and_are_whole_when_asked_for() {
+    let place = Place::populated();
+    let long = "a rather long name for a key that somebody typed in one go, 64 c";
+    place
+        .run(&[
+            "users",
+            "create",
+            "a.very.long.address.of.somebody@department.example.com",
+        ])
+        .expect(0);
+    place.run(&["sites", "create", &"s".repeat(60)]).expect(0);
+    let id = place.key(long, &["--site", "123"])["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let lists: [&[&str]; 5] = [
+        &["keys", "list"],
+        &["users", "list"],
+        &["sites", "list"],
+        &["audit"],
+        &["keys", "usage", &id],
+    ];
+    let run = |args: &[&str], columns: Option<&str>| {
+        let mut command = place.command(args);
+        command.env_remove("COLUMNS");
+        command.envs(columns.map(|columns| ("COLUMNS", columns)));
+        crate::support::ran(command).expect(0).out
+    };
+    let widest = |text: &str| text.lines().map(|line| line.chars().count()).max().unwrap();
+    for list in lists {
+        let usual = run(list, None);
+        assert!(widest(&usual) <= 80, "{list:?}\n{usual}");
+        let narrow = run(list, Some("100"));
+        assert!(widest(&narrow) <= 100, "{list:?}\n{narrow}");
+        // Hints of secrets hold the same sign.
+        let wide = run(&[list, &["--wide"]].concat(), None).replace("kw_…", "kw_");
+        assert!(
+            !wide.contains('…') && widest(&wide) >= widest(&usual),
+            "{list:?}\n{wide}"
+        );
+    }
+    // What other commands take is whole.
+    let usual = run(lists[0], None);
+    assert!(usual.contains(&id) && !usual.contains(long), "{usual}");
+    assert!(run(&["keys", "list", "--wide"], None).contains(long));
+    let last = |text: &str| text.lines().nth(1).unwrap().to_owned();
+    assert!(last(&run(&["audit", "--wide"], None)).contains("after"));
 }
