@@ -2,6 +2,7 @@
 
 use crate::api::changes::MOST_STREAMS;
 use crate::app::App;
+use crate::base_path::BasePath;
 use crate::caller::Client;
 use crate::public_url::PublicUrl;
 use crate::router::router;
@@ -14,7 +15,7 @@ use hyper::service::{Service, service_fn};
 use hyper_util::service::TowerToHyperService;
 use ipnet::IpNet;
 use keyward_engine::Engine;
-use keyward_listener::{Server, Tls, TlsFiles, bind, client_address};
+use keyward_listener::{Server, Tls, TlsFiles, bind, bind_way_out, client_address};
 use keyward_oidc::Provider;
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
@@ -61,9 +62,12 @@ fn answerer(
     app: Router,
     peer: IpAddr,
     trusted_proxies: Arc<[IpNet]>,
+    base: BasePath,
 ) -> impl Service<Request<Incoming>, Response = Response<Body>, Error = Infallible, Future: Send + 'static> {
     let app = TowerToHyperService::new(app);
     service_fn(move |mut request: Request<Incoming>| {
+        // Before the router looks at it.
+        base.leave_out(request.uri_mut());
         let client = client_address(request.headers(), peer, &trusted_proxies);
         request.extensions_mut().insert(Client(client));
         app.call(request)
@@ -108,8 +112,9 @@ impl Console {
             .map_err(|fault| StartFault(format!("console.tls: {fault}")))?;
         let cannot_bind = |error: std::io::Error| {
             StartFault(format!(
-                "console cannot listen on {}: {error}: choose another address or port",
-                settings.listen
+                "console.listen: cannot listen on {}: {error}; {}",
+                settings.listen,
+                bind_way_out(settings.listen, &error)
             ))
         };
         let listener = bind(settings.listen).map_err(cannot_bind)?;
@@ -124,12 +129,18 @@ impl Console {
         let provider = settings
             .provider
             .map(|provider| open_provider(engine, provider, &origin));
+        let base = settings
+            .public_url
+            .as_ref()
+            .map(|url| url.base().clone())
+            .unwrap_or_default();
         let (stop, stopped) = watch::channel(false);
         let app = router(App {
             engine: Arc::clone(engine),
             access_log: settings.access_log,
             secure,
             public_url: settings.public_url,
+            origin: origin.into(),
             provider: provider.transpose()?,
             administrator_seen: Arc::default(),
             streams: Arc::new(Semaphore::new(MOST_STREAMS)),
@@ -144,7 +155,8 @@ impl Console {
             tls: tls.map(Arc::new),
             proxies: Arc::clone(&trusted),
         };
-        let service = move |peer: SocketAddr| answerer(app.clone(), peer.ip(), Arc::clone(&trusted));
+        let service =
+            move |peer: SocketAddr| answerer(app.clone(), peer.ip(), Arc::clone(&trusted), base.clone());
         let server = tokio::spawn(server.run(listener, stopped, service));
         Ok(Self {
             address,

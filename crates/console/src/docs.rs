@@ -3,6 +3,7 @@
 mod complete;
 
 use crate::app::App;
+use crate::base_path::BasePath;
 use crate::body::Named;
 use crate::problem::{Problem, ProblemDocument};
 use crate::wire::{ImportFormatWord, KeyStatusFilterWord, PeriodWord, TargetKindWord};
@@ -11,6 +12,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use complete::completed;
 use http::{HeaderValue, StatusCode, header};
+use serde_json::json;
 use std::sync::Arc;
 use utoipa::openapi::OpenApi;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
@@ -56,11 +58,15 @@ impl Modify for Scheme {
 }
 
 /// Serves the document and the pages that stand around it.
-pub(crate) fn router(document: &OpenApi) -> Router<App> {
-    let json = completed(document).to_string();
+pub(crate) fn router(document: &OpenApi, base: &BasePath) -> Router<App> {
+    let mut document = completed(document);
+    if !base.as_str().is_empty() {
+        document["servers"] = json!([{ "url": base.as_str() }]);
+    }
+    let json = document.to_string();
     // The validator is a page of somebody else's, and the other layout's bar asks for the address of any document.
     let config = Arc::new(
-        Config::from("/openapi.json")
+        Config::from(format!("{}/openapi.json", base.as_str()))
             .use_base_layout()
             .validator_url("none"),
     );

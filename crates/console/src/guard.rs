@@ -29,6 +29,11 @@ pub(crate) async fn guard(State(app): State<App>, request: Request, next: Next) 
         Err(problem) => problem.into_response(),
     };
     let mut response = write_problem(response, &id, &method);
+    let base = app.base();
+    base.dress_location(response.headers_mut());
+    if response.extensions().get::<IsPage>().is_some() {
+        response = base.dress_page(response).await;
+    }
     let keep = response.extensions().get::<KeepForEver>().is_some();
     dress(response.headers_mut(), under_v1, app.secure, keep, &id);
     if app.access_log {

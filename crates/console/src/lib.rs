@@ -8,6 +8,7 @@
 mod answer;
 mod api;
 mod app;
+mod base_path;
 mod body;
 mod caller;
 mod console;
@@ -26,6 +27,7 @@ mod wire;
 
 pub use console::{About, Console, Settings, StartFault};
 pub use public_url::{PublicUrl, PublicUrlFault};
+pub use web::CALLBACK as OIDC_CALLBACK;
 pub use wire::{
     ActorWire, AuditWire, BucketWire, CreatedKeyWire, KeyWire, LastUsedWire, OwnerWire, PageWire, SiteWire,
     TargetWire, UsageWire, UserWire,

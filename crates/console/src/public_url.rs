@@ -1,41 +1,73 @@
 //! The address under which people reach the console, when a proxy in front of it speaks TLS.
 
-/// An https origin: `https://keys.example.com`, with a port where it is not 443.
+use crate::base_path::BasePath;
+
+/// An https address: `https://keys.example.com`, with a port where it is not 443, and with a path where the console shares its
+/// host: `https://example.com/keyward`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PublicUrl(String);
+pub struct PublicUrl {
+    /// Scheme, host and port, as browsers send them.
+    origin: String,
+    base: BasePath,
+    whole: String,
+}
 
 /// Why a text is no such address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("must be https:// with a host and nothing behind it, such as https://keys.example.com")]
-pub struct PublicUrlFault;
+pub enum PublicUrlFault {
+    /// Another scheme, no host, or more than a host and a path.
+    #[error("must be https:// with a host and perhaps a path, such as https://keys.example.com")]
+    Form,
+    /// A path below which the console cannot be.
+    #[error("{0}")]
+    Path(&'static str),
+}
 
 impl PublicUrl {
-    /// Reads it. The form is the one that browsers send as `Origin` (RFC 6454, section 6.2): lower case, without the port
-    /// 443, a host of another script in its ASCII form.
+    /// Reads it. The form of the origin is the one that browsers send as `Origin` (RFC 6454, section 6.2): lower case, without
+    /// the port 443, a host of another script in its ASCII form.
     ///
     /// # Errors
-    /// When there is anything but scheme, host and port.
+    /// When there is anything but scheme, host, port and a plain path.
     pub fn new(text: &str) -> Result<Self, PublicUrlFault> {
-        let authority = text.strip_prefix("https://").ok_or(PublicUrlFault)?;
-        let authority = authority.strip_suffix('/').unwrap_or(authority);
+        let rest = text.strip_prefix("https://").ok_or(PublicUrlFault::Form)?;
+        let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
         let plain =
             |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b':' | b'[' | b']');
-        let read: http::uri::Authority = authority.parse().map_err(|_| PublicUrlFault)?;
+        let read: http::uri::Authority = authority.parse().map_err(|_| PublicUrlFault::Form)?;
         let has_port = authority.len() > read.host().len();
         let port_is_good = !has_port || read.port_u16().is_some_and(|port| port > 0);
         if read.host().is_empty() || !port_is_good || !authority.bytes().all(plain) {
-            return Err(PublicUrlFault);
+            return Err(PublicUrlFault::Form);
         }
+        let base = BasePath::new(path).map_err(PublicUrlFault::Path)?;
         let origin = match read.port_u16() {
             None | Some(443) => format!("https://{}", read.host()),
             Some(port) => format!("https://{}:{port}", read.host()),
         };
-        Ok(Self(origin.to_ascii_lowercase()))
+        let origin = origin.to_ascii_lowercase();
+        let whole = format!("{origin}{}", base.as_str());
+        Ok(Self { origin, base, whole })
     }
 
-    /// As browsers send it: `https://keys.example.com`.
+    /// Host and port: `keys.example.com`.
+    pub(crate) fn authority(&self) -> &str {
+        self.origin.trim_start_matches("https://")
+    }
+
+    /// Scheme, host and port, as browsers send them: `https://keys.example.com`.
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// The path below which the console is.
+    pub(crate) fn base(&self) -> &BasePath {
+        &self.base
+    }
+
+    /// The whole, without a slash at its end: paths of the console go behind it.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.whole
     }
 }
 
@@ -51,6 +83,8 @@ mod tests {
             ("https://keys.example.com:443", "https://keys.example.com"),
             ("https://keys.example.com:8443", "https://keys.example.com:8443"),
             ("https://[2001:db8::1]:8443", "https://[2001:db8::1]:8443"),
+            ("https://Example.com/Keyward/", "https://example.com/Keyward"),
+            ("https://example.com:8443/a/b", "https://example.com:8443/a/b"),
         ];
         for (text, origin) in table {
             assert_eq!(
@@ -69,7 +103,9 @@ mod tests {
             "https:///",
             "http://keys.example.com",
             "keys.example.com",
-            "https://keys.example.com/console",
+            "https://keys.example.com/a?b",
+            "https://keys.example.com/a#b",
+            "https://keys.example.com/v1",
             "https://keys.example.com?",
             "https://user@keys.example.com",
             "https://keys.example.com:",
@@ -79,7 +115,7 @@ mod tests {
             "https://a b",
             "https://a//",
         ] {
-            assert_eq!(PublicUrl::new(bad), Err(PublicUrlFault), "{bad}");
+            assert!(PublicUrl::new(bad).is_err(), "{bad}");
         }
     }
 }

@@ -18,7 +18,7 @@ pub(crate) fn router(app: App) -> Router {
     let open = OpenApiRouter::with_openapi(Document::openapi()).routes(routes!(setup::create_setup));
     let (router, document) = open.merge(with_key(&app)).split_for_parts();
     router
-        .merge(docs::router(&document))
+        .merge(docs::router(&document, &app.base()))
         .merge(web::router(&app))
         .fallback(web::show_nothing)
         .layer(from_fn_with_state(app.clone(), guard))

@@ -16,6 +16,7 @@ mod form;
 mod landing;
 mod language;
 mod moment;
+mod origin;
 mod own_path;
 mod page;
 mod pages;
@@ -25,4 +26,6 @@ mod visit;
 
 pub(crate) use answer::IsPage;
 pub(crate) use assets::KeepForEver;
-pub(crate) use pages::{CALLBACK, router, show_nothing};
+pub(crate) use cookies::Jar;
+pub use pages::CALLBACK;
+pub(crate) use pages::{router, show_nothing};

@@ -42,6 +42,8 @@ impl HtmlAnswer {
         }
         let page = Page::new(visit, Place::Outside, None).back_to(way_back(visit, problem.0.status));
         let known = match problem.0.status {
+            StatusCode::FORBIDDEN if problem.0.code == "foreign_origin" => "fault-foreign-page",
+            StatusCode::FORBIDDEN if problem.0.code == "foreign_form" => "fault-old-form",
             StatusCode::METHOD_NOT_ALLOWED => "fault-method",
             StatusCode::NOT_FOUND => "fault-not-found",
             StatusCode::FORBIDDEN => "fault-forbidden",

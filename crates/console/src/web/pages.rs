@@ -7,12 +7,13 @@ mod keys;
 mod preferences;
 mod sign_in;
 
-pub(crate) use sign_in::CALLBACK;
+pub use sign_in::CALLBACK;
 
 use super::answer::HtmlAnswer;
 use super::answer::IsPage;
 use super::cookies::Cookie;
-use super::person::{require_own_origin, require_person};
+use super::origin::require_own_origin;
+use super::person::require_person;
 use super::visit::Visit;
 use super::{assets, person::Person};
 use crate::app::App;
@@ -77,7 +78,7 @@ async fn render_faults(State(app): State<App>, request: Request, next: Next) -> 
     }
     let is_page = response.extensions().get::<IsPage>().is_some();
     if visit.flash.is_some() && is_page {
-        Cookie::Flash.clear(response.headers_mut(), visit.secure);
+        Cookie::Flash.clear(response.headers_mut(), &visit.jar);
     }
     response
 }
@@ -101,7 +102,7 @@ pub(super) fn is_browser(headers: &HeaderMap) -> bool {
 /// Sends a browser on after a change, and says there what was done.
 pub(crate) fn done(visit: &Visit, to: &str, flash: &str) -> Response {
     let mut response = Redirect::to(to).into_response();
-    Cookie::Flash.set(flash, response.headers_mut(), visit.secure);
+    Cookie::Flash.set(flash, response.headers_mut(), &visit.jar);
     response
 }
 

@@ -1,23 +1,18 @@
-//! Who is signed in, and whether a change was asked for from a page of ours (CSRF).
-//!
-//! A change is any method that is not safe (RFC 9110 §9.2.1). It passes when its `Origin` is this host, its `Sec-Fetch-Site`, where the
-//! browser says it, is `same-origin`, and its form carries the token of the session. A request that does not say where it
-//! comes from is refused: every browser does. So is one that says it twice.
+//! Who is signed in, and that a form carries the token of their session. Which page sent it is looked at before: `origin`.
 
 use super::cookies::Cookie;
 use super::form::Form;
 use super::landing;
 use super::page::{Page, Place, Viewer};
 use super::pages::is_browser;
-use super::said::single;
 use super::visit::Visit;
-use crate::app::{App, OwnAddress};
+use crate::app::App;
 use crate::problem::Problem;
 use axum::extract::{FromRequest, FromRequestParts, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use http::request::Parts;
-use http::{HeaderMap, Method, StatusCode, Uri};
+use http::{HeaderMap, Method, StatusCode};
 use keyward_engine::{Actor, EngineError, Session, SignedIn};
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
@@ -91,7 +86,7 @@ pub(crate) async fn find_person(
     visit: &Visit,
     app: &App,
 ) -> Result<Option<Person>, EngineError> {
-    let Some(secret) = Cookie::Session.read(headers, visit.secure) else {
+    let Some(secret) = Cookie::Session.read(headers, &visit.jar) else {
         return Ok(None);
     };
     let session = app.engine.find_session(secret, &visit.visitor).await?;
@@ -103,49 +98,15 @@ pub(crate) async fn find_person(
 
 fn to_sign_in(parts: &Parts, visit: &Visit) -> Response {
     let mut response = Redirect::to("/sign-in").into_response();
-    if Cookie::Session.read(&parts.headers, visit.secure).is_some() {
-        Cookie::Session.clear(response.headers_mut(), visit.secure);
-        Cookie::Flash.set("flash-session-over", response.headers_mut(), visit.secure);
+    if Cookie::Session.read(&parts.headers, &visit.jar).is_some() {
+        Cookie::Session.clear(response.headers_mut(), &visit.jar);
+        Cookie::Flash.set("flash-session-over", response.headers_mut(), &visit.jar);
     }
     let is_page = parts.method == Method::GET && is_browser(&parts.headers);
     if is_page && visit.path.len() <= LONGEST_DESTINATION {
-        Cookie::Destination.set(&visit.path, response.headers_mut(), visit.secure);
+        Cookie::Destination.set(&visit.path, response.headers_mut(), &visit.jar);
     }
     response
-}
-
-/// Refuses changes that were not asked for from a page of this host.
-pub(crate) async fn require_own_origin(State(app): State<App>, request: Request, next: Next) -> Response {
-    if request.method().is_safe() || is_own_origin(request.headers(), request.uri(), &app.address()) {
-        return next.run(request).await;
-    }
-    Problem::new(
-        StatusCode::FORBIDDEN,
-        "foreign_origin",
-        "Changes are taken from pages of this console alone.",
-    )
-    .into_response()
-}
-
-/// Whether a browser says that a page of the console sent the request. Where no setting says under which address people
-/// reach it, it is the host that they ask for; over HTTP/2 that is the `:authority`.
-fn is_own_origin(headers: &HeaderMap, uri: &Uri, address: &OwnAddress<'_>) -> bool {
-    let (Ok(Some(origin)), Ok(fetch_site)) = (single(headers, "origin"), single(headers, "sec-fetch-site"))
-    else {
-        return false;
-    };
-    let asked = || {
-        let authority = uri.authority().map(http::uri::Authority::as_str);
-        authority.or_else(|| single(headers, "host").ok().flatten())
-    };
-    let same = match *address {
-        OwnAddress::Known(url) => origin.eq_ignore_ascii_case(url.as_str()),
-        OwnAddress::AsAsked { scheme } => asked().is_some_and(|host| {
-            let authority = origin.strip_prefix(scheme);
-            authority.is_some_and(|authority| authority.eq_ignore_ascii_case(host))
-        }),
-    };
-    same && fetch_site.is_none_or(|site| site == "same-origin")
 }
 
 /// What the forms of a session carry: it cannot be guessed by who does not know the session's secret, and does not tell it.
@@ -181,119 +142,7 @@ impl FromRequest<App> for OwnForm {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::public_url::PublicUrl;
-    use http::HeaderValue;
-
-    const TLS: OwnAddress<'_> = OwnAddress::AsAsked { scheme: "https://" };
-
-    fn own(headers: &[(&'static str, &'static str)], uri: &'static str, address: &OwnAddress<'_>) -> bool {
-        let headers = headers
-            .iter()
-            .map(|(name, value)| {
-                (
-                    http::header::HeaderName::from_static(name),
-                    HeaderValue::from_static(value),
-                )
-            })
-            .fold(HeaderMap::new(), |mut map, (name, value)| {
-                map.append(name, value);
-                map
-            });
-        is_own_origin(&headers, &Uri::from_static(uri), address)
-    }
-
-    #[test]
-    fn c4_only_a_page_of_this_host_may_ask_for_changes() {
-        let host = ("host", "my.example.com");
-        let table: [(&[(&str, &str)], bool); 11] = [
-            (&[host, ("origin", "https://my.example.com")], true),
-            (
-                &[
-                    host,
-                    ("origin", "https://my.example.com"),
-                    ("sec-fetch-site", "same-origin"),
-                ],
-                true,
-            ),
-            (&[host], false),
-            (&[host, ("origin", "null")], false),
-            (&[host, ("origin", "http://my.example.com")], false),
-            (&[host, ("origin", "https://evil.my.example.com")], false),
-            (&[host, ("origin", "https://my.example.com.evil.com")], false),
-            (
-                &[
-                    host,
-                    ("origin", "https://my.example.com"),
-                    ("sec-fetch-site", "same-site"),
-                ],
-                false,
-            ),
-            (
-                &[
-                    host,
-                    ("origin", "https://my.example.com"),
-                    ("origin", "https://my.example.com"),
-                ],
-                false,
-            ),
-            (
-                &[
-                    host,
-                    ("origin", "https://my.example.com"),
-                    ("sec-fetch-site", "same-origin"),
-                    ("sec-fetch-site", "cross-site"),
-                ],
-                false,
-            ),
-            (
-                &[
-                    host,
-                    ("origin", "https://my.example.com"),
-                    ("sec-fetch-site", "same-origin"),
-                    ("sec-fetch-site", "same-origin"),
-                ],
-                false,
-            ),
-        ];
-        for (headers, passes) in table {
-            let headers: Vec<_> = headers.to_vec();
-            assert_eq!(own(Box::leak(headers.into_boxed_slice()), "/x", &TLS), passes);
-        }
-        // HTTP/2 has the host in the target.
-        assert!(own(
-            &[("origin", "https://my.example.com")],
-            "https://my.example.com/x",
-            &TLS
-        ));
-    }
-
-    #[test]
-    fn c4_behind_a_proxy_only_a_page_of_the_public_address_may_ask_for_changes() {
-        let url = PublicUrl::new("https://keys.example.com").unwrap();
-        let address = OwnAddress::Known(&url);
-        // The proxy asks for the console by another name.
-        let host = ("host", "10.0.0.7:8081");
-        let table: [(&[(&str, &str)], bool); 6] = [
-            (&[host, ("origin", "https://keys.example.com")], true),
-            (&[host, ("origin", "http://keys.example.com")], false),
-            (&[host, ("origin", "https://10.0.0.7:8081")], false),
-            (&[host, ("origin", "http://10.0.0.7:8081")], false),
-            (&[host, ("origin", "null")], false),
-            (
-                &[
-                    host,
-                    ("origin", "https://keys.example.com"),
-                    ("sec-fetch-site", "cross-site"),
-                ],
-                false,
-            ),
-        ];
-        for (headers, passes) in table {
-            let headers: Vec<_> = headers.to_vec();
-            assert_eq!(own(Box::leak(headers.into_boxed_slice()), "/x", &address), passes);
-        }
-    }
+    use super::form_token;
 
     #[test]
     fn c4_a_forms_token_belongs_to_one_session_and_does_not_tell_its_secret() {

@@ -1,6 +1,6 @@
 //! One look at the console: what a request says of its sender, whoever it is.
 
-use super::cookies::Cookie;
+use super::cookies::{Cookie, Jar};
 use super::language::Language;
 use super::moment::zone_of;
 use super::own_path::own_path;
@@ -31,13 +31,14 @@ pub(crate) struct Visit {
     pub(crate) is_safe: bool,
     pub(crate) now: Timestamp,
     pub(crate) visitor: Visitor,
-    /// Whether cookies go over TLS alone.
-    pub(crate) secure: bool,
+    /// Whose cookies are read and written.
+    pub(crate) jar: Jar,
 }
 
 impl Visit {
     pub(crate) fn of(parts: &Parts, app: &App) -> Self {
-        let cookie = |cookie: Cookie| cookie.read(&parts.headers, app.secure);
+        let jar = app.jar(&parts.headers, &parts.uri);
+        let cookie = |cookie: Cookie| cookie.read(&parts.headers, &jar);
         let flash = cookie(Cookie::Flash).filter(|id| id.starts_with("flash-"));
         Self {
             language: cookie(Cookie::Language)
@@ -62,7 +63,7 @@ impl Visit {
                     .take(200)
                     .collect(),
             },
-            secure: app.secure,
+            jar,
         }
     }
 }

@@ -11,9 +11,7 @@ use tokio_rustls::TlsConnector;
 
 fn session_cookie(answer: &Answer) -> &str {
     let mut cookies = answer.headers("set-cookie");
-    cookies
-        .find(|cookie| cookie.contains("keyward-session="))
-        .unwrap()
+    cookies.find(|cookie| cookie.contains("keyward-session")).unwrap()
 }
 
 #[tokio::test]
@@ -22,7 +20,8 @@ async fn c2_over_plain_http_cookies_are_out_of_reach_of_scripts_and_other_sites(
     let mut browser = house.browser("en");
     let answer = browser.sign_in(ADA, PASSWORD).await;
     let cookie = session_cookie(&answer);
-    assert!(cookie.starts_with("keyward-session=session_"), "{cookie}");
+    let start = format!("keyward-session-{}=session_", house.console.address().port());
+    assert!(cookie.starts_with(&start), "{cookie}");
     assert!(
         cookie.ends_with("; Path=/; HttpOnly; SameSite=Strict"),
         "{cookie}"
@@ -169,4 +168,24 @@ async fn c3_a_new_password_gives_a_new_session_and_the_old_ones_are_dead() {
     assert!(!house.is_alive(&before).await && !house.is_alive(&elsewhere).await);
     assert!(!house.lets_in(ADA, PASSWORD).await);
     assert!(house.lets_in(ADA, OTHER).await);
+}
+
+#[tokio::test]
+async fn a_sign_in_at_one_console_of_a_host_leaves_that_at_another_as_it_is() {
+    let (first, second) = (House::with_ada().await, House::with_ada().await);
+    // One browser: its jar knows hosts, not ports.
+    let mut jar = Vec::new();
+    for house in [&first, &second, &first, &second] {
+        let mut browser = house.browser("en");
+        let form = [("email", ADA), ("password", PASSWORD)];
+        let answer = browser.send("POST", "/sign-in", &[], &form).await;
+        assert_eq!(answer.status, 303);
+        let names = answer
+            .headers("set-cookie")
+            .map(|cookie| cookie.split('=').next().unwrap().to_owned());
+        jar.push(names.collect::<std::collections::BTreeSet<_>>());
+    }
+    assert!(jar[0].len() >= 2, "{jar:?}");
+    assert_eq!((&jar[0], &jar[1]), (&jar[2], &jar[3]));
+    assert!(jar[0].is_disjoint(&jar[1]), "{jar:?}");
 }

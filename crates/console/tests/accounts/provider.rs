@@ -234,6 +234,28 @@ async fn c4_another_page_cannot_begin_a_sign_in_in_its_visitors_name() {
 }
 
 #[tokio::test]
+async fn a_sign_in_that_could_not_come_back_to_where_it_begins_is_not_begun_and_says_why() {
+    let street = Street::new().await;
+    let port = street.house.console.address().port();
+    let elsewhere = format!("localhost:{port}");
+    for (language, title) in [
+        ("en", "Open the console at its own address"),
+        ("fr", "Ouvrez la console à sa propre adresse"),
+    ] {
+        let mut browser = street.house.browser(language);
+        browser.host.clone_from(&elsewhere);
+        let answer = browser.get("/sign-in/oidc").await;
+        assert_eq!((answer.status, answer.location()), (403, None), "{answer:?}");
+        answer.assert_says(title);
+        answer.assert_says(&format!("http://{elsewhere}"));
+        answer.assert_says(&format!("href=\"http://127.0.0.1:{port}/\""));
+        assert!(!browser.cookies.contains_key(FLOW));
+    }
+    let remarks = street.house.engine.remarks().list();
+    assert!(remarks[0].what.contains(&elsewhere), "{remarks:?}");
+}
+
+#[tokio::test]
 async fn without_a_provider_there_is_no_button_and_no_way() {
     let house = House::with_ada().await;
     for language in LANGUAGES {

@@ -23,6 +23,8 @@ pub(crate) struct House {
     pub(crate) engine: Arc<Engine>,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) console: Console,
+    /// What the names of its cookies end in.
+    mark: Option<String>,
     _folder: tempfile::TempDir,
 }
 
@@ -89,8 +91,12 @@ impl House {
             provider: reached.provider,
             about: keyward_console::About::default(),
         };
+        let path = reached
+            .public_url
+            .map(|url| url.split('/').skip(3).map(|part| format!("-{part}")).collect());
         let console = Console::start(&engine, settings).await;
         Ok(Self {
+            mark: path,
             console: console.map_err(|fault| fault.to_string())?,
             engine,
             clock,
@@ -151,9 +157,14 @@ impl House {
     pub(crate) fn browser(&self, language: &'static str) -> Browser {
         Browser {
             address: self.console.address(),
+            host: self.console.address().to_string(),
             language,
             origin: Some(format!("http://{}", self.console.address())),
             cookies: BTreeMap::new(),
+            mark: match &self.mark {
+                Some(mark) => mark.clone(),
+                None => format!("-{}", self.console.address().port()),
+            },
         }
     }
 
@@ -175,9 +186,13 @@ impl House {
 #[derive(Clone, Debug)]
 pub(crate) struct Browser {
     address: SocketAddr,
+    /// The host that it asks for.
+    pub(crate) host: String,
     language: &'static str,
     pub(crate) origin: Option<String>,
+    /// By their names, without what tells the consoles of one host apart.
     pub(crate) cookies: BTreeMap<String, String>,
+    mark: String,
 }
 
 #[derive(Clone, Debug)]
@@ -276,13 +291,17 @@ impl Browser {
         headers: &[(&str, &str)],
         fields: &[(&str, &str)],
     ) -> String {
-        let (host, language) = (self.address, self.language);
+        let (host, language) = (&self.host, self.language);
         let mut text = format!(
             "{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nAccept-Language: {language}\r\n\
              User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0\r\n"
         );
         if !self.cookies.is_empty() {
-            let pairs = self.cookies.iter().map(|(name, value)| format!("{name}={value}"));
+            let mark = &self.mark;
+            let pairs = self
+                .cookies
+                .iter()
+                .map(|(name, value)| format!("{name}{mark}={value}"));
             let _ = write!(text, "Cookie: {}\r\n", pairs.collect::<Vec<_>>().join("; "));
         }
         for (name, value) in headers {
@@ -319,6 +338,9 @@ impl Browser {
         };
         for cookie in answer.headers("set-cookie") {
             let (name, rest) = cookie.split_once('=').unwrap();
+            let name = name
+                .strip_suffix(&self.mark)
+                .unwrap_or_else(|| panic!("{cookie} is of another console"));
             if cookie.contains("Max-Age=0") {
                 self.cookies.remove(name);
             } else {

@@ -222,13 +222,23 @@ impl Browser {
         self.send("POST", path, &body).await
     }
 
+    /// Each with what tells the consoles of one host apart, but for the zone, which is the same for all.
+    fn marked_cookies(&self) -> String {
+        let port = self.address.port();
+        let marked = self.cookies.split("; ").map(|pair| match pair.split_once('=') {
+            Some((name, value)) if name != "keyward-zone" => format!("{name}-{port}={value}"),
+            _ => pair.to_owned(),
+        });
+        marked.collect::<Vec<_>>().join("; ")
+    }
+
     async fn send(&self, method: &str, path: &str, body: &str) -> Answer {
         let (host, language) = (self.address, self.language);
         let mut text = format!(
             "{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nAccept: text/html\r\nAccept-Language: {language}\r\n"
         );
         if !self.cookies.is_empty() {
-            let _ = write!(text, "Cookie: {}\r\n", self.cookies);
+            let _ = write!(text, "Cookie: {}\r\n", self.marked_cookies());
         }
         if method != "GET" {
             let _ = write!(

@@ -21,10 +21,10 @@ pub(super) async fn save(State(app): State<App>, visit: Visit, asked: HeaderMap,
         if let Some(person) = find_person(&asked, &visit, &app).await? {
             app.engine.set_language(&person.session, language.tag()).await?;
         }
-        Cookie::Language.set(language.tag(), headers, app.secure);
+        Cookie::Language.set(language.tag(), headers, &visit.jar);
     }
     if let Some(theme) = Theme::of_word(form.text("theme")) {
-        Cookie::Theme.set(theme.word(), headers, app.secure);
+        Cookie::Theme.set(theme.word(), headers, &visit.jar);
     }
     Ok(response)
 }

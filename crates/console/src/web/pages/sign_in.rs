@@ -11,7 +11,7 @@ mod setup;
 
 pub(super) use entry::{enter, keep_session};
 pub(super) use faults::Faults;
-pub(crate) use provider::CALLBACK;
+pub use provider::CALLBACK;
 
 use crate::app::App;
 use axum::Router;

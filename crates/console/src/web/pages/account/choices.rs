@@ -19,10 +19,10 @@ pub(super) async fn save(
     let headers = response.headers_mut();
     if let Some(language) = Language::of_tag(form.text("language")) {
         app.engine.set_language(&person.session, language.tag()).await?;
-        Cookie::Language.set(language.tag(), headers, visit.secure);
+        Cookie::Language.set(language.tag(), headers, &visit.jar);
     }
     if let Some(theme) = Theme::of_word(form.text("theme")) {
-        Cookie::Theme.set(theme.word(), headers, visit.secure);
+        Cookie::Theme.set(theme.word(), headers, &visit.jar);
     }
     Ok(response)
 }

@@ -58,7 +58,7 @@ pub(super) async fn submit(
                 Ok(signed_in) => {
                     let mut response = enter(&visit, &signed_in, "/account");
                     let headers = response.headers_mut();
-                    Cookie::Flash.set("flash-password-changed", headers, visit.secure);
+                    Cookie::Flash.set("flash-password-changed", headers, &visit.jar);
                     return Ok(response);
                 }
                 Err(fault) => Faults::of_account(&page, fault)?,

@@ -42,6 +42,6 @@ pub(super) async fn sign_out(
 ) -> PageAnswer {
     app.engine.sign_out(&person.session).await?;
     let mut response = done(&visit, "/sign-in", "flash-signed-out");
-    Cookie::Session.clear(response.headers_mut(), visit.secure);
+    Cookie::Session.clear(response.headers_mut(), &visit.jar);
     Ok(response)
 }

@@ -24,7 +24,7 @@ struct CodePage {
 }
 
 pub(super) async fn show(visit: Visit, headers: HeaderMap) -> Response {
-    if Cookie::Pending.read(&headers, visit.secure).is_none() {
+    if Cookie::Pending.read(&headers, &visit.jar).is_none() {
         return Redirect::to("/sign-in").into_response();
     }
     HtmlAnswer::ok(&CodePage {
@@ -41,7 +41,7 @@ pub(super) async fn submit(
     headers: HeaderMap,
     form: Form,
 ) -> PageAnswer {
-    let Some(pending) = Cookie::Pending.read(&headers, visit.secure) else {
+    let Some(pending) = Cookie::Pending.read(&headers, &visit.jar) else {
         return Ok(Redirect::to("/sign-in").into_response());
     };
     let code = form.text("code");

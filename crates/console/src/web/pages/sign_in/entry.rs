@@ -21,7 +21,7 @@ pub(super) fn go_on(visit: &Visit, sign_in: &SignIn) -> Response {
         SignIn::Done(signed_in) => enter_where_asked(visit, signed_in),
         SignIn::CodeNeeded { pending } => {
             let mut response = Redirect::to("/sign-in/code").into_response();
-            Cookie::Pending.set(pending.reveal(), response.headers_mut(), visit.secure);
+            Cookie::Pending.set(pending.reveal(), response.headers_mut(), &visit.jar);
             response
         }
     }
@@ -37,16 +37,16 @@ pub(in crate::web::pages) fn enter(visit: &Visit, signed_in: &SignedIn, to: &str
     let mut response = Redirect::to(to).into_response();
     keep_session(visit, signed_in, &mut response);
     let headers = response.headers_mut();
-    Cookie::Pending.clear(headers, visit.secure);
+    Cookie::Pending.clear(headers, &visit.jar);
     if visit.destination.is_some() {
-        Cookie::Destination.clear(headers, visit.secure);
+        Cookie::Destination.clear(headers, &visit.jar);
     }
     if let Some(device) = &signed_in.device {
-        Cookie::Device.set(device.reveal(), headers, visit.secure);
+        Cookie::Device.set(device.reveal(), headers, &visit.jar);
     }
     let language = signed_in.session.language.as_deref().and_then(Language::of_tag);
     if let Some(language) = language {
-        Cookie::Language.set(language.tag(), headers, visit.secure);
+        Cookie::Language.set(language.tag(), headers, &visit.jar);
     }
     response
 }
@@ -55,11 +55,12 @@ pub(in crate::web::pages) fn enter(visit: &Visit, signed_in: &SignedIn, to: &str
 /// (session fixation).
 pub(super) async fn replace_session(State(app): State<App>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
-    let earlier = Cookie::Session.read(&parts.headers, app.secure).is_some();
-    let earlier = earlier.then(|| (parts.headers.clone(), Visit::of(&parts, &app)));
+    let visit = Visit::of(&parts, &app);
+    let earlier = Cookie::Session.read(&parts.headers, &visit.jar).is_some();
+    let earlier = earlier.then(|| (parts.headers.clone(), visit));
     let response = next.run(Request::from_parts(parts, body)).await;
     if let Some((headers, visit)) = earlier
-        && Cookie::Session.is_set(response.headers(), app.secure)
+        && Cookie::Session.is_set(response.headers(), &visit.jar)
         && let Err(error) = end_earlier(&headers, &visit, &app).await
     {
         return Problem::from(error).into_response();
@@ -76,5 +77,5 @@ async fn end_earlier(headers: &HeaderMap, visit: &Visit, app: &App) -> Result<()
 
 /// Hands out the token of a session that has begun.
 pub(in crate::web::pages) fn keep_session(visit: &Visit, signed_in: &SignedIn, response: &mut Response) {
-    Cookie::Session.set(signed_in.token.reveal(), response.headers_mut(), visit.secure);
+    Cookie::Session.set(signed_in.token.reveal(), response.headers_mut(), &visit.jar);
 }

@@ -51,7 +51,7 @@ pub(super) async fn submit(
     headers: HeaderMap,
     form: Form,
 ) -> PageAnswer {
-    let device = Cookie::Device.read(&headers, visit.secure);
+    let device = Cookie::Device.read(&headers, &visit.jar);
     let (email, password) = (form.text("email").trim(), form.text("password"));
     let fault = match app.engine.sign_in(email, password, &visit.visitor, device).await {
         Ok(sign_in) => return Ok(go_on(&visit, &sign_in)),

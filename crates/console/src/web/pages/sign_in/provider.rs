@@ -11,31 +11,37 @@
 
 use super::entry::go_on;
 use super::outcome::Outcome;
-use crate::app::App;
+use crate::app::{App, asked_host};
 use crate::problem::Problem;
 use crate::web::cookies::Cookie;
 use crate::web::landing;
+use crate::web::origin::Misfit;
 use crate::web::pages::PageAnswer;
 use crate::web::said::single;
 use crate::web::visit::Visit;
 use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Redirect, Response};
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, StatusCode, Uri};
 use keyward_engine::{ProvenIdentity, SignInFault};
 use keyward_oidc::{Answer, Fault, Flow, Identity, Provider};
 
 /// Where the provider sends browsers back to.
-pub(crate) const CALLBACK: &str = "/sign-in/oidc/callback";
+pub const CALLBACK: &str = "/sign-in/oidc/callback";
 
-pub(super) async fn begin(State(app): State<App>, visit: Visit, headers: HeaderMap) -> PageAnswer {
+pub(super) async fn begin(State(app): State<App>, visit: Visit, headers: HeaderMap, uri: Uri) -> PageAnswer {
     let provider = provider_of(&app)?;
     if !is_asked_for_here(&headers) {
         return Ok(Redirect::to("/sign-in").into_response());
     }
+    let host = asked_host(&headers, &uri);
+    if let Some(misfit) = host.and_then(|host| Misfit::of_way_back(&app, host)) {
+        misfit.tell_operator(&app);
+        return Ok(misfit.answer(&visit));
+    }
     match provider.begin().await {
         Ok(begun) => {
             let mut response = Redirect::to(&begun.to).into_response();
-            Cookie::Flow.set(&begun.flow, response.headers_mut(), visit.secure);
+            Cookie::Flow.set(&begun.flow, response.headers_mut(), &visit.jar);
             Ok(response)
         }
         Err(fault) => Ok(fail(&visit, provider, &fault)),
@@ -55,7 +61,7 @@ pub(super) async fn finish(
     RawQuery(query): RawQuery,
 ) -> PageAnswer {
     let provider = provider_of(&app)?;
-    let kept = Cookie::Flow.read(&headers, visit.secure);
+    let kept = Cookie::Flow.read(&headers, &visit.jar);
     let flow = kept.and_then(|kept| provider.read_flow(kept));
     let answer = Answer::read(query.as_deref().unwrap_or_default());
     let (flow, answer) = match (flow, answer) {
@@ -71,11 +77,11 @@ pub(super) async fn finish(
     // A flow is good once, whatever comes of it.
     match answer {
         Ok(mut response) => {
-            Cookie::Flow.clear(response.headers_mut(), visit.secure);
+            Cookie::Flow.clear(response.headers_mut(), &visit.jar);
             Ok(response)
         }
         Err(mut problem) => {
-            Cookie::Flow.clear(&mut problem.0.headers, visit.secure);
+            Cookie::Flow.clear(&mut problem.0.headers, &visit.jar);
             Err(problem)
         }
     }
@@ -88,7 +94,7 @@ fn astray(visit: &Visit, provider: &Provider, nothing_waits: bool) -> Response {
     tracing::debug!(%fault, "a sign-in with OpenID Connect failed");
     let mut response = Outcome::of_fault(visit, provider.name(), &fault);
     if nothing_waits {
-        Cookie::Flow.clear(response.headers_mut(), visit.secure);
+        Cookie::Flow.clear(response.headers_mut(), &visit.jar);
     }
     response
 }
@@ -108,7 +114,7 @@ async fn prove(
     answer: &Answer,
 ) -> Result<Identity, Unproved> {
     let provider = provider_of(app).map_err(Unproved::Problem)?;
-    let device = Cookie::Device.read(headers, visit.secure);
+    let device = Cookie::Device.read(headers, &visit.jar);
     let exchange = match app.engine.begin_exchange(&visit.visitor, device).await {
         Ok(exchange) => exchange,
         Err(SignInFault::Slowed { retry_after_secs }) => return Err(Unproved::Slowed(retry_after_secs)),
@@ -136,7 +142,7 @@ async fn let_in(
         subject: identity.subject,
         email: identity.email,
     };
-    let device = Cookie::Device.read(headers, visit.secure);
+    let device = Cookie::Device.read(headers, &visit.jar);
     let entered = app.engine.sign_in_with_identity(&proven, &visit.visitor, device);
     match entered.await {
         Ok(sign_in) => Ok(go_on(visit, &sign_in)),
