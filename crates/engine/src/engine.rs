@@ -3,6 +3,7 @@
 use crate::accounts::Gate;
 use crate::ids::Ids;
 use crate::nodes::ThisNode;
+use crate::remarks::Remarks;
 use crate::replica::Replica;
 use crate::snapshot::{SnapshotStatus, Snapshots};
 use crate::usage::Usage;
@@ -69,6 +70,7 @@ pub struct Engine {
     pub(crate) on_stale: OnStale,
     /// Whether the log says that this node is stale.
     pub(crate) told_stale: AtomicBool,
+    remarks: Remarks,
 }
 
 /// How an engine is doing, for metrics and probes.
@@ -122,7 +124,13 @@ impl Engine {
             max_staleness: settings.max_staleness,
             on_stale: settings.on_stale,
             told_stale: AtomicBool::new(false),
+            remarks: Remarks::default(),
         }
+    }
+
+    /// What this process has seen that only an operator can mend.
+    pub fn remarks(&self) -> &Remarks {
+        &self.remarks
     }
 
     /// The same with another limiter than one in memory, before anything is loaded.

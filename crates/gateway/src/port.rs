@@ -5,7 +5,7 @@ use crate::StartFault;
 use crate::connection;
 use crate::shared::Shared;
 use crate::tunnel::SILENCE;
-use keyward_listener::{accept, bind, close, end_when_gone, follow_certificate};
+use keyward_listener::{accept, bind, bind_way_out, close, end_when_gone, follow_certificate};
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
@@ -35,8 +35,12 @@ pub(crate) struct Port {
 impl Bound {
     /// Binds; `section` is that of the configuration.
     pub(crate) fn bind(section: &'static str, listen: SocketAddr) -> Result<Self, StartFault> {
-        let listener = bind(listen)
-            .map_err(|error| StartFault(format!("{section}.listen: {listen} cannot be bound: {error}")))?;
+        let listener = bind(listen).map_err(|error| {
+            let way_out = bind_way_out(listen, &error);
+            StartFault(format!(
+                "{section}.listen: cannot listen on {listen}: {error}; {way_out}"
+            ))
+        })?;
         let address = listener
             .local_addr()
             .map_err(|error| StartFault(format!("{section}.listen: {error}")))?;

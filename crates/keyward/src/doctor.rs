@@ -2,6 +2,7 @@
 //! of its subject, as a function that gives findings.
 
 mod database;
+mod exposure;
 mod files;
 mod finding;
 mod host;
@@ -35,11 +36,13 @@ pub(crate) async fn run(context: Context<'_>) -> Result<Exit, Failure> {
 async fn look_at_all(loaded: &Loaded, checked: &Checked, findings: &mut Vec<Finding>) {
     findings.extend(files::check_configuration(loaded));
     findings.extend(routes::check_public_paths(checked));
+    findings.extend(exposure::check(loaded, checked));
     findings.extend(network::check_ports(checked).await);
     findings.extend(network::check_upstreams(checked).await);
     findings.extend(database::check(checked).await);
     findings.extend(limits::check(checked).await);
     findings.extend(files::check_passwords(loaded));
+    findings.extend(files::check_local(checked));
     findings.extend(files::check_snapshot(checked));
     findings.extend(tls::check("gateway.tls", checked.gateway.tls.as_ref()));
     let authz = checked.authz.as_ref();
@@ -48,7 +51,7 @@ async fn look_at_all(loaded: &Loaded, checked: &Checked, findings: &mut Vec<Find
         authz.and_then(|authz| authz.tls.as_ref()),
     ));
     findings.extend(tls::check("console.tls", checked.console.tls.as_ref()));
-    findings.extend(provider::check(checked.console.provider.as_ref()).await);
+    findings.extend(provider::check(&checked.console).await);
     findings.extend(files::check_openapi_document(checked));
     findings.extend(checked.database.file().and_then(host::check_disk));
     findings.extend(host::check_open_files(

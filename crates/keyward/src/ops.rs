@@ -10,11 +10,11 @@ use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Json, Router};
 use hyper_util::service::TowerToHyperService;
-use keyward_engine::Engine;
-use keyward_listener::Server;
+use keyward_engine::{Engine, Remark};
+use keyward_listener::{Server, bind_way_out};
 use metrics::EngineNumbers;
 use prometheus::{Encoder, TextEncoder};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -52,7 +52,8 @@ impl Ops {
     ) -> Result<Self, Failure> {
         let taken = |error: std::io::Error| {
             Failure::failed(format!(
-                "ops.listen: cannot listen on {listen}: {error}; choose another address, or end what listens there"
+                "ops.listen: cannot listen on {listen}: {error}; {}",
+                bind_way_out(listen, &error)
             ))
         };
         let listener = keyward_listener::bind(listen)
@@ -136,9 +137,16 @@ async fn get_readyz(State(probe): State<Probe>) -> impl IntoResponse {
         // Told, and no reason not to be ready: what holds without Redis is the operator's choice.
         "limiter": status.limiter.mode,
         "revision": status.revision.0,
+        // What only an operator can mend. No reason not to be ready either.
+        "remarks": remarks(&probe.engine),
         "age_ms": u64::try_from(status.age.as_millis()).unwrap_or(u64::MAX),
     }));
     (code, [(header::CACHE_CONTROL, "no-store")], body)
+}
+
+fn remarks(engine: &Engine) -> Vec<Value> {
+    let shown = |remark: &Remark| json!({ "setting": remark.setting, "what": remark.what, "way_out": remark.way_out });
+    engine.remarks().list().iter().map(shown).collect()
 }
 
 async fn get_metrics(State(probe): State<Probe>) -> impl IntoResponse {

@@ -15,8 +15,10 @@ use crate::exit::{Exit, Failure};
 use crate::logs;
 use crate::open::Access;
 use crate::output::print;
+use keyward_console::PublicUrl;
 use keyward_gateway::Authz;
 use signals::Signal;
+use std::net::SocketAddr;
 
 /// The way out of most of what can be wrong at a start.
 const HINT: &str = "`keyward doctor` looks for the usual mistakes, and says what to do about each";
@@ -50,7 +52,7 @@ async fn serve(
             return Ok(Exit::Done);
         }
     };
-    announce(context, &node, checked).await?;
+    announce(context, &node, loaded, checked).await?;
     while signals.next().await == Signal::Reload {
         reload::reload(loaded, checked, &node.gateway);
     }
@@ -61,7 +63,12 @@ async fn serve(
 }
 
 /// The block that tells an operator what runs where.
-async fn announce(context: Context<'_>, node: &Node, checked: &Checked) -> Result<(), Failure> {
+async fn announce(
+    context: Context<'_>,
+    node: &Node,
+    loaded: &Loaded,
+    checked: &Checked,
+) -> Result<(), Failure> {
     let status = node.engine.status();
     let keys = status.keys;
     let source = source_of(&status);
@@ -71,16 +78,18 @@ async fn announce(context: Context<'_>, node: &Node, checked: &Checked) -> Resul
         "limiter": node.engine.limiter().status().mode,
     });
     let authz = node.authz.as_ref().zip(checked.authz.as_ref());
-    let authz = authz.map(|(authz, settings)| url(authz.address(), settings.tls.is_some()));
+    let authz = authz.map(|(authz, settings)| url(None, authz.address(), settings.tls.is_some()));
     let authz = authz
         .map(|url| format!("  authz     {url}\n"))
         .unwrap_or_default();
+    let gateway_url = loaded.config.gateway.public_url.as_deref();
+    let console_url = checked.console.public_url.as_ref().map(PublicUrl::as_str);
     context.output.value(&answer, |_| {
         format!(
             "Keyward is ready\n  gateway   {}\n{authz}  console   {}\n  ops       {}\n  database  {} ({keys} keys)",
-            url(node.gateway.address(), checked.gateway.tls.is_some()),
-            url(node.console.address(), checked.console.tls.is_some()),
-            url(node.ops.address(), false),
+            url(gateway_url, node.gateway.address(), checked.gateway.tls.is_some()),
+            url(console_url, node.console.address(), checked.console.tls.is_some()),
+            url(None, node.ops.address(), false),
             checked.database,
         )
     })?;
@@ -105,7 +114,48 @@ pub(crate) fn source_of(status: &keyward_engine::EngineStatus) -> &'static str {
     }
 }
 
-fn url(address: std::net::SocketAddr, tls: bool) -> String {
+/// An address that can be opened: the one that a setting names, or the one under which this machine reaches the port.
+fn url(named: Option<&str>, address: SocketAddr, tls: bool) -> String {
+    if let Some(named) = named {
+        return format!("{named}   (listens on {address})");
+    }
     let scheme = if tls { "https" } else { "http" };
-    format!("{scheme}://{address}")
+    let here = format!("{scheme}://{}", reachable(address));
+    match address.ip().is_unspecified() {
+        true => format!("{here}   (listens on every address of this machine)"),
+        false => here,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::url;
+
+    #[test]
+    fn what_is_shown_at_the_start_can_be_opened() {
+        let named = Some("https://keys.example.com");
+        for (named, address, tls, shown) in [
+            (None, "127.0.0.1:8081", false, "http://127.0.0.1:8081"),
+            (
+                None,
+                "0.0.0.0:8081",
+                false,
+                "http://127.0.0.1:8081   (listens on every address of this machine)",
+            ),
+            (
+                None,
+                "[::]:8443",
+                true,
+                "https://[::1]:8443   (listens on every address of this machine)",
+            ),
+            (
+                named,
+                "0.0.0.0:8081",
+                false,
+                "https://keys.example.com   (listens on 0.0.0.0:8081)",
+            ),
+        ] {
+            assert_eq!(url(named, address.parse().unwrap(), tls), shown);
+        }
+    }
 }

@@ -30,6 +30,26 @@ pub fn bind(address: SocketAddr) -> io::Result<std::net::TcpListener> {
     Ok(listener)
 }
 
+/// What to do when a port cannot be bound: the end of a sentence that says which and why.
+pub fn bind_way_out(address: SocketAddr, error: &io::Error) -> String {
+    let port = address.port();
+    match error.kind() {
+        io::ErrorKind::PermissionDenied if (1..1024).contains(&port) => format!(
+            "ports below 1024 take the capability CAP_NET_BIND_SERVICE: give it to the program (\
+             `setcap cap_net_bind_service=+ep` and its path, or AmbientCapabilities=CAP_NET_BIND_SERVICE in its systemd \
+             unit), or choose a port from 1024 on in place of {port}"
+        ),
+        io::ErrorKind::AddrInUse => {
+            "something listens there already (`ss -ltnp` shows what): end it, or choose another port"
+                .to_owned()
+        }
+        io::ErrorKind::AddrNotAvailable => {
+            "this machine has no such address: choose one of its own, or 0.0.0.0 for all of them".to_owned()
+        }
+        _ => "choose another address or port".to_owned(),
+    }
+}
+
 /// Waits for the next connection, through every passing error.
 pub async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
@@ -151,5 +171,22 @@ mod tests {
     fn a_taken_port_is_an_error() {
         let first = bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
         assert!(bind(first.local_addr().unwrap()).is_err());
+    }
+
+    #[test]
+    fn the_way_out_fits_what_the_system_says() {
+        use io::ErrorKind::{AddrInUse, AddrNotAvailable, OutOfMemory, PermissionDenied};
+        for (port, kind, words) in [
+            (80, PermissionDenied, "CAP_NET_BIND_SERVICE"),
+            (443, PermissionDenied, "in place of 443"),
+            (1023, PermissionDenied, "setcap"),
+            (1024, PermissionDenied, "another address or port"),
+            (8080, AddrInUse, "ss -ltnp"),
+            (8080, AddrNotAvailable, "no such address"),
+            (8080, OutOfMemory, "another address or port"),
+        ] {
+            let told = bind_way_out(SocketAddr::from(([0, 0, 0, 0], port)), &kind.into());
+            assert!(told.contains(words), "{port} {kind}: {told}");
+        }
     }
 }

@@ -4,7 +4,7 @@ use super::finding::Finding;
 use super::{files, host};
 use crate::config::{Checked, Database};
 use crate::open::{self, Access};
-use keyward_engine::{Actor, Engine};
+use keyward_engine::{Actor, Engine, NodeView};
 use keyward_store::{AuditQuery, StoreError};
 use std::time::Duration;
 use tokio::time::timeout;
@@ -64,10 +64,45 @@ fn cannot_open(checked: &Checked, error: &StoreError) -> Finding {
     Finding::problem(CHECK, &checked.database, error.to_string(), way_out)
 }
 
+/// The nodes that are there.
+async fn check_nodes(checked: &Checked, engine: &Engine) -> Vec<Finding> {
+    let Ok(mut nodes) = engine.list_nodes(&Actor::OPERATOR).await else {
+        return Vec::new();
+    };
+    nodes.retain(|node| !node.is_away);
+    let mut findings: Vec<Finding> = check_versions(&nodes).into_iter().collect();
+    if nodes.len() > 1 {
+        findings.extend(check_together(
+            nodes.len(),
+            checked.limits.is_some(),
+            checked.drain_delay.is_some(),
+        ));
+    }
+    findings
+}
+
+/// What several nodes need to act as one, and to be restarted one after another.
+fn check_together(nodes: usize, counts_together: bool, waits: bool) -> Vec<Finding> {
+    let limits = (!counts_together).then(|| {
+        let what =
+            format!("each of {nodes} nodes counts limits for itself: a limit of N is up to {nodes} times N");
+        Finding::warning(
+            "nodes",
+            "limits.url",
+            what,
+            "name a Redis or Valkey that they share",
+        )
+    });
+    let drain = (!waits).then(|| {
+        let what = "not given: a node that is restarted closes its ports before the balancer sends requests elsewhere";
+        let way_out = "set it to more than the balancer needs to notice, such as \"5s\"";
+        Finding::warning("nodes", "gateway.timeouts.drain_delay", what, way_out)
+    });
+    limits.into_iter().chain(drain).collect()
+}
+
 /// Nodes that are there at once should be of one version: a newer one may have changed what an older one reads.
-async fn check_versions(engine: &Engine) -> Option<Finding> {
-    let nodes = engine.list_nodes(&Actor::OPERATOR).await.ok()?;
-    let present: Vec<_> = nodes.iter().filter(|node| !node.is_away).collect();
+fn check_versions(present: &[NodeView]) -> Option<Finding> {
     let own = env!("CARGO_PKG_VERSION");
     if present.iter().all(|node| node.version == own) {
         return None;
@@ -111,7 +146,7 @@ async fn look_inside(checked: &Checked, engine: &Engine) -> Vec<Finding> {
             way_out,
         ));
     }
-    findings.extend(check_versions(engine).await);
+    findings.extend(check_nodes(checked, engine).await);
     let newest = AuditQuery {
         most: 1,
         ..AuditQuery::default()
@@ -121,4 +156,21 @@ async fn look_inside(checked: &Checked, engine: &Engine) -> Vec<Finding> {
         findings.extend(at.and_then(|at| host::check_clock_against(engine.clock().now(), at)));
     }
     findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check_together;
+
+    #[test]
+    fn what_several_nodes_lack_is_told() {
+        for (counts, waits, told) in [
+            (true, true, 0),
+            (false, true, 1),
+            (true, false, 1),
+            (false, false, 2),
+        ] {
+            assert_eq!(check_together(3, counts, waits).len(), told);
+        }
+    }
 }

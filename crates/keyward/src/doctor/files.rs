@@ -72,6 +72,38 @@ pub(super) fn check_openapi_document(checked: &Checked) -> Option<Finding> {
     })
 }
 
+/// A file that is locked or written in place belongs on a disk of this machine.
+pub(super) fn check_local(checked: &Checked) -> Vec<Finding> {
+    let snapshot = checked.snapshot.as_ref().map(|snapshot| snapshot.path.as_path());
+    let files = [
+        ("database.url", checked.database.file()),
+        ("replica.snapshot", snapshot),
+    ];
+    let look = |(key, file): (&str, Option<&Path>)| {
+        let file = file?;
+        let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let kind = rustix::fs::statfs(folder.unwrap_or(Path::new("."))).ok()?.f_type;
+        // Numbers of statfs(2), whatever width this machine gives them.
+        let network = network_of(i128::from(kind) & 0xffff_ffff)?;
+        let what = format!("{} lies on a network file system ({network})", file.display());
+        Some(Finding::warning("disk", key, what, "put it on a local disk"))
+    };
+    files.into_iter().filter_map(look).collect()
+}
+
+/// The name of a file system that is reached over a network.
+fn network_of(kind: i128) -> Option<&'static str> {
+    Some(match kind {
+        0x6969 => "NFS",
+        0xff53_4d42 | 0xfe53_4d42 | 0x517b => "SMB",
+        0x00c3_6400 => "Ceph",
+        0x0bd0_0bd0 => "Lustre",
+        0x0102_1997 => "9p",
+        0x0116_1970 => "GFS2",
+        _ => return None,
+    })
+}
+
 /// A snapshot that cannot be written is missed when the database is away.
 pub(super) fn check_snapshot(checked: &Checked) -> Option<Finding> {
     let snapshot = checked.snapshot.as_ref()?;
@@ -113,4 +145,21 @@ pub(super) fn mode(file: &Path) -> Option<u32> {
     std::fs::metadata(file)
         .ok()
         .map(|data| data.permissions().mode() & 0o777)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::network_of;
+
+    #[test]
+    fn file_systems_of_networks_are_known() {
+        for (kind, name) in [
+            (0x6969, Some("NFS")),
+            (0xff53_4d42, Some("SMB")),
+            (0xef53, None),
+            (0x0102_1994, None),
+        ] {
+            assert_eq!(network_of(kind), name, "{kind:x}");
+        }
+    }
 }

@@ -8,6 +8,7 @@ use jiff::fmt::rfc2822;
 use keyward_domain::Timestamp;
 use keyward_engine::{Clock, SystemClock};
 use keyward_gateway::{Protocol, Upstream};
+use serde_json::Value;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -21,9 +22,9 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// How long an upstream may take to tell its time: it may have more to do than to answer this.
 const ANSWER_PATIENCE: Duration = Duration::from_secs(1);
 
-/// Each plane's port must be free, or Keyward's own already.
+/// Each plane's port must be free, or Keyward's own already. What one that runs remarks is told too.
 pub(super) async fn check_ports(checked: &Checked) -> Vec<Finding> {
-    let runs = keyward_answers(checked.ops).await;
+    let running = ask_running(checked.ops).await;
     let planes = [
         ("gateway.listen", checked.gateway.listen),
         ("console.listen", checked.console.listen),
@@ -33,7 +34,8 @@ pub(super) async fn check_ports(checked: &Checked) -> Vec<Finding> {
     planes
         .into_iter()
         .chain(authz)
-        .map(|(key, address)| check_port(key, address, runs))
+        .map(|(key, address)| check_port(key, address, running.is_some()))
+        .chain(running.iter().flat_map(remarks))
         .collect()
 }
 
@@ -47,32 +49,40 @@ fn check_port(key: &'static str, address: SocketAddr, runs: bool) -> Finding {
             "in use; a Keyward with this configuration is running",
         ),
         Err(error) => {
-            let way_out = match error.kind() {
-                ErrorKind::AddrInUse => {
-                    format!("end what listens there (`ss -ltnp` shows it), or set {key} to another port")
-                }
-                ErrorKind::PermissionDenied => {
-                    format!("set {key} to a port from 1024 on, or let this account bind low ports")
-                }
-                _ => format!("set {key} to an address of this machine"),
-            };
+            let way_out = keyward_listener::bind_way_out(address, &error);
             Finding::problem("port", place, format!("cannot be listened on: {error}"), way_out)
         }
     }
 }
 
-/// Whether the operator's port answers as Keyward does.
-async fn keyward_answers(ops: SocketAddr) -> bool {
+/// What the operator's port says of a Keyward that runs, if one does.
+async fn ask_running(ops: SocketAddr) -> Option<Value> {
     let ask = async {
         let mut stream = TcpStream::connect(reachable(ops)).await?;
         stream
-            .write_all(b"GET /readyz HTTP/1.1\r\nhost: keyward\r\nconnection: close\r\n\r\n")
+            .write_all(b"GET /readyz HTTP/1.0\r\nhost: keyward\r\nconnection: close\r\n\r\n")
             .await?;
         let mut answer = Vec::new();
-        stream.take(4096).read_to_end(&mut answer).await?;
-        std::io::Result::Ok(String::from_utf8_lossy(&answer).contains("\"replica\""))
+        stream.take(65_536).read_to_end(&mut answer).await?;
+        std::io::Result::Ok(answer)
     };
-    matches!(timeout(PATIENCE, ask).await, Ok(Ok(true)))
+    let answer = timeout(PATIENCE, ask).await.ok()?.ok()?;
+    let answer = String::from_utf8_lossy(&answer);
+    let (_, body) = answer.split_once("\r\n\r\n")?;
+    let told: Value = serde_json::from_str(body).ok()?;
+    told["checks"]["replica"].is_boolean().then_some(told)
+}
+
+/// What a running Keyward has seen that only an operator can mend.
+fn remarks(told: &Value) -> Vec<Finding> {
+    let text = |remark: &Value, name: &str| remark[name].as_str().unwrap_or_default().to_owned();
+    let remarks = told["remarks"].as_array().into_iter().flatten();
+    remarks
+        .map(|remark| {
+            let (what, way_out) = (text(remark, "what"), text(remark, "way_out"));
+            Finding::warning("running", text(remark, "setting"), what, way_out)
+        })
+        .collect()
 }
 
 /// Something must listen where requests are sent.

@@ -2,14 +2,16 @@
 
 use super::files;
 use super::finding::Finding;
+use crate::serve::console_url;
+use keyward_console::OIDC_CALLBACK;
 use keyward_engine::{Clock, SystemClock};
 use keyward_oidc::{Provider, Settings};
 use std::sync::Arc;
 
 const CHECK: &str = "provider";
 
-pub(super) async fn check(settings: Option<&Settings>) -> Vec<Finding> {
-    let Some(settings) = settings else {
+pub(super) async fn check(console: &keyward_console::Settings) -> Vec<Finding> {
+    let Some(settings) = &console.provider else {
         return Vec::new();
     };
     // Nobody is sent anywhere, so where they would come back to does not matter.
@@ -29,7 +31,12 @@ pub(super) async fn check(settings: Option<&Settings>) -> Vec<Finding> {
             )];
         }
     };
-    let mut findings = vec![check_answer(&provider, settings).await];
+    let way_back = format!("{}{OIDC_CALLBACK}", console_url(console));
+    let told = format!("the provider must know this redirect URI, exactly: {way_back}");
+    let mut findings = vec![
+        check_answer(&provider, settings).await,
+        Finding::good(CHECK, "console.oidc", told),
+    ];
     let secret = settings.client_secret_file.as_deref();
     if let Some(file) = secret
         && files::mode(file).is_some_and(|mode| mode & 0o077 != 0)

@@ -1,6 +1,6 @@
 //! What doctor finds.
 
-use crate::support::{Place, Running};
+use crate::support::{Place, Running, wait_for};
 use rustix::fs::{FlockOperation, fcntl_lock};
 use serde_json::Value;
 use std::io::{Read, Write};
@@ -309,4 +309,39 @@ fn m5_a_public_path_that_opens_a_whole_site_is_told() {
             "{path}: {told}"
         );
     }
+}
+
+#[test]
+fn an_address_that_people_see_and_no_setting_names_is_told_with_its_value() {
+    let (place, _upstream) = healthy();
+    let running = Running::start(&place, &["serve"]);
+    let text = std::fs::read_to_string(place.path("keyward.toml")).unwrap();
+    let ops = format!("[ops]\nlisten = {}", running.told["ops"]);
+    place.write(
+        "keyward.toml",
+        &text.replace("[ops]\nlisten = \"127.0.0.1:0\"", &ops),
+    );
+    let remarks = |place: &Place| {
+        let report = place.run(&["--json", "doctor"]).expect(0).json();
+        let findings = report["findings"].as_array().unwrap().clone();
+        let running = findings
+            .into_iter()
+            .filter(|finding| finding["check"] == "running");
+        running.collect::<Vec<_>>()
+    };
+    assert_eq!(remarks(&place), Vec::<Value>::new());
+    // As nginx with TLS in front sends it, when nobody has told it more than where the console is.
+    let fields = "Origin: https://keys.example.com\r\nSec-Fetch-Site: same-origin\r\n\
+                  Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 0\r\n";
+    let answer = running.send("console", "POST", "/sign-in", fields);
+    assert!(answer.starts_with("HTTP/1.1 403"), "{answer}");
+    let found = remarks(&place);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(
+        (&found[0]["grade"], &found[0]["where"]),
+        (&"warning".into(), &"console.public_url".into())
+    );
+    let value = "console.public_url = \"https://keys.example.com\"";
+    assert!(found[0]["way_out"].as_str().unwrap().contains(value), "{found:?}");
+    wait_for(&place, "log", "a form from https://keys.example.com was refused");
 }

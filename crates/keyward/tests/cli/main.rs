@@ -1,6 +1,8 @@
 //! The program as its users meet it: run in a folder of its own, judged by what it prints, writes and returns.
 
 #[cfg(test)]
+mod below_a_path;
+#[cfg(test)]
 mod commands;
 #[cfg(test)]
 mod config;
