@@ -15,7 +15,7 @@ use hyper::service::{Service, service_fn};
 use hyper_util::service::TowerToHyperService;
 use ipnet::IpNet;
 use keyward_engine::Engine;
-use keyward_listener::{Server, Tls, TlsFiles, bind, bind_way_out, client_address};
+use keyward_listener::{Server, Tls, TlsFiles, Unnamed, bind, bind_way_out, client_address};
 use keyward_oidc::Provider;
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
@@ -68,7 +68,7 @@ fn answerer(
     service_fn(move |mut request: Request<Incoming>| {
         // Before the router looks at it.
         base.leave_out(request.uri_mut());
-        let client = client_address(request.headers(), peer, &trusted_proxies);
+        let client = client_address(request.headers(), peer, &trusted_proxies, Unnamed::Unknown);
         request.extensions_mut().insert(Client(client));
         app.call(request)
     })

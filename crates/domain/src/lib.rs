@@ -26,7 +26,7 @@ pub use address::{AddressFault, AddressRule, ClientAddress, MAX_ADDRESSES};
 pub use decision::{
     Expiry, KeyRecord, OwnerRecord, Reason, RequestFacts, RequestSite, decide, decide_management,
 };
-pub use forwarded::{forwarded_client, is_trusted, parse_forwarded};
+pub use forwarded::{Unnamed, forwarded_client, is_trusted, parse_forwarded};
 pub use host::{HostTemplate, HostTemplateFault};
 pub use id::{AuditId, IdFault, KeyId, NodeId, SessionId, UserId};
 pub use key::{Key, KeyPatch, KeyStatus, RESTORE_DAYS, RateLimit, RateLimitFault, TransitionFault};

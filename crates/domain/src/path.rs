@@ -1,6 +1,10 @@
 //! The rules for a request path: judged on the exact bytes that are forwarded, and refused where two readers could
 //! read two things into it. Nothing is cleaned up.
 
+mod lenient;
+
+pub(crate) use lenient::Segment;
+
 /// The longest path, in bytes.
 const MAX_PATH_BYTES: usize = 8192;
 
@@ -25,7 +29,7 @@ pub enum PathFault {
     /// Two slashes in a row, or with nothing between them but blanks and parameters.
     #[error("the path contains an empty segment (//)")]
     EmptySegment,
-    /// `.` or `..`, in any spelling.
+    /// `.` or `..`, in any spelling, with nothing behind it but what some reader drops or cuts off.
     #[error("the path contains a dot segment")]
     DotSegment,
     /// A `%` that is not followed by two hexadecimal digits.
@@ -117,10 +121,12 @@ impl<'a> StrictPath<'a> {
 fn check_segments(raw: &[u8]) -> Result<(), PathFault> {
     let mut segments = raw[1..].split(|byte| *byte == b'/').peekable();
     while let Some(segment) = segments.next() {
-        if segments.peek().is_some() && vanishes(segment) {
+        let is_last = segments.peek().is_none();
+        let segment = Segment::new(segment);
+        if !is_last && segment.vanishes() {
             return Err(PathFault::EmptySegment);
         }
-        if is_dots(segment) {
+        if segment.is_dots() {
             return Err(PathFault::DotSegment);
         }
     }
@@ -128,123 +134,6 @@ fn check_segments(raw: &[u8]) -> Result<(), PathFault> {
         Err(PathFault::EmptySegment)
     } else {
         Ok(())
-    }
-}
-
-/// Whether nothing is left of a segment for a reader that cuts off parameters and blanks.
-fn vanishes(segment: &[u8]) -> bool {
-    match next_char(without_blanks(segment)) {
-        None => true,
-        Some((sign, _)) => matches!(sign, ';' | '\u{37e}' | '\u{ff1b}' | '\u{fe54}'),
-    }
-}
-
-/// What stands after the blanks at the beginning of a segment.
-pub(crate) fn without_blanks(mut segment: &[u8]) -> &[u8] {
-    while let Some((sign, rest)) = next_char(segment)
-        && is_blank(sign)
-    {
-        segment = rest;
-    }
-    segment
-}
-
-/// Dots alone, or dots with what lenient readers cut off: parameters, blanks, and what a URL ends its path with once it is
-/// decoded. An encoded slash ends a segment too, for whoever decodes it. Some readers fold Unicode to its plain form
-/// (NFKC, or a code page's "best fit"), so what looks like a dot or a slash is taken for one.
-fn is_dots(segment: &[u8]) -> bool {
-    if !segment.iter().any(|byte| matches!(byte, b'.' | b'%')) {
-        return false;
-    }
-    let mut rest = segment;
-    let (mut dots, mut other) = (false, false);
-    while let Some((sign, after)) = next_char(rest) {
-        rest = after;
-        match sign {
-            _ if is_slash(sign) => {
-                if dots && !other {
-                    return true;
-                }
-                (dots, other) = (false, false);
-            }
-            _ if is_end(sign) && dots && !other => return true,
-            '.' | '\u{ff0e}' | '\u{fe52}' | '\u{2024}'..='\u{2026}' => dots = true,
-            _ if is_blank(sign) => {}
-            _ => other = true,
-        }
-    }
-    dots && !other
-}
-
-/// A slash, or what is folded to one or to a backslash. In the code pages of Japan and Korea, the signs of the yen and the won
-/// are the backslash.
-fn is_slash(sign: char) -> bool {
-    matches!(
-        sign,
-        '/' | '\u{ff0f}'
-            | '\u{2044}'
-            | '\u{2215}'
-            | '\u{29f8}'
-            | '\u{ff3c}'
-            | '\u{fe68}'
-            | '\u{2216}'
-            | '\u{29f5}'
-            | '\u{29f9}'
-            | '\u{a5}'
-            | '\u{ffe5}'
-            | '\u{20a9}'
-            | '\u{ffe6}'
-    )
-}
-
-/// Whether lenient readers would not count what stands here to the segment before it.
-pub(crate) fn is_cut_off(rest: &[u8]) -> bool {
-    next_char(rest).is_some_and(|(sign, _)| is_end(sign) || is_blank(sign))
-}
-
-/// What ends a segment: its parameters begin, or what a URL has after its path.
-fn is_end(sign: char) -> bool {
-    matches!(
-        sign,
-        ';' | '?' | '#' | '\u{37e}' | '\u{ff1b}' | '\u{fe54}' | '\u{ff1f}' | '\u{ff03}'
-    )
-}
-
-/// What readers trim, or do not even see.
-fn is_blank(sign: char) -> bool {
-    sign.is_whitespace() || is_ignorable(sign)
-}
-
-/// Unicode's `Default_Ignorable_Code_Point`: what is not shown, and dropped by readers that compare what is.
-fn is_ignorable(sign: char) -> bool {
-    matches!(
-        sign,
-        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
-            | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}'
-            | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fff8}'
-            | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}'
-    )
-}
-
-/// The next character, its escapes taken off, and what stands after it.
-fn next_char(bytes: &[u8]) -> Option<(char, &[u8])> {
-    let (lead, mut rest) = next_decoded(bytes)?;
-    let Some(length) = utf8_length(lead) else {
-        return Some((char::from(lead), rest));
-    };
-    let mut decoded = [lead, 0, 0, 0];
-    for byte in &mut decoded[1..length] {
-        (*byte, rest) = next_decoded(rest)?;
-    }
-    let sign = str::from_utf8(&decoded[..length]).ok()?.chars().next()?;
-    Some((sign, rest))
-}
-
-fn next_decoded(bytes: &[u8]) -> Option<(u8, &[u8])> {
-    match bytes {
-        [] => None,
-        [b'%', high, low, rest @ ..] => Some((hex(*high)? << 4 | hex(*low)?, rest)),
-        [byte, rest @ ..] => Some((*byte, rest)),
     }
 }
 

@@ -87,7 +87,12 @@ impl<'a> Judge<'a> {
         self.length(parts)?;
         let path = StrictPath::parse_with_encoded_slashes(parts.uri.path().as_bytes())
             .or_else(|fault| self.bad_path(fault))?;
-        let client = client_address(&parts.headers, self.peer.address, &self.rules.trusted_proxies);
+        let client = client_address(
+            &parts.headers,
+            self.peer.address,
+            &self.rules.trusted_proxies,
+            self.rules.unnamed,
+        );
         let told = Told {
             host,
             client: ClientAddress::from(client),

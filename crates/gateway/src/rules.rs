@@ -7,7 +7,7 @@ use crate::{Cors, StartFault};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 use ipnet::IpNet;
-use keyward_domain::{PathFault, StrictPath, Template};
+use keyward_domain::{PathFault, StrictPath, Template, Unnamed};
 use keyward_tower::wire::folds_alike;
 use std::sync::{Arc, Mutex};
 
@@ -16,6 +16,8 @@ pub(crate) struct Compiled {
     /// The value of `WWW-Authenticate`.
     pub(crate) challenge: HeaderValue,
     pub(crate) trusted_proxies: Vec<IpNet>,
+    /// Whose request it is when one of them names no client.
+    pub(crate) unnamed: Unnamed,
     public_paths: Vec<Arc<str>>,
     pub(crate) forward_key: bool,
     pub(crate) ietf_rate_limit_headers: bool,
@@ -91,6 +93,11 @@ impl Compiled {
         Ok(Self {
             challenge,
             trusted_proxies: rules.trusted_proxies,
+            unnamed: if rules.trusted_proxy_may_be_client {
+                Unnamed::IsProxy
+            } else {
+                Unnamed::Unknown
+            },
             public_paths: check_public_paths(rules.public_paths)?,
             forward_key: rules.forward_key,
             ietf_rate_limit_headers: rules.ietf_rate_limit_headers,

@@ -68,6 +68,8 @@ pub struct Rules {
     pub realm: String,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// Whether one of them that names no client is the client itself, in place of an unknown one.
+    pub trusted_proxy_may_be_client: bool,
     /// Paths that need no key: each exact, or a whole-segment prefix.
     pub public_paths: Vec<String>,
     /// Whether `X-API-KEY` reaches the upstream.

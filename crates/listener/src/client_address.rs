@@ -3,16 +3,21 @@
 use http::{HeaderMap, HeaderName, HeaderValue};
 use ipnet::IpNet;
 use keyward_domain::forwarded_client;
-pub use keyward_domain::is_trusted;
+pub use keyward_domain::{Unnamed, is_trusted};
 use std::net::IpAddr;
 
 /// Where a request came from, hop by hop.
 pub const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// The client's address, by the one rule for it: [`forwarded_client`].
-pub fn client_address(headers: &HeaderMap, peer: IpAddr, trusted: &[IpNet]) -> Option<IpAddr> {
+pub fn client_address(
+    headers: &HeaderMap,
+    peer: IpAddr,
+    trusted: &[IpNet],
+    unnamed: Unnamed,
+) -> Option<IpAddr> {
     let lines = headers.get_all(X_FORWARDED_FOR).iter();
-    forwarded_client(peer, lines.rev().map(HeaderValue::as_bytes), trusted)
+    forwarded_client(peer, lines.rev().map(HeaderValue::as_bytes), trusted, unnamed)
 }
 
 #[cfg(test)]
@@ -21,6 +26,10 @@ mod tests {
     use http::HeaderValue;
 
     fn client(peer: &str, fields: &[&'static str]) -> Option<IpAddr> {
+        client_where(peer, fields, Unnamed::Unknown)
+    }
+
+    fn client_where(peer: &str, fields: &[&'static str], unnamed: Unnamed) -> Option<IpAddr> {
         let mut headers = HeaderMap::new();
         for field in fields {
             headers.append(
@@ -29,7 +38,7 @@ mod tests {
             );
         }
         let trusted = ["10.0.0.1/32".parse().unwrap(), "10.1.0.0/16".parse().unwrap()];
-        client_address(&headers, peer.parse().unwrap(), &trusted)
+        client_address(&headers, peer.parse().unwrap(), &trusted, unnamed)
     }
 
     fn known(address: &str) -> Option<IpAddr> {
@@ -61,8 +70,38 @@ mod tests {
         assert_eq!(client("10.0.0.1", &["[2001:db8::1]:443"]), known("2001:db8::1"));
         assert_eq!(client("10.0.0.1", &["[2001:db8::1]"]), known("2001:db8::1"));
         assert_eq!(client("10.0.0.1", &["2001:db8::1"]), known("2001:db8::1"));
-        assert_eq!(client("10.0.0.1", &[]), known("10.0.0.1"));
-        assert_eq!(client("10.0.0.1", &["10.1.9.9"]), known("10.1.9.9"));
+    }
+
+    #[test]
+    fn i2_that_a_trusted_proxy_names_no_client_is_no_statement() {
+        // Last, whom the proxy is taken for where it may be the client.
+        for (fields, proxy) in [
+            (&[][..], "10.0.0.1"),
+            (&[""], "10.0.0.1"),
+            (&[" \t "], "10.0.0.1"),
+            (&[","], "10.0.0.1"),
+            (&[", ,\t,"], "10.0.0.1"),
+            (&["", ""], "10.0.0.1"),
+            (&["192.0.2.7,"], "10.0.0.1"),
+            (&["192.0.2.7, "], "10.0.0.1"),
+            (&["192.0.2.7", ""], "10.0.0.1"),
+            (&["192.0.2.7", ","], "10.0.0.1"),
+            (&["10.0.0.1"], "10.0.0.1"),
+            (&["10.1.9.9"], "10.1.9.9"),
+            (&[", 10.1.9.9"], "10.1.9.9"),
+            (&["192.0.2.7,, 10.1.9.9"], "10.1.9.9"),
+            (&["192.0.2.7", "", "10.1.9.9"], "10.1.9.9"),
+            (&["::ffff:10.1.9.9"], "10.1.9.9"),
+        ] {
+            assert_eq!(client("10.0.0.1", fields), None, "{fields:?}");
+            assert_eq!(
+                client_where("10.0.0.1", fields, Unnamed::IsProxy),
+                known(proxy),
+                "{fields:?}"
+            );
+        }
+        let unread = client_where("10.0.0.1", &["192.0.2.7, unknown"], Unnamed::IsProxy);
+        assert_eq!(unread, None, "what cannot be read is another matter");
     }
 
     #[test]

@@ -13,7 +13,7 @@ mod silence;
 mod tls;
 
 pub use accept::{Slot, Slots, accept, bind, bind_way_out};
-pub use client_address::{X_FORWARDED_FOR, client_address, is_trusted};
+pub use client_address::{Unnamed, X_FORWARDED_FOR, client_address, is_trusted};
 pub use closing::close;
 pub use host::{HostFault, one_host};
 pub use server::Server;

@@ -4,7 +4,7 @@ use crate::rules::{FindIp, Rules, challenge};
 use crate::{Authorizer, KeywardService};
 use http::request::Parts;
 use ipnet::IpNet;
-use keyward_domain::{StrictPath, Template};
+use keyward_domain::{StrictPath, Template, Unnamed};
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -47,6 +47,7 @@ pub struct KeywardLayerBuilder<A> {
     routes: Vec<String>,
     public_paths: Vec<String>,
     trusted_proxies: Vec<String>,
+    unnamed: Unnamed,
     find_ip: Option<Arc<FindIp>>,
     realm: String,
     keep_key: bool,
@@ -60,6 +61,7 @@ impl<A: Authorizer> KeywardLayer<A> {
             routes: Vec::new(),
             public_paths: Vec::new(),
             trusted_proxies: Vec::new(),
+            unnamed: Unnamed::Unknown,
             find_ip: None,
             realm: "api".to_owned(),
             keep_key: false,
@@ -89,9 +91,16 @@ impl<A: Authorizer> KeywardLayerBuilder<A> {
     }
 
     /// Believes a proxy, given as an address or a network, what its `X-Forwarded-For` says: the client is the rightmost address
-    /// in it that is no such proxy. By default none is believed.
+    /// in it that is no such proxy. By default none is believed. Where such a proxy names no client, the client is unknown.
     pub fn trusted_proxy(mut self, network: &str) -> Self {
         self.trusted_proxies.push(network.to_owned());
+        self
+    }
+
+    /// Takes a trusted proxy that names no client for the client itself, in place of an unknown one: for proxies that send
+    /// requests of their own too.
+    pub fn trusted_proxy_may_be_client(mut self) -> Self {
+        self.unnamed = Unnamed::IsProxy;
         self
     }
 
@@ -127,6 +136,7 @@ impl<A: Authorizer> KeywardLayerBuilder<A> {
                 .iter()
                 .map(|network| read_network(network))
                 .collect::<Result<_, _>>()?,
+            unnamed: self.unnamed,
             find_ip: self.find_ip,
             challenge: challenge(&self.realm)?,
             keep_key: self.keep_key,

@@ -6,7 +6,7 @@ use http::header::HOST;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use ipnet::IpNet;
-use keyward_domain::{ClientAddress, PathFault, StrictPath, Template, forwarded_client};
+use keyward_domain::{ClientAddress, PathFault, StrictPath, Template, Unnamed, forwarded_client};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -20,6 +20,7 @@ pub(crate) struct Rules {
     pub(crate) routes: Vec<Template>,
     pub(crate) public_paths: Vec<String>,
     pub(crate) trusted_proxies: Vec<IpNet>,
+    pub(crate) unnamed: Unnamed,
     pub(crate) find_ip: Option<Arc<FindIp>>,
     pub(crate) challenge: HeaderValue,
     pub(crate) keep_key: bool,
@@ -92,7 +93,7 @@ impl Rules {
         };
         let lines = parts.headers.get_all(X_FORWARDED_FOR).iter();
         let lines = lines.rev().map(HeaderValue::as_bytes);
-        peer.and_then(|peer| forwarded_client(peer, lines, &self.trusted_proxies))
+        peer.and_then(|peer| forwarded_client(peer, lines, &self.trusted_proxies, self.unnamed))
             .into()
     }
 

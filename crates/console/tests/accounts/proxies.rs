@@ -67,7 +67,8 @@ async fn i2_a_management_key_is_held_to_its_addresses_behind_the_proxy() {
         owner: Some(ADA.into()),
         name: "from the office".into(),
         use_case: Some("management".into()),
-        addresses: Some(vec!["192.0.2.0/24".into()]),
+        // The proxy is in there, which is nothing to whoever it does not name.
+        addresses: Some(vec!["192.0.2.0/24".into(), "127.0.0.0/8".into()]),
         ..KeyDraft::default()
     };
     let made = house.engine.create_key(&Actor::OPERATOR, &draft, None).await;
@@ -80,6 +81,8 @@ async fn i2_a_management_key_is_held_to_its_addresses_behind_the_proxy() {
         (Some("198.51.100.1"), 403),
         (Some("192.0.2.7, nonsense"), 403),
         (None, 403),
+        (Some(""), 403),
+        (Some("192.0.2.7,"), 403),
     ] {
         let mut headers = vec![("X-API-KEY", secret.as_str())];
         headers.extend(told.map(|told| ("X-Forwarded-For", told)));

@@ -247,9 +247,12 @@ fn lenient(path: &str) -> Vec<String> {
     let decode = |bytes: Vec<u8>| {
         let (mut out, mut rest) = (Vec::new(), &bytes[..]);
         while !rest.is_empty() {
-            let (byte, after) = next_decoded(rest).unwrap_or((rest[0], &rest[1..]));
-            out.push(byte);
-            rest = after;
+            let escaped = match rest {
+                [b'%', high, low, ..] => hex(*high).zip(hex(*low)),
+                _ => None,
+            };
+            out.push(escaped.map_or(rest[0], |(high, low)| high << 4 | low));
+            rest = &rest[if escaped.is_some() { 3 } else { 1 }..];
         }
         out
     };

@@ -5,9 +5,10 @@ use super::{Checked, Database};
 use serde_json::Value;
 
 /// Settings that a reload puts in force; all others need a restart.
-const RELOADABLE: [&str; 9] = [
+const RELOADABLE: [&str; 10] = [
     "gateway.realm",
     "gateway.trusted_proxies",
+    "gateway.trusted_proxy_may_be_client",
     "gateway.public_paths",
     "gateway.forward_key",
     "gateway.ietf_rate_limit_headers",

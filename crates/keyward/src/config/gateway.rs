@@ -66,6 +66,7 @@ pub(super) fn rules(checker: &mut Checker<'_>) -> Option<Rules> {
     Some(Rules {
         realm: gateway.realm.clone(),
         trusted_proxies: trusted_proxies?,
+        trusted_proxy_may_be_client: gateway.trusted_proxy_may_be_client,
         public_paths: gateway.public_paths.clone(),
         forward_key: gateway.forward_key,
         ietf_rate_limit_headers: gateway.ietf_rate_limit_headers,

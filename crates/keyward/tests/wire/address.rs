@@ -179,7 +179,6 @@ async fn i2_behind_a_trusted_proxy_the_rightmost_address_that_is_none_counts() {
         &["198.51.100.1, 192.0.2.7"],
         &["198.51.100.1", "192.0.2.7"],
         &[",,192.0.2.7"],
-        &["192.0.2.7,"],
         &[" 192.0.2.7 \t"],
         &["192.0.2.7:443"],
         &["192.0.2.7, 10.1.2.3"],
@@ -267,6 +266,38 @@ async fn i2_behind_a_trusted_proxy_the_rightmost_address_that_is_none_counts() {
             forbidden(),
             "{claim}"
         );
+    }
+}
+
+#[tokio::test]
+async fn i2_a_trusted_proxy_that_names_no_client_is_nobody_unless_it_may_be_one() {
+    let silent: &[&[&str]] = &[
+        &[],
+        &[""],
+        &[" \t"],
+        &[",,"],
+        &["192.0.2.7,"],
+        &["192.0.2.7", ""],
+        &["127.0.0.2"],
+        &["192.0.2.7, , 127.0.0.2"],
+    ];
+    let may_be_client = format!("{BEHIND_PROXY}trusted_proxy_may_be_client = true\n");
+    for (config, said) in [(BEHIND_PROXY, forbidden()), (&may_be_client, passed())] {
+        let world = World::start(config).await;
+        // The proxy stands in the network of the key, and so would a client that a silent proxy does not name.
+        let secret = world
+            .secret(KeySpec::new(OWNER, "k").addresses(&["127.0.0.0/8"]))
+            .await;
+        for fields in silent {
+            let ask = fields
+                .iter()
+                .fold(with_key(&secret), |ask, value| ask.with("X-Forwarded-For", value));
+            assert_eq!(from(&world, 2, &ask).await, said, "{fields:?}");
+        }
+        let unread = with_key(&secret).with("X-Forwarded-For", "127.0.0.9, unknown");
+        assert_eq!(from(&world, 2, &unread).await, forbidden());
+        assert_eq!(from(&world, 3, &with_key(&secret)).await, passed());
+        assert_eq!(from(&world, 2, &with_key(&world.k1)).await, passed());
     }
 }
 

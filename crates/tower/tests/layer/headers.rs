@@ -82,7 +82,11 @@ async fn i1_i2_the_client_is_whom_the_service_or_a_trusted_proxy_names() {
         .1;
     let anyone = world.key(|_| {}).await.1;
     let plain = world.layer().build().unwrap();
-    let behind = world.layer().trusted_proxy("10.0.0.0/8").build().unwrap();
+    let proxies = || {
+        let layer = world.layer().trusted_proxy("10.0.0.0/8");
+        layer.trusted_proxy("192.0.2.66")
+    };
+    let behind = proxies().build().unwrap();
     let ask = |address: &str, forwarded: &[&str]| {
         let mut fields = vec![("x-api-key", key.as_str())];
         fields.extend(forwarded.iter().map(|value| ("x-forwarded-for", *value)));
@@ -92,6 +96,8 @@ async fn i1_i2_the_client_is_whom_the_service_or_a_trusted_proxy_names() {
         ("192.0.2.9", &[][..], "passed", "passed"),
         ("::ffff:192.0.2.9", &[], "passed", "passed"),
         ("198.51.100.1", &["192.0.2.9"], "ip_forbidden", "ip_forbidden"),
+        ("192.0.2.66", &[], "passed", "ip_forbidden"),
+        ("192.0.2.66", &["192.0.2.9,"], "passed", "ip_forbidden"),
         ("10.0.0.1", &["198.51.100.1, 192.0.2.9"], "ip_forbidden", "passed"),
         (
             "10.0.0.1",
@@ -117,6 +123,9 @@ async fn i1_i2_the_client_is_whom_the_service_or_a_trusted_proxy_names() {
         let seen = send(echo(&behind), ask(address, forwarded)).await;
         assert_eq!(seen.code(), at_behind, "{address} {forwarded:?}");
     }
+    let may_be_client = proxies().trusted_proxy_may_be_client().build().unwrap();
+    let seen = send(echo(&may_be_client), ask("192.0.2.66", &[])).await;
+    assert_eq!(seen.code(), "passed");
     // Nobody says where it comes from: that satisfies no restriction.
     assert_eq!(
         send(echo(&plain), get("/api/1/x", &key)).await.code(),
