@@ -10,12 +10,11 @@ use crate::web::CALLBACK;
 use axum::Router;
 use axum::body::Body;
 use http::{Request, Response};
-use hyper::body::Incoming;
 use hyper::service::{Service, service_fn};
 use hyper_util::service::TowerToHyperService;
 use ipnet::IpNet;
 use keyward_engine::Engine;
-use keyward_listener::{Server, Tls, TlsFiles, Unnamed, bind, bind_way_out, client_address};
+use keyward_listener::{RequestBody, Server, Tls, TlsFiles, Unnamed, bind, bind_way_out, client_address};
 use keyward_oidc::Provider;
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
@@ -63,12 +62,18 @@ fn answerer(
     peer: IpAddr,
     trusted_proxies: Arc<[IpNet]>,
     base: BasePath,
-) -> impl Service<Request<Incoming>, Response = Response<Body>, Error = Infallible, Future: Send + 'static> {
+) -> impl Service<Request<RequestBody>, Response = Response<Body>, Error = Infallible, Future: Send + 'static> {
     let app = TowerToHyperService::new(app);
-    service_fn(move |mut request: Request<Incoming>| {
+    service_fn(move |mut request: Request<RequestBody>| {
         // Before the router looks at it.
         base.leave_out(request.uri_mut());
-        let client = client_address(request.headers(), peer, &trusted_proxies, Unnamed::Unknown);
+        let client = client_address(
+            request.headers(),
+            peer,
+            "console.trusted_proxies",
+            &trusted_proxies,
+            Unnamed::Unknown,
+        );
         request.extensions_mut().insert(Client(client));
         app.call(request)
     })

@@ -9,7 +9,7 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Version, header};
-use keyward_listener::{HostFault, one_host};
+use keyward_listener::{HostFault, http2_fault, one_host};
 use std::time::Instant;
 use uuid::Uuid;
 
@@ -54,11 +54,14 @@ pub(crate) async fn guard(State(app): State<App>, request: Request, next: Next) 
     response
 }
 
-/// What two readers could read differently: not exactly one host, or a body whose length is told in two ways.
+/// What two readers could read differently: not exactly one host, a body whose length is told in two ways, or what RFC 9113 calls
+/// malformed.
 fn check_form(request: &Request) -> Result<(), Problem> {
     let count = |name: HeaderName| request.headers().get_all(name).iter().count();
     let detail = if let Some(detail) = host_fault(request) {
         detail
+    } else if http2_fault(request.version(), request.uri(), request.headers()).is_some() {
+        "Send field values without blanks around them, http or https as the scheme, and a path that begins with /."
     } else if count(header::CONTENT_LENGTH) + count(header::TRANSFER_ENCODING) > 1 {
         "Send one Content-Length or one Transfer-Encoding."
     } else if !is_plainly_chunked(request.headers()) {

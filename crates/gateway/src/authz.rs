@@ -16,12 +16,12 @@ use crate::answer::{Answer, guarded, no_question, proxy_not_listed};
 use crate::guard::Link;
 use crate::peer::Peer;
 use crate::port::Port;
-use crate::respond::hand_over;
+use crate::respond::{hand_over, malformed_http2};
 use crate::shared::Shared;
 use decide::{Decider, Decision};
 use dialect::Dialect;
 use http::Request;
-use hyper::body::Incoming;
+use keyward_listener::RequestBody;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -52,10 +52,11 @@ pub(crate) async fn respond(
     callers: &Callers,
     peer: &Peer,
     link: &Arc<Link>,
-    request: Request<Incoming>,
+    request: Request<RequestBody>,
 ) -> Answer {
     let began = Instant::now();
     let (in_flight, fault) = link.serve();
+    let fault = fault.or_else(|| malformed_http2(&request));
     let version = request.version();
     let decider = Decider::new(shared);
     let id = decider.id;
@@ -90,7 +91,7 @@ pub(crate) async fn respond(
 }
 
 /// Judges what a proxy asks about. What it does not say beyond doubt is refused.
-async fn answer_in(dialect: Dialect, decider: Decider, request: Request<Incoming>) -> (Decision, Answer) {
+async fn answer_in(dialect: Dialect, decider: Decider, request: Request<RequestBody>) -> (Decision, Answer) {
     #[cfg(feature = "ext-authz")]
     if dialect == Dialect::Grpc {
         return grpc::answer(decider, request).await;

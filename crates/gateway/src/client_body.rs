@@ -4,7 +4,7 @@ use crate::deadline::Deadline;
 use crate::upstream_fault::UpstreamFault;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
+use keyward_listener::RequestBody;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -15,7 +15,7 @@ const BYTES_PER_SECOND: u64 = 128;
 
 /// A client's body. Trailers are dropped: nothing that comes after the decision may look like part of the head.
 pub(crate) struct ClientBody {
-    body: Incoming,
+    body: RequestBody,
     stall: Duration,
     waiting: Deadline,
     began: Instant,
@@ -28,7 +28,7 @@ pub(crate) struct ClientBody {
 pub(crate) struct ClientBodyFault(pub(crate) UpstreamFault);
 
 impl ClientBody {
-    pub(crate) fn new(body: Incoming, stall: Duration) -> Self {
+    pub(crate) fn new(body: RequestBody, stall: Duration) -> Self {
         Self {
             body,
             stall,

@@ -11,7 +11,7 @@ use bytes::BytesMut;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use keyward_listener::Slot;
+use keyward_listener::{Slot, TLS_BEGINS, accept_tls, tell_of_tls};
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// So many bytes of it could be the beginning of a method too, and how long they may stay all that there is.
@@ -48,15 +48,18 @@ pub(crate) async fn serve(
                 () = shared.drain.last_call() => return,
             };
             let Ok(http2) = preface else { return };
+            if read.first() == Some(&TLS_BEGINS) {
+                tell_of_tls(shared.plane.name(), peer);
+            }
             let peer = Peer::new(peer.ip(), false);
             serve_stream(shared, worker, stream, read, http2, peer, slot).await;
         }
         Some(tls) => {
             let accepted = tokio::select! {
-                accepted = timeout(patience, tls.acceptor().accept(stream)) => accepted,
+                accepted = accept_tls(tls, stream, patience) => accepted,
                 () = shared.drain.last_call() => return,
             };
-            let Ok(Ok(stream)) = accepted else { return };
+            let Some(stream) = accepted else { return };
             let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
             let peer = Peer::new(peer.ip(), true);
             serve_stream(shared, worker, stream, BytesMut::new(), http2, peer, slot).await;

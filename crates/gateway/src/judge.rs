@@ -75,8 +75,8 @@ fn refuse<T>(code: &'static str, answer: Answer) -> Result<T, Refused> {
 }
 
 impl<'a> Judge<'a> {
-    /// Judges a request by its head. `is_whole` says that no body follows it.
-    pub(crate) async fn rule(&self, parts: &Parts, is_whole: bool) -> Result<Ruling<'a>, Refused> {
+    /// Judges a request by its head.
+    pub(crate) async fn rule(&self, parts: &Parts) -> Result<Ruling<'a>, Refused> {
         if matches!(parts.method, Method::TRACE | Method::CONNECT) {
             return refuse("method_not_allowed", answer::method_refused(self.id));
         }
@@ -90,6 +90,7 @@ impl<'a> Judge<'a> {
         let client = client_address(
             &parts.headers,
             self.peer.address,
+            "gateway.trusted_proxies",
             &self.rules.trusted_proxies,
             self.rules.unnamed,
         );
@@ -100,7 +101,7 @@ impl<'a> Judge<'a> {
         };
         let way = match self.without_key(parts, &path) {
             Ok(Some(way)) => Ok(way),
-            Ok(None) => self.with_key(parts, path, &told, is_whole).await,
+            Ok(None) => self.with_key(parts, path, &told).await,
             Err(refused) => Err(refused),
         };
         match way {
@@ -149,13 +150,7 @@ impl<'a> Judge<'a> {
         Ok(Way::On(Pass::Preflight, pool))
     }
 
-    async fn with_key(
-        &self,
-        parts: &Parts,
-        path: StrictPath<'_>,
-        told: &Told,
-        is_whole: bool,
-    ) -> Result<Way<'a>, Refused> {
+    async fn with_key(&self, parts: &Parts, path: StrictPath<'_>, told: &Told) -> Result<Way<'a>, Refused> {
         let found = self.find(&path)?.ok_or_else(|| self.no_route())?;
         let site = self.site(&found, &parts.headers, &told.host)?;
         self.note(|place| {
@@ -168,7 +163,7 @@ impl<'a> Judge<'a> {
             method: parts.method.as_str(),
             path,
         };
-        let identity = self.authenticate(parts, &asked, is_whole).await?;
+        let identity = self.authenticate(parts, &asked).await?;
         Ok(Way::On(Pass::Key(identity), found.pool))
     }
 

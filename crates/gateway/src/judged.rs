@@ -10,10 +10,9 @@ use bytes::{BufMut, BytesMut};
 use http::header::{CONTENT_LENGTH, EXPECT, HOST};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue};
-use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use keyward_domain::{ClientAddress, KeyId, Quota, UserId};
-use keyward_listener::{X_FORWARDED_FOR, is_trusted};
+use keyward_listener::{RequestBody, X_FORWARDED_FOR, is_trusted};
 use std::sync::Arc;
 
 /// A request that may go to an upstream. Only [`crate::judge`] makes one.
@@ -21,7 +20,7 @@ pub(crate) struct Judged {
     pub(crate) parts: Parts,
     /// The site, as the decision saw it; the path is `parts.uri`.
     pub(crate) pass: Pass,
-    pub(crate) body: Option<Incoming>,
+    pub(crate) body: Option<RequestBody>,
     pub(crate) upgrade: Option<OnUpgrade>,
     pub(crate) host: HeaderValue,
     pub(crate) client: ClientAddress,
@@ -31,6 +30,10 @@ pub(crate) struct Judged {
     /// Names that `Connection` lists besides the usual.
     pub(crate) listed: Vec<HeaderName>,
 }
+
+/// The query as it came, where the one in `parts.uri` stands in for it.
+#[derive(Clone, Debug)]
+pub(crate) struct RawQuery(pub(crate) Box<[u8]>);
 
 /// Why a request may pass.
 pub(crate) enum Pass {
@@ -77,7 +80,14 @@ impl Judged {
         let mut out = BytesMut::with_capacity(1024);
         out.put_slice(self.parts.method.as_str().as_bytes());
         out.put_u8(b' ');
-        out.put_slice(self.target().as_bytes());
+        match self.parts.extensions.get::<RawQuery>() {
+            None => out.put_slice(self.target().as_bytes()),
+            Some(RawQuery(query)) => {
+                out.put_slice(self.parts.uri.path().as_bytes());
+                out.put_u8(b'?');
+                out.put_slice(query);
+            }
+        }
         out.put_slice(b" HTTP/1.1\r\n");
         self.each_field(rules, |name, value| {
             out.put_slice(name.as_bytes());

@@ -4,8 +4,9 @@ use crate::access_log::{Access, Place, method_word};
 use crate::answer::{self, Answer, UnderWay};
 use crate::authz;
 use crate::cors;
-use crate::guard::{InFlight, Link};
+use crate::guard::{Fault, InFlight, Link};
 use crate::judge::{Judge, Verdict};
+use crate::judged::RawQuery;
 use crate::outcome::Outcome;
 use crate::peer::Peer;
 use crate::proxy::Proxy;
@@ -14,6 +15,7 @@ use crate::shared::{Plane, Shared};
 use http::header::{CONNECTION, ORIGIN};
 use http::{HeaderValue, Request, StatusCode, Version};
 use hyper::body::Incoming;
+use keyward_listener::{RequestBody, date, follow, http2_fault};
 use std::sync::{Arc, Mutex};
 use tokio::time::Instant;
 
@@ -25,11 +27,15 @@ pub(crate) async fn respond(
     link: &Arc<Link>,
     request: Request<Incoming>,
 ) -> Answer {
-    match &shared.plane {
+    let (request, unread) = follow(request);
+    let mut answer = match &shared.plane {
         Plane::Gateway => serve(shared, worker, peer, link, request).await,
         // Boxed, so that the gateway's requests do not carry its space around.
         Plane::Authz(callers) => Box::pin(authz::respond(shared, callers, peer, link, request)).await,
-    }
+    };
+    date(answer.headers_mut());
+    unread.settle(&mut answer).await;
+    answer
 }
 
 async fn serve(
@@ -37,13 +43,17 @@ async fn serve(
     worker: usize,
     peer: &Peer,
     link: &Arc<Link>,
-    request: Request<Incoming>,
+    request: Request<RequestBody>,
 ) -> Answer {
     let began = Instant::now();
     let (in_flight, fault) = link.serve();
+    let fault = fault.or_else(|| malformed_http2(&request));
     let id = RequestId::next();
     let rules = shared.rules.load_full();
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
+    if let Some(query) = in_flight.take_query() {
+        parts.extensions.insert(RawQuery(query));
+    }
     let version = parts.version;
     let origin = rules
         .cors
@@ -111,6 +121,11 @@ async fn serve(
         })
     });
     hand_over(shared, version, answer, in_flight, access)
+}
+
+/// What no guard has seen: over HTTP/2 it lets everything pass.
+pub(crate) fn malformed_http2<B>(request: &Request<B>) -> Option<Fault> {
+    http2_fault(request.version(), request.uri(), request.headers()).map(Fault::Malformed)
 }
 
 /// The last touches to an answer: what the end of service asks for, and who is told when it is over.

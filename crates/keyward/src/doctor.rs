@@ -9,6 +9,7 @@ mod host;
 mod limits;
 mod network;
 mod provider;
+mod proxies;
 mod routes;
 mod tls;
 
@@ -37,6 +38,7 @@ async fn look_at_all(loaded: &Loaded, checked: &Checked, findings: &mut Vec<Find
     findings.extend(files::check_configuration(loaded));
     findings.extend(routes::check_public_paths(checked));
     findings.extend(exposure::check(loaded, checked));
+    findings.extend(proxies::check(checked));
     findings.extend(network::check_ports(checked).await);
     findings.extend(network::check_upstreams(checked).await);
     findings.extend(database::check(checked).await);

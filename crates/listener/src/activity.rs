@@ -1,5 +1,7 @@
 //! What goes on on a connection: whether it has something to do, and since when nothing happened.
 
+use crate::date::date;
+use crate::request_body::{RequestBody, follow, says_close};
 use http::{Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
@@ -22,6 +24,8 @@ struct State {
     /// Answers that are being sent.
     answering: usize,
     had_request: bool,
+    /// An answer said that the connection ends: the client may be sending still.
+    cut_short: bool,
     /// When it began, or a request came, or an answer or a piece of one was ready, or ended.
     last: Instant,
 }
@@ -32,6 +36,7 @@ impl Default for Activity {
             asked: 0,
             answering: 0,
             had_request: false,
+            cut_short: false,
             last: Instant::now(),
         }))
     }
@@ -56,6 +61,11 @@ impl Activity {
         state.asked == 0 && state.last.elapsed() > patience
     }
 
+    /// Whether an answer ended the connection, so that the client may be sending still.
+    pub(crate) fn was_cut_short(&self) -> bool {
+        self.lock().cut_short
+    }
+
     /// A request comes.
     pub(crate) fn ask(this: &Arc<Self>) -> Asked {
         let mut state = this.lock();
@@ -70,8 +80,11 @@ impl Activity {
 pub(crate) struct Asked(Arc<Activity>);
 
 impl Asked {
-    fn answer<B>(self, body: B) -> Sent<B> {
-        self.0.lock().answering += 1;
+    fn answer<B>(self, body: B, cuts_short: bool) -> Sent<B> {
+        let mut state = self.0.lock();
+        state.answering += 1;
+        state.cut_short |= cuts_short;
+        drop(state);
         let activity = Arc::clone(&self.0);
         Sent { body, activity }
     }
@@ -85,21 +98,28 @@ impl Drop for Asked {
     }
 }
 
-/// The same service, which tells what it does.
+/// The same service, which tells what it does. Its answers are dated, and say so when the connection ends with them.
 pub(crate) fn watched<S, B>(
     activity: Arc<Activity>,
     service: S,
 ) -> impl Service<Request<Incoming>, Response = Response<Sent<B>>, Error = S::Error, Future: Send + 'static>
 where
-    S: Service<Request<Incoming>, Response = Response<B>>,
+    S: Service<Request<RequestBody>, Response = Response<B>>,
     S::Future: Send + 'static,
     S::Error: Into<Box<dyn Error + Send + Sync>>,
-    B: Body + Unpin,
+    B: Body + Unpin + Send + 'static,
 {
     service_fn(move |request| {
         let asked = Activity::ask(&activity);
+        let (request, unread) = follow(request);
         let answer = service.call(request);
-        async move { answer.await.map(|answer| answer.map(|body| asked.answer(body))) }
+        async move {
+            let mut answer = answer.await?;
+            date(answer.headers_mut());
+            unread.settle(&mut answer).await;
+            let cuts_short = says_close(&answer);
+            Ok(answer.map(|body| asked.answer(body, cuts_short)))
+        }
     })
 }
 

@@ -1,5 +1,6 @@
 //! Where a request comes from: the socket's peer, or what listed proxies say.
 
+use crate::told::Told;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use ipnet::IpNet;
 use keyward_domain::forwarded_client;
@@ -9,15 +10,50 @@ use std::net::IpAddr;
 /// Where a request came from, hop by hop.
 pub const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
-/// The client's address, by the one rule for it: [`forwarded_client`].
+/// The client's address, by the one rule for it: [`forwarded_client`]. `setting` is what lists the trusted proxies: the log tells
+/// once of a peer that says something of a client and is none of them, and of one of them that names no client.
 pub fn client_address(
     headers: &HeaderMap,
     peer: IpAddr,
+    setting: &str,
     trusted: &[IpNet],
     unnamed: Unnamed,
 ) -> Option<IpAddr> {
     let lines = headers.get_all(X_FORWARDED_FOR).iter();
-    forwarded_client(peer, lines.rev().map(HeaderValue::as_bytes), trusted, unnamed)
+    let client = forwarded_client(peer, lines.rev().map(HeaderValue::as_bytes), trusted, unnamed);
+    let peer = peer.to_canonical();
+    match client {
+        None => tell_of_unknown(peer, setting),
+        Some(client) if client == peer && headers.contains_key(X_FORWARDED_FOR) => {
+            if !is_trusted(peer, trusted) {
+                tell_of_stranger(peer, setting);
+            }
+        }
+        Some(_) => {}
+    }
+    client
+}
+
+fn tell_of_stranger(peer: IpAddr, setting: &str) {
+    static TOLD: Told = Told::new();
+    if TOLD.is_news(peer) {
+        tracing::warn!(
+            %peer,
+            "X-Forwarded-For comes from an address that {setting} does not list, and is not believed: if that is your proxy, \
+             list it there (`localhost` stands for 127.0.0.1 and ::1)"
+        );
+    }
+}
+
+fn tell_of_unknown(peer: IpAddr, setting: &str) {
+    static TOLD: Told = Told::new();
+    if TOLD.is_news(peer) {
+        tracing::warn!(
+            %peer,
+            "a proxy that {setting} lists names no address of its client in X-Forwarded-For (none at all, a proxy's of that list, or \
+             `unix:` of one that is reached by a Unix socket): keys that are restricted to addresses are refused there"
+        );
+    }
 }
 
 #[cfg(test)]
@@ -38,7 +74,13 @@ mod tests {
             );
         }
         let trusted = ["10.0.0.1/32".parse().unwrap(), "10.1.0.0/16".parse().unwrap()];
-        client_address(&headers, peer.parse().unwrap(), &trusted, unnamed)
+        client_address(
+            &headers,
+            peer.parse().unwrap(),
+            "trusted_proxies",
+            &trusted,
+            unnamed,
+        )
     }
 
     fn known(address: &str) -> Option<IpAddr> {

@@ -2,11 +2,11 @@
 //! has a deadline; every number a bound.
 
 use crate::activity::{Activity, watched};
+use crate::linger::{Lingering, Plain};
 use crate::places::Places;
-use crate::{Tls, accept, close, end_when_gone, follow_certificate};
+use crate::{RequestBody, Tls, accept, accept_tls, close, end_when_gone, follow_certificate};
 use http::{Request, Response};
 use http_body::Body;
-use hyper::body::Incoming;
 use hyper::service::Service;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
@@ -20,7 +20,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, interval, timeout};
+use tokio::time::{Instant, interval};
 
 /// How many connections there are at most. Whoever comes then gets the place of an address that has more, or none.
 const MOST_CONNECTIONS: usize = 256;
@@ -55,7 +55,7 @@ impl Server {
         mut stop: watch::Receiver<bool>,
         service: impl Fn(SocketAddr) -> S,
     ) where
-        S: Service<Request<Incoming>, Response = Response<B>> + Send + 'static,
+        S: Service<Request<RequestBody>, Response = Response<B>> + Send + 'static,
         S::Future: Send + 'static,
         S::Error: Into<Fault>,
         B: Body + Unpin + Send + 'static,
@@ -69,8 +69,13 @@ impl Server {
         let take = |connections: &mut JoinSet<()>, stream, peer: SocketAddr| {
             if let Some(place) = places.take(peer.ip()) {
                 end_when_gone(&stream, IDLE_PATIENCE);
-                let (tls, service, activity) = (self.tls.clone(), service(peer), place.activity());
-                let connection = serve(stream, tls, builder.clone(), service, activity, told.clone());
+                let plane = self.plane;
+                let way = match &self.tls {
+                    Some(tls) => Speaks::Tls(Arc::clone(tls)),
+                    None => Speaks::Plain(Plain { plane, peer }),
+                };
+                let (service, activity) = (service(peer), place.activity());
+                let connection = serve(stream, way, builder.clone(), service, activity, told.clone());
                 connections.spawn(place.hold(connection));
             }
         };
@@ -105,26 +110,35 @@ fn builder() -> Builder<TokioExecutor> {
     builder
 }
 
+/// What a connection speaks.
+enum Speaks {
+    Plain(Plain),
+    Tls(Arc<Tls>),
+}
+
 async fn serve<S, B>(
     stream: TcpStream,
-    tls: Option<Arc<Tls>>,
+    way: Speaks,
     builder: Builder<TokioExecutor>,
     service: S,
     activity: Arc<Activity>,
     stop: watch::Receiver<bool>,
 ) where
-    S: Service<Request<Incoming>, Response = Response<B>> + Send + 'static,
+    S: Service<Request<RequestBody>, Response = Response<B>> + Send + 'static,
     S::Future: Send + 'static,
     S::Error: Into<Fault>,
     B: Body + Unpin + Send + 'static,
     B::Data: Send,
     B::Error: Into<Fault>,
 {
-    match tls {
-        None => speak(stream, &builder, service, activity, stop).await,
-        Some(tls) => {
-            // A handshake that fails or takes too long is the client's affair.
-            if let Ok(Ok(stream)) = timeout(HEADER_PATIENCE, tls.acceptor().accept(stream)).await {
+    match way {
+        Speaks::Plain(plain) => {
+            let stream = Lingering::new(stream, Arc::clone(&activity), Some(plain));
+            speak(stream, &builder, service, activity, stop).await;
+        }
+        Speaks::Tls(tls) => {
+            if let Some(stream) = accept_tls(&tls, stream, HEADER_PATIENCE).await {
+                let stream = Lingering::new(stream, Arc::clone(&activity), None);
                 speak(stream, &builder, service, activity, stop).await;
             }
         }
@@ -140,7 +154,7 @@ async fn speak<I, S, B>(
     mut stop: watch::Receiver<bool>,
 ) where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    S: Service<Request<Incoming>, Response = Response<B>> + Send + 'static,
+    S: Service<Request<RequestBody>, Response = Response<B>> + Send + 'static,
     S::Future: Send + 'static,
     S::Error: Into<Fault>,
     B: Body + Unpin + Send + 'static,
@@ -181,7 +195,7 @@ mod tests {
     use std::task::{Context, Poll, ready};
     use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
     use tokio::task::JoinHandle;
-    use tokio::time::{Sleep, sleep};
+    use tokio::time::{Sleep, sleep, timeout};
 
     /// A body of so many pieces, with a pause before each.
     struct Slow {

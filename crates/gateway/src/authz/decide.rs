@@ -63,8 +63,7 @@ impl Decider {
             place: self.shared.settings.access_log.then(Mutex::default),
             has_pages: false,
         };
-        // A proxy asks before it looks at a body: whether there is one is its affair.
-        let ruled = judge.rule(&original.parts, true).await;
+        let ruled = judge.rule(&original.parts).await;
         let mut decision = match ruled {
             Err(outcome) => Decision::refused(*outcome),
             Ok(ruling) => match ruling.way {

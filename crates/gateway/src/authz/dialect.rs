@@ -2,7 +2,7 @@
 //! readers could read in two ways is never a pass.
 
 use crate::answer;
-use crate::guard::{Fault, check_method, check_target};
+use crate::guard::{Fault, check_method, check_target, read_target};
 use crate::outcome::Outcome;
 use crate::peer::Peer;
 use crate::request_id::RequestId;
@@ -141,14 +141,12 @@ pub(super) fn rewrite(
     host: HeaderValue,
 ) -> Result<(), Misread> {
     let method = text(method, "a malformed method")?;
-    let target = text(target, "a byte in the target that is not visible ASCII")?;
+    let target = text(target, "a byte in the target that is no UTF-8")?;
     check_method(method)?;
     check_target(method, target)?;
     parts.method = Method::from_bytes(method.as_bytes())
         .map_err(|_| Misread::Malformed(Fault::Malformed("a malformed method")))?;
-    parts.uri = target
-        .parse()
-        .map_err(|_| Misread::Malformed(Fault::Malformed("a malformed target")))?;
+    parts.uri = read_target(target)?;
     parts.headers.insert(HOST, host);
     // What was said in fields is judged as if it had come in a head of HTTP/1.1.
     parts.version = Version::HTTP_11;
@@ -173,9 +171,8 @@ fn told_by_itself(mut parts: Parts) -> Result<Parts, Misread> {
     let target = whole.strip_prefix(EXT_AUTHZ_PREFIX).unwrap_or_default();
     check_method(parts.method.as_str())?;
     check_target(parts.method.as_str(), target)?;
-    let malformed = |_| Misread::Malformed(Fault::Malformed("a malformed target"));
     let Some(authority) = parts.uri.authority().cloned() else {
-        parts.uri = target.parse().map_err(malformed)?;
+        parts.uri = read_target(target)?;
         return Ok(parts);
     };
     // Over HTTP/2 the host is part of it.

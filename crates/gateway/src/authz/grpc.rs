@@ -11,7 +11,7 @@ use envoy_types::ext_authz::v3::pb::{Authorization, AuthorizationServer, CheckRe
 use http::header::CONTENT_TYPE;
 use http::{Method, Request, StatusCode};
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
+use keyward_listener::RequestBody;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::time::timeout;
 use tonic::codegen::Service;
@@ -29,7 +29,7 @@ struct Check {
 }
 
 /// Answers a call.
-pub(super) async fn answer(decider: Decider, request: Request<Incoming>) -> (Decision, Answer) {
+pub(super) async fn answer(decider: Decider, request: Request<RequestBody>) -> (Decision, Answer) {
     let id = decider.id;
     let is_grpc = |kind: &http::HeaderValue| kind.as_bytes().starts_with(b"application/grpc");
     if request.method() != Method::POST || !request.headers().get(CONTENT_TYPE).is_some_and(is_grpc) {
@@ -57,7 +57,7 @@ pub(super) async fn answer(decider: Decider, request: Request<Incoming>) -> (Dec
     }
 }
 
-async fn call(check: Arc<Check>, request: Request<Incoming>) -> Option<Answer> {
+async fn call(check: Arc<Check>, request: Request<RequestBody>) -> Option<Answer> {
     let server = AuthorizationServer::from_arc(check);
     let mut server = server.max_decoding_message_size(MOST_QUESTION_BYTES);
     let Ok(answer) = server.call(request).await;

@@ -1,10 +1,12 @@
 //! One request head, read strictly (RFC 9112, sections 2 to 6).
 
-use super::line::{MOST_METHOD_BYTES, check_method, check_target};
+use super::line::{MOST_METHOD_BYTES, check_method, check_target, odd_query};
 use crate::framing::{FramingFault, Length, body_length};
 use bytes::{Buf, BytesMut};
+use keyward_listener::TLS_BEGINS;
 use memchr::memchr;
 use std::mem::MaybeUninit;
+use std::ops::Range;
 use std::time::Duration;
 
 /// What a connection may cost.
@@ -48,6 +50,8 @@ pub(super) struct Head {
     pub(super) length: Length,
     /// Asks to become a WebSocket.
     pub(super) upgrade: bool,
+    /// Where the query stands, when it holds what hyper does not take.
+    pub(super) odd_query: Option<Range<usize>>,
 }
 
 impl Head {
@@ -60,6 +64,10 @@ impl Head {
     ) -> Result<Option<Self>, Fault> {
         if *searched == 0 {
             skip_empty_lines(buffer);
+        }
+        if buffer.first() == Some(&TLS_BEGINS) {
+            let what = "the beginning of a TLS handshake, and this port speaks plain HTTP: use http://";
+            return Err(Fault::Malformed(what));
         }
         match find_end(buffer, searched)? {
             Some(end) if end <= limits.head_bytes => parse(&buffer[..end], limits).map(Some),
@@ -119,7 +127,12 @@ fn parse(bytes: &[u8], limits: &Limits) -> Result<Head, Fault> {
     let http11 = request.version == Some(1);
     let method = request.method.unwrap_or_default();
     check_method(method)?;
-    check_target(method, request.path.unwrap_or_default())?;
+    let target = request.path.unwrap_or_default();
+    check_target(method, target)?;
+    let odd_query = odd_query(target).map(|query| {
+        let at = query.as_ptr().addr() - bytes.as_ptr().addr();
+        at..at + query.len()
+    });
     check_host(request.headers)?;
     let length = body_length(request.headers, http11).map_err(|fault| match fault {
         FramingFault::Malformed(what) => Fault::Malformed(what),
@@ -133,6 +146,7 @@ fn parse(bytes: &[u8], limits: &Limits) -> Result<Head, Fault> {
         bytes: bytes.len(),
         length,
         upgrade,
+        odd_query,
     })
 }
 

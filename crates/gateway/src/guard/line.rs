@@ -2,6 +2,7 @@
 
 use super::Fault;
 use crate::framing::is_token;
+use http::Uri;
 
 /// The longest target.
 pub(crate) const MOST_TARGET_BYTES: usize = 16 * 1024;
@@ -16,22 +17,29 @@ pub(crate) fn check_method(method: &str) -> Result<(), Fault> {
     }
 }
 
-/// A target is visible ASCII, without a fragment, and a path or a URL.
+/// A target is a path or a URL without a fragment, of visible ASCII but for its query. That may hold what it likes which ends no
+/// request line: it decides nothing, and goes on as it came.
 pub(crate) fn check_target(method: &str, target: &str) -> Result<(), Fault> {
     if target.len() > MOST_TARGET_BYTES {
         return Err(Fault::TargetTooLong);
     }
-    if !target.bytes().all(|b| b.is_ascii_graphic()) {
+    let (place, query) = target.split_once('?').unwrap_or((target, ""));
+    if !place.bytes().all(|b| b.is_ascii_graphic()) {
         return Err(Fault::Malformed("a byte in the target that is not visible ASCII"));
+    }
+    if query.bytes().any(|b| b <= b' ' || b == 0x7f) {
+        return Err(Fault::Malformed(
+            "a blank or a control byte in the target's query",
+        ));
     }
     if target.contains('#') {
         return Err(Fault::Malformed("a fragment in the target"));
     }
-    let absolute = target.starts_with("http://") || target.starts_with("https://");
-    if target.starts_with('/') || absolute || target == "*" || method == "CONNECT" {
+    let absolute = place.starts_with("http://") || place.starts_with("https://");
+    if place.starts_with('/') || absolute || target == "*" || method == "CONNECT" {
         // What hyper would refuse by itself, without a word, is refused here. Most targets need no second look.
-        let doubtful = !target.starts_with('/') || target.contains(['"', '<', '>', '`']);
-        if doubtful && target.parse::<http::Uri>().is_err() {
+        let doubtful = !place.starts_with('/') || place.contains(['"', '<', '>', '`']);
+        if doubtful && place.parse::<http::Uri>().is_err() {
             return Err(Fault::Malformed("a malformed target"));
         }
         Ok(())
@@ -40,6 +48,21 @@ pub(crate) fn check_target(method: &str, target: &str) -> Result<(), Fault> {
             "a target that is neither a path nor an http URL",
         ))
     }
+}
+
+/// The query of a target, when it holds what the library for targets does not take.
+pub(crate) fn odd_query(target: &str) -> Option<&str> {
+    let (_, query) = target.split_once('?')?;
+    query.contains(['"', '<', '>']).then_some(query)
+}
+
+/// A target that was checked, as the library takes it: without its query, where that is odd. For those who only judge it.
+pub(crate) fn read_target(target: &str) -> Result<Uri, Fault> {
+    let taken = match odd_query(target) {
+        Some(query) => &target[..target.len() - query.len() - 1],
+        None => target,
+    };
+    taken.parse().map_err(|_| Fault::Malformed("a malformed target"))
 }
 
 /// The target in a head that is at fault elsewhere, when it is short: who asks there may need an answer of its own.

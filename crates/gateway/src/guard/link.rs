@@ -4,7 +4,7 @@ use super::Fault;
 use futures_util::task::AtomicWaker;
 use keyward_listener::Slot;
 use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 
 /// Shared by the guard and the service of one connection.
@@ -25,6 +25,9 @@ pub(crate) struct Link {
     /// The number of the request that asked to upgrade.
     held: AtomicU64,
     waker: AtomicWaker,
+    /// Queries that hyper does not take, by the numbers of their requests; and how many.
+    queries: Mutex<Vec<(u64, Box<[u8]>)>>,
+    kept: AtomicUsize,
     /// The connection's place, kept for as long as the guard lives: an upgraded connection is one still.
     _slot: Option<Slot>,
 }
@@ -48,6 +51,26 @@ impl Link {
             _slot: Some(slot),
             ..Self::default()
         }
+    }
+
+    /// Keeps the query of the head that passes next.
+    pub(super) fn keep_query(&self, query: &[u8]) {
+        let number = self.passed.load(Ordering::Relaxed);
+        let mut queries = self.queries.lock().unwrap_or_else(PoisonError::into_inner);
+        queries.push((number, query.into()));
+        self.kept.store(queries.len(), Ordering::Release);
+    }
+
+    fn take_query(&self, number: u64) -> Option<Box<[u8]>> {
+        // Hardly any request has one.
+        if self.kept.load(Ordering::Acquire) == 0 {
+            return None;
+        }
+        let mut queries = self.queries.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = queries.iter().position(|(of, _)| *of == number)?;
+        let (_, query) = queries.swap_remove(at);
+        self.kept.store(queries.len(), Ordering::Release);
+        Some(query)
     }
 
     pub(super) fn head_passed(&self) {
@@ -131,6 +154,11 @@ impl Link {
 }
 
 impl InFlight {
+    /// The query of this request, when hyper was given another in its place.
+    pub(crate) fn take_query(&self) -> Option<Box<[u8]>> {
+        self.link.take_query(self.number)
+    }
+
     /// Called when a piece of the answer is handed over.
     pub(crate) fn handed_over(&mut self) {
         if !self.owes {

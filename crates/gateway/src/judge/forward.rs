@@ -1,7 +1,8 @@
 //! The gateway's half: out of a ruling it makes the one kind of request that can be forwarded, or its answer.
 
 use super::{Judge, Told, Way};
-use crate::judged::{Judged, Pass};
+use crate::answer::bad_request;
+use crate::judged::{Judged, Pass, RawQuery};
 use crate::outcome::Outcome;
 use crate::own_key;
 use crate::pool::Pool;
@@ -9,9 +10,10 @@ use crate::swagger;
 use http::header::{CONNECTION, COOKIE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Version};
-use hyper::body::{Body, Incoming};
+use hyper::body::Body;
 use hyper::upgrade::OnUpgrade;
 use keyward_domain::ClientAddress;
+use keyward_listener::RequestBody;
 use std::sync::Arc;
 
 /// What becomes of a request.
@@ -26,8 +28,8 @@ pub(crate) enum Verdict {
 
 impl Judge<'_> {
     /// Judges a request of the gateway. Nothing is read of its body.
-    pub(crate) async fn judge(&self, parts: Parts, body: Incoming) -> Verdict {
-        let ruling = match self.rule(&parts, body.is_end_stream()).await {
+    pub(crate) async fn judge(&self, parts: Parts, body: RequestBody) -> Verdict {
+        let ruling = match self.rule(&parts).await {
             Ok(ruling) => ruling,
             Err(outcome) => return Verdict::Answer(*outcome),
         };
@@ -35,6 +37,12 @@ impl Judge<'_> {
             // Boxed, so that the common way does not carry the space of the rare ones around.
             Way::OwnKey => Verdict::Answer(Box::pin(self.own_key(&parts, &ruling.told)).await),
             Way::Swagger(page) => Verdict::Swagger(page, ruling.told.client),
+            Way::On(_, pool) if pool.speaks_h2c() && parts.extensions.get::<RawQuery>().is_some() => {
+                let what = "its query holds \", < or >, which cannot go on over HTTP/2: percent-encode them";
+                Verdict::Answer(
+                    Outcome::new("bad_request", bad_request(what, self.id)).of(ruling.told.client),
+                )
+            }
             Way::On(pass, pool) => self.forward(parts, body, ruling.told, pass, Arc::clone(pool)),
         }
     }
@@ -45,7 +53,14 @@ impl Judge<'_> {
             .of(told.client)
     }
 
-    fn forward(&self, mut parts: Parts, body: Incoming, told: Told, pass: Pass, pool: Arc<Pool>) -> Verdict {
+    fn forward(
+        &self,
+        mut parts: Parts,
+        body: RequestBody,
+        told: Told,
+        pass: Pass,
+        pool: Arc<Pool>,
+    ) -> Verdict {
         let is_keyed = matches!(pass, Pass::Key(_));
         let upgrade = if is_keyed { upgrade(&mut parts) } else { None };
         // Preflights and public requests have nothing to say in a body.

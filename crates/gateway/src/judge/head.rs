@@ -22,15 +22,11 @@ const LISTS: [HeaderName; 4] = [
 ];
 
 impl Judge<'_> {
-    /// What the path's own rules do not see: a target without a path, and over HTTP/2, where no guard has read it, the
-    /// bytes of the query.
+    /// What the path's own rules do not see: a target without a path.
     pub(super) fn target(&self, parts: &Parts) -> Result<(), Refused> {
         let target = parts.uri.path_and_query().map_or("", PathAndQuery::as_str);
         if !target.starts_with('/') {
             return self.bad_path(PathFault::NotAbsolute);
-        }
-        if parts.version == Version::HTTP_2 && !target.bytes().all(|b| b.is_ascii_graphic()) {
-            return self.bad_path(PathFault::RawByte);
         }
         Ok(())
     }

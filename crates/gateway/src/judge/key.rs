@@ -5,7 +5,6 @@ use crate::answer;
 use crate::judged::Identity;
 use crate::metrics::SAMPLE;
 use crate::outcome::Outcome;
-use http::Version;
 use http::request::Parts;
 use keyward_engine::{Asked, Counting, Decision};
 use keyward_tower::wire::{Refusal, credential};
@@ -13,12 +12,7 @@ use std::cell::Cell;
 use std::time::Instant;
 
 impl Judge<'_> {
-    pub(super) async fn authenticate(
-        &self,
-        parts: &Parts,
-        asked: &Asked<'_>,
-        is_whole: bool,
-    ) -> Result<Identity, Refused> {
+    pub(super) async fn authenticate(&self, parts: &Parts, asked: &Asked<'_>) -> Result<Identity, Refused> {
         let deciding = self
             .engine
             .authenticate(credential(&parts.headers), asked, Counting::Count);
@@ -41,9 +35,6 @@ impl Judge<'_> {
                 );
                 if let Some(quota) = denied.quota.filter(|_| self.rules.ietf_rate_limit_headers) {
                     keyward_tower::wire::rate_limit_headers_ietf(quota, now, answer.headers_mut());
-                }
-                if !is_whole && parts.version != Version::HTTP_2 {
-                    answer = answer::closing(answer);
                 }
                 Err(Box::new(Outcome {
                     answer,

@@ -6,7 +6,7 @@ use http::HeaderName;
 use ipnet::{IpNet, Ipv4Net};
 use jiff::SignedDuration;
 use keyward_listener::TlsFiles;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -132,11 +132,12 @@ impl<'a> Checker<'a> {
 
     /// A list of networks and single addresses.
     pub(crate) fn networks(&mut self, key: &str, list: &[String]) -> Option<Vec<IpNet>> {
-        let read: Vec<Option<IpNet>> = (0..)
+        let read: Vec<Option<Vec<IpNet>>> = (0..)
             .zip(list)
-            .map(|(n, text): (usize, _)| self.take(&format!("{key}[{n}]"), network(text)))
+            .map(|(n, text): (usize, _)| self.take(&format!("{key}[{n}]"), networks(text)))
             .collect();
-        read.into_iter().collect()
+        let whole: Option<Vec<Vec<IpNet>>> = read.into_iter().collect();
+        whole.map(|whole| whole.concat())
     }
 
     /// Where certificate and key stand, if a plane speaks TLS.
@@ -146,6 +147,15 @@ impl<'a> Checker<'a> {
             key: self.path(&format!("{key}.key"), &tls.key),
         })
     }
+}
+
+/// A network, an address, or the two addresses of this machine: which of them a proxy on it comes from is the resolver's choice.
+fn networks(text: &str) -> Result<Vec<IpNet>, String> {
+    if text == "localhost" {
+        let both: [IpAddr; 2] = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
+        return Ok(both.map(IpNet::from).to_vec());
+    }
+    network(text).map(|network| vec![network])
 }
 
 fn network(text: &str) -> Result<IpNet, String> {
@@ -196,4 +206,20 @@ fn read_duration(text: &str) -> Result<Duration, String> {
 
 pub(crate) fn header_name(name: &str) -> Result<HeaderName, String> {
     name.parse().map_err(|_| format!("`{name}` is no header name"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn localhost_stands_for_both_addresses_of_this_machine() {
+        let read = |text| networks(text).map(|nets| nets.iter().map(ToString::to_string).collect::<Vec<_>>());
+        assert_eq!(
+            read("localhost").unwrap(),
+            ["127.0.0.1/32", "::1/128"].map(str::to_owned)
+        );
+        assert_eq!(read("10.0.0.0/8").unwrap(), ["10.0.0.0/8".to_owned()]);
+        assert!(read("proxy.example").unwrap_err().contains("is no IP address"));
+    }
 }

@@ -105,11 +105,15 @@ async fn o8_http_1_and_2_are_agreed_on_and_other_protocols_refused_on_both_plane
             let refused = RawClient::try_connect_tls(address, "localhost", certificate, offered).await;
             assert!(refused.is_err(), "{address} {offered:?}");
         }
-        // HTTP without TLS is not answered, whatever it asks.
+        // HTTP without TLS is told so, whatever it asks.
         let mut plain = RawClient::connect(address).await;
         plain.send(&asked).await;
         let said = plain.read_to_end().await;
-        assert!(!said.starts_with(b"HTTP"), "{address}: {}", said.escape_ascii());
+        assert!(
+            said.starts_with(b"HTTP/1.1 400 "),
+            "{address}: {}",
+            said.escape_ascii()
+        );
     }
     let mut h2 = H2Client::connect_tls(secured.world.keyward.gateway(), "localhost", &secured.gateway).await;
     let key = [("x-api-key", secured.world.secret.as_str())];
@@ -193,6 +197,51 @@ async fn o8_openssl_agrees_on_the_versions() {
             );
         }
     }
+}
+
+#[tokio::test]
+async fn o8_plain_http_to_a_port_that_speaks_tls_is_told_so() {
+    let secured = Secured::start("").await;
+    for (address, certificate, asked) in secured.planes() {
+        for bytes in [
+            &b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"[..],
+            b"POST / HTTP/1.0\r\nContent-Length: 5\r\n\r\nhello",
+            b"\r\nGET / HTTP/1.1\r\n",
+            b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+            b"G",
+        ] {
+            let mut client = RawClient::connect(address).await;
+            client.send(bytes).await;
+            let answer = client.read_response().await;
+            assert_eq!(answer.status, 400, "{address}: {answer:?}");
+            let told = answer.json()["detail"].as_str().unwrap().to_owned();
+            assert!(told.contains("speaks TLS") && told.contains("https://"), "{told}");
+            assert_eq!(answer.header("connection"), Some("close"));
+            assert!(client.is_closed_within(GUARD).await, "{address}");
+        }
+        let mut client = RawClient::connect_tls(address, "localhost", certificate, &[]).await;
+        client.send(&asked).await;
+        assert_eq!(client.read_response().await.status, 200, "{address}");
+    }
+}
+
+#[tokio::test]
+async fn o8_tls_to_a_port_that_speaks_plain_http_ends_at_once_and_is_logged() {
+    let world = World::start_with(Keyward::builder()).await;
+    let keyward = &world.keyward;
+    let hello = client_hello(0x0303, &FORWARD_SECRET, true);
+    for address in [keyward.gateway(), keyward.console(), keyward.ops()] {
+        let mut client = RawClient::connect(address).await;
+        client.send(&hello).await;
+        let answer = client.read_response().await;
+        assert_eq!(answer.status, 400, "{address}");
+        assert!(client.is_closed_within(GUARD).await, "{address}");
+    }
+    let log = keyward.until_log("TLS on a plain port", |log| {
+        log.contains("speaks TLS to this port")
+    });
+    let log = log.await;
+    assert_eq!(log.matches("speaks TLS to this port").count(), 1, "{log}");
 }
 
 #[tokio::test]
@@ -349,7 +398,7 @@ async fn i1_o8_the_scheme_is_ours_unless_a_trusted_proxy_says_it() {
     for (tls, trusted) in [(true, false), (false, false), (true, true), (false, true)] {
         let upstream = EchoUpstream::start().await;
         let proxies = if trusted { "\"127.0.0.1\"" } else { "" };
-        let config = format!("[gateway]\ntrusted_proxies = [{proxies}]");
+        let config = format!("[gateway]\ntrusted_proxies = [{proxies}]\ntrusted_proxy_may_be_client = true");
         let mut builder = Keyward::builder()
             .upstream(upstream.address())
             .config_toml(&config);

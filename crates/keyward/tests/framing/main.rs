@@ -5,6 +5,8 @@
 #[cfg(test)]
 mod answers;
 #[cfg(test)]
+mod early;
+#[cfg(test)]
 mod exchanges;
 #[cfg(test)]
 mod forwarding;

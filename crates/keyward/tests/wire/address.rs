@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 
 /// 127.0.0.2 is a trusted proxy.
-const BEHIND_PROXY: &str =
+pub(crate) const BEHIND_PROXY: &str =
     "[gateway]\ntrusted_proxies = [\"127.0.0.2\", \"10.1.0.0/16\", \"2001:db8:ffff::/48\"]\n";
 const REAL: &str = "192.0.2.7";
 
@@ -15,12 +15,12 @@ fn loopback(last: u8) -> IpAddr {
     Ipv4Addr::new(127, 0, 0, last).into()
 }
 
-fn with_key(secret: &str) -> Ask {
+pub(crate) fn with_key(secret: &str) -> Ask {
     Ask::get("/api/1/x").key(secret)
 }
 
 /// Sends a request from 127.0.0.`last`; tells status and code. Whoever asks about it is told the same.
-async fn from(world: &World, last: u8, ask: &Ask) -> (u16, String) {
+pub(crate) async fn from(world: &World, last: u8, ask: &Ask) -> (u16, String) {
     let answer = exchange_from(loopback(last), world.keyward.gateway(), ask.bytes()).await;
     let told = (answer.status, code_of(&answer.body));
     let ask = Ask {
@@ -37,11 +37,11 @@ async fn from(world: &World, last: u8, ask: &Ask) -> (u16, String) {
     told
 }
 
-fn forbidden() -> (u16, String) {
+pub(crate) fn forbidden() -> (u16, String) {
     (403, "ip_forbidden".to_owned())
 }
 
-fn passed() -> (u16, String) {
+pub(crate) fn passed() -> (u16, String) {
     (200, String::new())
 }
 
@@ -270,38 +270,6 @@ async fn i2_behind_a_trusted_proxy_the_rightmost_address_that_is_none_counts() {
 }
 
 #[tokio::test]
-async fn i2_a_trusted_proxy_that_names_no_client_is_nobody_unless_it_may_be_one() {
-    let silent: &[&[&str]] = &[
-        &[],
-        &[""],
-        &[" \t"],
-        &[",,"],
-        &["192.0.2.7,"],
-        &["192.0.2.7", ""],
-        &["127.0.0.2"],
-        &["192.0.2.7, , 127.0.0.2"],
-    ];
-    let may_be_client = format!("{BEHIND_PROXY}trusted_proxy_may_be_client = true\n");
-    for (config, said) in [(BEHIND_PROXY, forbidden()), (&may_be_client, passed())] {
-        let world = World::start(config).await;
-        // The proxy stands in the network of the key, and so would a client that a silent proxy does not name.
-        let secret = world
-            .secret(KeySpec::new(OWNER, "k").addresses(&["127.0.0.0/8"]))
-            .await;
-        for fields in silent {
-            let ask = fields
-                .iter()
-                .fold(with_key(&secret), |ask, value| ask.with("X-Forwarded-For", value));
-            assert_eq!(from(&world, 2, &ask).await, said, "{fields:?}");
-        }
-        let unread = with_key(&secret).with("X-Forwarded-For", "127.0.0.9, unknown");
-        assert_eq!(from(&world, 2, &unread).await, forbidden());
-        assert_eq!(from(&world, 3, &with_key(&secret)).await, passed());
-        assert_eq!(from(&world, 2, &with_key(&world.k1)).await, passed());
-    }
-}
-
-#[tokio::test]
 async fn i2_an_unreadable_entry_matters_only_where_a_rule_asks() {
     let world = World::start(BEHIND_PROXY).await;
     let everywhere = world
@@ -469,7 +437,8 @@ async fn i5_i7_what_is_no_plain_network_is_refused_at_save() {
 
 #[tokio::test]
 async fn i3_i4_i7_networks_are_exact_at_their_edges() {
-    let world = World::start(BEHIND_PROXY).await;
+    // Some of these edges lie among the proxies.
+    let world = World::start(&format!("{BEHIND_PROXY}trusted_proxy_may_be_client = true\n")).await;
     let many: Vec<String> = (0..1000)
         .map(|i| format!("10.{}.{}.0/24", 64 + i / 256, i % 256))
         .collect();

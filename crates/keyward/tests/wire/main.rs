@@ -28,6 +28,8 @@ mod import;
 #[cfg(test)]
 mod logged;
 #[cfg(test)]
+mod malformed_h2;
+#[cfg(test)]
 mod methods;
 #[cfg(test)]
 mod mission;
@@ -43,5 +45,7 @@ mod spoken;
 mod swagger;
 #[cfg(test)]
 mod swagger_h2c;
+#[cfg(test)]
+mod unnamed;
 #[cfg(test)]
 mod world;

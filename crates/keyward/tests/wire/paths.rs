@@ -1,7 +1,7 @@
 //! P: paths. What can be read in two ways is refused, what passes goes on as it came. K1 is good for site `1` only.
 
 use crate::spoken::{Ask, Way};
-use crate::world::{BOTH, World};
+use crate::world::{ASKED, BOTH, World};
 
 pub(crate) type Wanted = &'static [(u16, &'static str)];
 
@@ -37,6 +37,19 @@ const AMBIGUOUS: &[&[u8]] = &[
     b"/api/1/%e2%80%a5/2",
     b"/api/1/..%ef%bc%8f2",
     b"/api/1/..%ef%bc%bc2",
+    b"/api/1/%EF%B8%B0/2/x",
+    b"/api/1/%ef%b8%b0/2/x",
+    b"/api/1/%EF%B8%99/2/x",
+    b"/api/1/%EF%BC%852e%EF%BC%852e/2",
+    b"/api/1/%ef%b9%aa2e./2",
+    b"/api/1/..%EF%BC%852f2",
+    b"/api/1/..%EF%BC%8500/2",
+    b"/api/1/..%E2%81%872",
+    b"/api/1/..%EF%B8%94x/2",
+    b"/api/1/..%C3%A9/2",
+    b"/api/1/%EF%BC%85c0%EF%BC%85ae/2",
+    b"/%EF%BD%81pi/1/x",
+    b"/a%E2%80%8Bpi/1/x",
     b"/api/1/x%c2%85",
     b"/api%3f/1/x",
     b"/api%23/1/x",
@@ -167,9 +180,14 @@ const RAW: &[&[u8]] = &[
     b"/api/\xef\xbc\x91/y",
     b"/api/1\xa0/y",
     b"/api/1/\xc0\xaf",
+    b"/api/1/\xef\xb8\xb0/2/x",
+    b"/api/1/\xef\xbc\x852e\xef\xbc\x852e/2",
+    b"/api/1/<x>",
     b"/api/1/x?a=\x80",
     b"/api/1/x?a=\x7f",
-    b"/api/1/x?a=\xc3\xa9",
+    b"/api/1/x?a=\x00",
+    b"/api/1/x?a=\tb",
+    b"/api/1/x?a=\x1b[0m",
 ];
 
 #[tokio::test]
@@ -293,6 +311,8 @@ async fn p3_p6_p11_what_passes_goes_on_byte_for_byte() {
             "/api/1/a;v=2/b;c",
             "/api/1/caf%C3%A9/%F0%9F%94%91",
             "/api/1/100%25/%25zz",
+            "/api/1/%E4%BD%95%EF%BC%9F/50%EF%BC%85/wait%E2%80%A6",
+            "/api/1/x?q={a}|b^c`d[e]&r=café&s=\u{fe30}/../2",
             "/api/1/a%20b%3Fc%23d%3bf",
             "/api/1/~me/!$&'()*+,=:@-._",
             "/api/1?",
@@ -326,4 +346,61 @@ async fn p3_p6_p11_what_passes_goes_on_byte_for_byte() {
         ];
         world.all_refused(BOTH, &with_key(&world, table)).await;
     }
+}
+
+#[tokio::test]
+async fn p11_what_a_query_holds_goes_on_byte_for_byte() {
+    let world = World::start("").await;
+    for query in [
+        r#"data={"a":1}"#,
+        "a<b>c",
+        "<script>alert(1)</script>",
+        r#"q="quoted"&r=<a/href='//x'>"#,
+        "\"",
+        ">",
+        r#"a=\"b\"\\c|d^e`f"#,
+        "a=\"é\"",
+        "site=2&x=\"/../../api/2",
+    ] {
+        let target = format!("/api/1/x?{query}");
+        let ask = Ask::get(&target).key(&world.k1);
+        let got = world.passed(Way::Http1, &ask).await;
+        assert_eq!(got.request_line(), format!("GET {target} HTTP/1.1"));
+        assert_eq!(got.header("x-keyward-site"), ["1"], "{target}");
+        // It decides nothing.
+        let other = Ask::get(format!("/api/2/x?{query}")).key(&world.k1);
+        let table: Vec<(Ask, Wanted)> =
+            vec![(Ask::get(&target), &[(401, "key_missing")]), (other, FORBIDDEN)];
+        world.all_refused(&[Way::Http1], &table).await;
+        for way in ASKED.iter().filter(|way| way.can_tell(&ask)) {
+            let said = world.door().say(*way, &ask).await;
+            assert_eq!(said.word(), (200, ""), "{way:?} {target}");
+        }
+        world.upstream.clear();
+        // The library of HTTP/2 refuses some of it by itself: whoever speaks that has to percent-encode it.
+        let said = world.door().say(Way::Http2, &ask).await;
+        assert!(matches!(said.status, 0 | 200), "{target}: {said:?}");
+    }
+    // Each request has its own, whatever came before it on the connection, and behind it.
+    let mut client = world.door().connect().await;
+    let targets = ["/api/1/a?x=\"1\"", "/api/1/b?y=2", "/api/1/c?z=<3>", "/api/1/d"];
+    world.upstream.clear();
+    let all: Vec<u8> = targets
+        .iter()
+        .flat_map(|target| Ask::get(target).key(&world.k1).bytes())
+        .collect();
+    client.send(all).await;
+    for target in targets {
+        let answer = client.read_response().await;
+        assert_eq!((answer.status, &answer.json()["target"]), (200, &target.into()));
+    }
+    let table: Vec<(Ask, Wanted)> = [
+        r#"/api/1/x?a="b"#,
+        "/api/1/x?a=#b",
+        "/api/1/x?\"#\"",
+        "/api/1/x#\"",
+    ]
+    .map(|target| (Ask::get(format!("{target} b")).key(&world.k1), MALFORMED))
+    .to_vec();
+    world.all_refused(&[Way::Http1], &table).await;
 }
