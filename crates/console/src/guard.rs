@@ -61,7 +61,13 @@ fn check_form(request: &Request) -> Result<(), Problem> {
     let detail = if let Some(detail) = host_fault(request) {
         detail
     } else if http2_fault(request.version(), request.uri(), request.headers()).is_some() {
-        "Send field values without blanks around them, http or https as the scheme, and a path that begins with /."
+        "Send field values without blanks around them, and http or https as the scheme."
+    } else if request
+        .uri()
+        .path_and_query()
+        .is_some_and(|target| target.as_str().starts_with('?'))
+    {
+        "The path must begin with /."
     } else if count(header::CONTENT_LENGTH) + count(header::TRANSFER_ENCODING) > 1 {
         "Send one Content-Length or one Transfer-Encoding."
     } else if !is_plainly_chunked(request.headers()) {
