@@ -62,7 +62,8 @@ fn answerer(
     peer: IpAddr,
     trusted_proxies: Arc<[IpNet]>,
     base: BasePath,
-) -> impl Service<Request<RequestBody>, Response = Response<Body>, Error = Infallible, Future: Send + 'static> {
+) -> impl Service<Request<RequestBody>, Response = Response<Body>, Error = Infallible, Future: Send + 'static>
+{
     let app = TowerToHyperService::new(app);
     service_fn(move |mut request: Request<RequestBody>| {
         // Before the router looks at it.
