@@ -213,8 +213,22 @@ pub trait Store: Accounts {
     /// Checks the integrity of what is stored; an error says what is wrong.
     async fn check(&self) -> Result<(), StoreError>;
 
+    /// What the server does otherwise than the manual advises; nothing of a database that has none.
+    async fn server_remarks(&self) -> Result<Vec<ServerRemark>, StoreError> {
+        Ok(Vec::new())
+    }
+
     /// Finishes what is under way and closes all connections.
     async fn close(&self);
+}
+
+/// Something about a server that an operator should know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerRemark {
+    /// What is so.
+    pub what: String,
+    /// What to do about it.
+    pub way_out: String,
 }
 
 /// One entity of the feed, in its whole state.

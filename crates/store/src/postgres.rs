@@ -25,6 +25,7 @@ mod once;
 mod opening;
 mod options;
 mod search;
+mod server;
 mod sessions;
 mod sites;
 mod transfer;
@@ -41,7 +42,7 @@ pub(crate) use transfer::{source, target};
 
 use crate::{
     AuditEvent, AuditQuery, Change, Feed, IdempotencyClaim, Inserted, KeyQuery, LastUsed, NodeRecord, Period,
-    Position, RecentAddress, SeenNode, Store, StoreError, UsageBatch, UsageBucket, UserQuery,
+    Position, RecentAddress, SeenNode, ServerRemark, Store, StoreError, UsageBatch, UsageBucket, UserQuery,
 };
 use ask::{change, note, read};
 use async_trait::async_trait;
@@ -325,6 +326,10 @@ impl Store for PostgresStore {
 
     async fn check(&self) -> Result<(), StoreError> {
         upkeep::check(self.snapshot().await?).await
+    }
+
+    async fn server_remarks(&self) -> Result<Vec<ServerRemark>, StoreError> {
+        read!(self, server::remarks())
     }
 
     async fn close(&self) {

@@ -9,7 +9,7 @@ use crate::open::Access;
 use crate::output::{Column, sheet};
 use crate::serve::console_url;
 use keyward_console::{PageWire, UserWire};
-use keyward_engine::{Actor, Created, Engine, UserDraft, UserEdit, UserFilter, UserView};
+use keyward_engine::{Actor, Created, Engine, UserDraft, UserEdit, UserFilter};
 
 const ME: &Actor = &Actor::OPERATOR;
 
@@ -32,7 +32,7 @@ pub(super) async fn run(
             engine.reset_second_factor(ME, user).await?;
             engine.get_user(ME, user).await?
         }
-        UsersCommand::Create(args) => create(engine, args).await?,
+        UsersCommand::Create(args) => return create(context, engine, args).await,
         UsersCommand::Show { user } => engine.get_user(ME, user).await?,
         UsersCommand::Edit(args) => engine.edit_user(ME, &args.user, &edit(args)?, None).await?,
         UsersCommand::Enable { user } => engine.enable_user(ME, user, None).await?,
@@ -55,16 +55,22 @@ async fn link(context: Context<'_>, engine: &Engine, user: &str) -> Result<Exit,
     })
 }
 
-async fn create(engine: &Engine, args: &UserCreate) -> Result<UserView, Failure> {
+async fn create(context: Context<'_>, engine: &Engine, args: &UserCreate) -> Result<Exit, Failure> {
     let draft = UserDraft {
         email: args.email.clone(),
         name: args.name.clone(),
         role: args.role.clone(),
         sites: listed(&args.sites, args.no_sites),
     };
-    match engine.create_user(ME, &draft, None).await? {
-        Created::New(view) | Created::Replay(view) => Ok(view),
-    }
+    let (Created::New(view) | Created::Replay(view)) = engine.create_user(ME, &draft, None).await?;
+    context.output.value(&UserWire::from(&view), |user| {
+        let config = context.config.display();
+        format!(
+            "{}\n\nThey have no password yet. This prints a link by which they choose one:\n  keyward users link {} --config {config}",
+            describe(user),
+            user.email
+        )
+    })
 }
 
 fn edit(args: &UserEditArgs) -> Result<UserEdit, Failure> {

@@ -64,6 +64,24 @@ fn cannot_open(checked: &Checked, error: &StoreError) -> Finding {
     Finding::problem(CHECK, &checked.database, error.to_string(), way_out)
 }
 
+/// What the manual advises of a server and of the way to it.
+async fn check_server(checked: &Checked, engine: &Engine) -> Vec<Finding> {
+    let place = &checked.database;
+    let remarks = engine.store().server_remarks().await.unwrap_or_default();
+    let mut findings: Vec<Finding> = remarks
+        .into_iter()
+        .map(|remark| Finding::warning(CHECK, place, remark.what, remark.way_out))
+        .collect();
+    if let Database::Postgres(options) = place
+        && options.could_be_another()
+    {
+        let what = "sslmode asks for less than a proof of the server's name: somebody in between could take its place";
+        let way_out = "leave sslmode out of database.url, or set sslmode=verify-full, with sslrootcert for an authority of your own";
+        findings.push(Finding::warning(CHECK, place, what, way_out));
+    }
+    findings
+}
+
 /// The nodes that are there.
 async fn check_nodes(checked: &Checked, engine: &Engine) -> Vec<Finding> {
     let Ok(mut nodes) = engine.list_nodes(&Actor::OPERATOR).await else {
@@ -146,6 +164,7 @@ async fn look_inside(checked: &Checked, engine: &Engine) -> Vec<Finding> {
             way_out,
         ));
     }
+    findings.extend(check_server(checked, engine).await);
     findings.extend(check_nodes(checked, engine).await);
     let newest = AuditQuery {
         most: 1,

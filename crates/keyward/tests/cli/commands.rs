@@ -486,3 +486,13 @@ fn tables_fit_eighty_columns_and_are_whole_when_asked_for() {
     let last = |text: &str| text.lines().nth(1).unwrap().to_owned();
     assert!(last(&run(&["audit", "--wide"], None)).contains("after"));
 }
+
+#[test]
+fn a_new_user_is_shown_with_the_command_that_lets_them_in() {
+    let place = Place::new();
+    let told = place.run(&["users", "create", "ada@example.com"]).expect(0).out;
+    let line = told.lines().last().unwrap().trim();
+    assert!(line.starts_with("keyward users link ada@example.com"), "{told}");
+    let words: Vec<&str> = line.split(' ').skip(1).collect();
+    assert!(place.run(&words).expect(0).out.contains("/link/"));
+}

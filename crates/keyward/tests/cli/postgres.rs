@@ -59,6 +59,11 @@ fn every_command_works_on_a_database_of_postgresql_and_none_tells_its_password()
             .contains("opens, may be written to, up to date and whole"),
         "{doctor:?}"
     );
+    // This server is made to be quick.
+    for setting in ["fsync", "full_page_writes"] {
+        assert!(doctor.out.contains(&format!("`{setting}` is off")), "{doctor:?}");
+    }
+    assert!(!doctor.out.contains("`synchronous_commit` is off"), "{doctor:?}");
     let running = Running::start(&place, &["serve"]);
     let mut all = vec![
         doctor.out,

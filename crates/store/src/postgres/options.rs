@@ -79,6 +79,13 @@ impl PostgresOptions {
             .is_ok_and(|settings| matches!(settings.get_ssl_mode(), PgSslMode::VerifyFull))
     }
 
+    /// Whether somebody between this machine and the server could take its place.
+    #[must_use]
+    pub fn could_be_another(&self) -> bool {
+        let is_elsewhere = self.settings().is_ok_and(|settings| !is_local(&settings));
+        is_elsewhere && !self.proves_its_name()
+    }
+
     /// What the driver is told.
     pub(super) fn settings(&self) -> Result<PgConnectOptions, String> {
         let mut settings: PgConnectOptions = self.url.parse().map_err(|_| {
