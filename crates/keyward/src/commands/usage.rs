@@ -57,7 +57,7 @@ fn describe(output: Output, usage: &UsageWire) -> String {
     let rows = output.table(&columns, rows);
     let last = usage.last_used.as_ref().map_or("never", |used| used.at.as_str());
     format!(
-        "{rows}\nfrom {} until {}; last granted: {last}",
+        "{rows}\nfrom {} until {}\nlast granted: {last}",
         usage.from, usage.until
     )
 }

@@ -14,7 +14,7 @@ use crate::web::visit::Visit;
 use askama::Template;
 use axum::extract::{RawQuery, State};
 use axum::response::IntoResponse;
-use keyward_domain::Timestamp;
+use keyward_domain::{Timestamp, fold};
 use keyward_engine::Subject;
 
 #[derive(Template)]
@@ -43,9 +43,9 @@ struct SiteRow {
 impl SitesPage {
     async fn new(app: &App, person: &Person, page: Page, query: Form) -> Result<Self, Problem> {
         let mut sites = app.engine.list_sites(person.actor()).await?;
-        let wanted = query.text("q").trim().to_lowercase();
+        let wanted = fold(query.text("q").trim());
         sites.retain(|site| {
-            site.name.as_str() > query.text("after") && site.name.as_str().to_lowercase().contains(&wanted)
+            site.name.as_str() > query.text("after") && fold(site.name.as_str()).contains(&wanted)
         });
         let lines = usize::try_from(LINES).unwrap_or(usize::MAX);
         let has_more = sites.len() > lines;
