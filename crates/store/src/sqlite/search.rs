@@ -5,6 +5,11 @@ use sqlx::{QueryBuilder, Sqlite};
 
 /// A condition: one of the columns holds the text.
 pub(super) fn push(sql: &mut QueryBuilder<Sqlite>, columns: &[&str], text: &str) {
+    if text.contains('\0') {
+        // A pattern would end there, and find everything before it.
+        sql.push("FALSE");
+        return;
+    }
     let patterns = Search::new(text).globs();
     let mut before = "(";
     for column in columns {

@@ -91,7 +91,9 @@ async fn the_rights_that_the_manual_names_suffice_and_one_that_lacks_is_named() 
             Err(Unseen::Away(text)) => panic!("{right} {text}"),
             Ok(seen) => format!("{} {}", seen.fault.unwrap_or_default(), seen.missing.join(" ")),
         };
-        let (words, _) = told.split_once("; the account needs").unwrap();
+        let Some((words, _)) = told.split_once("; the account needs") else {
+            panic!("{right} is not missed: {told}")
+        };
         let missing = told.rsplit_once(RIGHTS).unwrap().1;
         let is_key = right.starts_with('~') && words.contains("key");
         assert!(
