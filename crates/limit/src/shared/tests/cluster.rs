@@ -74,9 +74,9 @@ async fn the_rights_that_the_manual_names_suffice_and_one_that_lacks_is_named() 
     for right in rights.split_whitespace() {
         let (redis, more, cluster) = match right {
             "+select" => (&single, "/3", false),
-            "+ping" | "+cluster|slots" => (&clustered, "", true),
-            // Only while slots move.
-            "+asking" => continue,
+            "+cluster|slots" => (&clustered, "", true),
+            // Only while slots move, and when a connection is looked at again.
+            "+asking" | "+ping" => continue,
             _ => (&single, "", false),
         };
         let others: Vec<&str> = rights
