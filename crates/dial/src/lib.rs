@@ -171,9 +171,9 @@ mod tests {
         let refused = connect_any([closed().await, closed().await]).await.unwrap_err();
         assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
         assert_eq!(connect_any([]).await.unwrap_err().kind(), io::ErrorKind::NotFound);
-        let dead = silent("127.0.0.1:0").await.address;
-        let host = dead.ip().to_string();
-        let late = connect(&host, dead.port(), Duration::from_millis(300)).await;
+        let dead = silent("127.0.0.1:0").await;
+        let host = dead.address.ip().to_string();
+        let late = connect(&host, dead.address.port(), Duration::from_millis(300)).await;
         assert_eq!(late.unwrap_err().kind(), io::ErrorKind::TimedOut);
         let none = connect("name.invalid", 80, Duration::from_secs(60)).await;
         assert!(none.is_err());

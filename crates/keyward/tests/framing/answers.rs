@@ -502,6 +502,10 @@ async fn mixed_client(world: Arc<World>, number: u64, requests: u64) {
             ("short", Ok(answer)) if method == "HEAD" => {
                 assert_eq!(answer.header("content-length"), Some("100"));
             }
+            // The close came with the head.
+            ("short", Ok(answer)) if answer.status == 502 => {
+                assert_problem(&answer, 502, "upstream_bad_answer");
+            }
             ("bad" | "gone", Ok(answer)) => assert_eq!(answer.status, 502, "{target}"),
             // An idle connection may be closing while a request without a second chance goes out on it.
             (_, Ok(answer)) if answer.status == 502 && method == "POST" => {

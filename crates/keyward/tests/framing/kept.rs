@@ -139,7 +139,9 @@ async fn when_a_kept_connection_ends_without_an_answer_idempotent_requests_alone
                 client.send(ask("/api/1/x", body)).await;
                 let answer = client.read_response_to(method).await;
                 let idempotent = !matches!(method, "POST" | "PATCH");
-                let again = after == After::CloseOnRequest && body.is_empty() && idempotent;
+                // The body of a preflight does not go on.
+                let has_body = !body.is_empty() && method != "OPTIONS";
+                let again = after == After::CloseOnRequest && !has_body && idempotent;
                 let (status, times) = if again { (200, 2) } else { (502, 1) };
                 assert_eq!(answer.status, status, "{method} {body:?}");
                 assert_eq!(
