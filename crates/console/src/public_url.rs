@@ -1,6 +1,7 @@
 //! The address under which people reach the console, when a proxy in front of it speaks TLS.
 
 use crate::base_path::BasePath;
+use keyward_domain::ServerUrl;
 
 /// An https address: `https://keys.example.com`, with a port where it is not 443, and with a path where the console shares its
 /// host: `https://example.com/keyward`.
@@ -30,20 +31,14 @@ impl PublicUrl {
     /// # Errors
     /// When there is anything but scheme, host, port and a plain path.
     pub fn new(text: &str) -> Result<Self, PublicUrlFault> {
-        let rest = text.strip_prefix("https://").ok_or(PublicUrlFault::Form)?;
-        let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-        let plain =
-            |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b':' | b'[' | b']');
-        let read: http::uri::Authority = authority.parse().map_err(|_| PublicUrlFault::Form)?;
-        let has_port = authority.len() > read.host().len();
-        let port_is_good = !has_port || read.port_u16().is_some_and(|port| port > 0);
-        if read.host().is_empty() || !port_is_good || !authority.bytes().all(plain) {
+        let url = ServerUrl::parse(text).map_err(|_| PublicUrlFault::Form)?;
+        if url.scheme != "https" || url.user.is_some() || url.query.is_some() || url.fragment.is_some() {
             return Err(PublicUrlFault::Form);
         }
-        let base = BasePath::new(path).map_err(PublicUrlFault::Path)?;
-        let origin = match read.port_u16() {
-            None | Some(443) => format!("https://{}", read.host()),
-            Some(port) => format!("https://{}:{port}", read.host()),
+        let base = BasePath::new(url.path).map_err(PublicUrlFault::Path)?;
+        let origin = match url.port {
+            None | Some(443) => format!("https://{}", url.host),
+            Some(port) => format!("https://{}:{port}", url.host),
         };
         let origin = origin.to_ascii_lowercase();
         let whole = format!("{origin}{}", base.as_str());

@@ -15,6 +15,7 @@ mod path;
 mod route;
 mod search;
 mod secret;
+mod server_url;
 mod site;
 mod text;
 mod time;
@@ -38,6 +39,7 @@ pub use secret::{
     Checksum, CredentialFault, Fingerprint, FingerprintFault, ForeignSecretFault, Hint, MAX_SECRET_BYTES,
     Prefix, PrefixFault, Presented, Secret, SecretFormat,
 };
+pub use server_url::{HostPort, ServerUrl, ServerUrlFault};
 pub use site::{Site, SiteFault, SiteId, SiteName, SiteRule, SiteStatus};
 pub use text::{Description, Email, Name, TextFault};
 pub use time::{Revision, Timestamp, TimestampFault};

@@ -83,7 +83,7 @@ pub(crate) fn has_plain_length(headers: &HeaderMap) -> bool {
 }
 
 /// Follows a chunked body, byte by byte as it comes.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Chunks {
     state: ChunkState,
     trailer_bytes: usize,

@@ -26,6 +26,7 @@ use keyward_domain::{ClientAddress, PathFault, StrictPath};
 use keyward_engine::{Asked, Engine};
 use keyward_listener::client_address;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 /// What is needed to judge.
 pub(crate) struct Judge<'a> {
@@ -50,8 +51,8 @@ pub(crate) struct Ruling<'a> {
 
 /// Where a request goes.
 pub(crate) enum Way<'a> {
-    /// On, for a reason, to this pool of connections.
-    On(Pass, &'a Arc<Pool>),
+    /// On, for a reason, to this pool of connections, with the longest pause within a body that the route says.
+    On(Pass, &'a Arc<Pool>, Option<Duration>),
     /// To the page of its own key.
     OwnKey,
     /// To the API's documentation.
@@ -133,8 +134,8 @@ impl<'a> Judge<'a> {
             return Ok(Some(Way::Swagger(page)));
         }
         let found = self.rules.find(path).ok().flatten();
-        let pool = found.map_or(&self.rules.pools[0], |found| found.pool);
-        Ok(Some(Way::On(Pass::Public, pool)))
+        let (pool, stall) = found.map_or((&self.rules.pools[0], None), |found| (found.pool, found.stall));
+        Ok(Some(Way::On(Pass::Public, pool, stall)))
     }
 
     fn preflight(&self, parts: &Parts, path: &StrictPath<'_>) -> Result<Way<'a>, Refused> {
@@ -147,7 +148,7 @@ impl<'a> Judge<'a> {
             None if self.rules.find_public(path).is_some() => &self.rules.pools[0],
             None => return Err(self.no_route()),
         };
-        Ok(Way::On(Pass::Preflight, pool))
+        Ok(Way::On(Pass::Preflight, pool, None))
     }
 
     async fn with_key(&self, parts: &Parts, path: StrictPath<'_>, told: &Told) -> Result<Way<'a>, Refused> {
@@ -164,7 +165,7 @@ impl<'a> Judge<'a> {
             path,
         };
         let identity = self.authenticate(parts, &asked).await?;
-        Ok(Way::On(Pass::Key(identity), found.pool))
+        Ok(Way::On(Pass::Key(identity), found.pool, found.stall))
     }
 
     /// The route of a path, noted for the log.

@@ -7,13 +7,14 @@ use crate::request_id::RequestId;
 use crate::rules::Compiled;
 use crate::upstream_connection::is_hop_by_hop;
 use bytes::{BufMut, BytesMut};
-use http::header::{CONTENT_LENGTH, EXPECT, HOST};
+use http::header::{CONTENT_LENGTH, EXPECT, HOST, TE};
 use http::request::Parts;
-use http::{HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue, Version};
 use hyper::upgrade::OnUpgrade;
 use keyward_domain::{ClientAddress, KeyId, Quota, UserId};
 use keyward_listener::{RequestBody, X_FORWARDED_FOR, is_trusted};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A request that may go to an upstream. Only [`crate::judge`] makes one.
 pub(crate) struct Judged {
@@ -29,6 +30,8 @@ pub(crate) struct Judged {
     pub(crate) id: RequestId,
     /// Names that `Connection` lists besides the usual.
     pub(crate) listed: Vec<HeaderName>,
+    /// The longest pause within a body, when the route says one.
+    pub(crate) stall: Option<Duration>,
 }
 
 /// The query as it came, where the one in `parts.uri` stands in for it.
@@ -103,6 +106,15 @@ impl Judged {
         }
         out.put_slice(b"\r\n");
         out
+    }
+
+    /// Whether the client is one that trailers can be passed on to, and asks for them (RFC 9110, section 10.1.4).
+    pub(crate) fn asks_for_trailers(&self) -> bool {
+        let asks = |value: &HeaderValue| {
+            let mut codings = value.as_bytes().split(|byte| *byte == b',');
+            codings.any(|coding| coding.trim_ascii().eq_ignore_ascii_case(b"trailers"))
+        };
+        self.parts.version == Version::HTTP_2 && self.parts.headers.get_all(TE).iter().any(asks)
     }
 
     /// The path and query, byte for byte as they were judged.

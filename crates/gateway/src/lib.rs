@@ -30,6 +30,7 @@ mod proxy;
 mod request_id;
 mod respond;
 mod rules;
+mod sending;
 mod settings;
 mod shared;
 mod swagger;

@@ -1,8 +1,7 @@
 //! Forwarding: a judged request goes out, the upstream's answer comes back.
 
 use crate::answer::{Answer, AnswerBody, X_REQUEST_ID, without_upstream};
-use crate::client_body::{ClientBody, ClientBodyFault};
-use crate::deadline::Deadline;
+use crate::client_body::ClientBody;
 use crate::framing::{Length, has_plain_length};
 use crate::guard::InFlight;
 use crate::judged::{Judged, Pass};
@@ -10,23 +9,22 @@ use crate::metrics::Metrics;
 use crate::outcome::{Outcome, known};
 use crate::request_id::RequestId;
 use crate::rules::Compiled;
+use crate::sending::{End, Sending};
 use crate::settings::Timeouts;
 use crate::tunnel;
 use crate::upstream_body::{Home, Sender, UpstreamBody};
-use crate::upstream_connection::{Connection, Failed, Head, is_hop_by_hop, write_all};
+use crate::upstream_connection::{Connection, Failed, Head, Said, has_no_body, is_hop_by_hop, said, status};
 use crate::upstream_fault::UpstreamFault;
-use bytes::{Bytes, BytesMut};
-use futures_util::FutureExt;
-use http::header::{CONNECTION, CONTENT_LENGTH, UPGRADE, VARY};
+use bytes::Bytes;
+use http::header::{CONNECTION, TE, UPGRADE, VARY};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
-use http_body::Body;
-use http_body_util::BodyExt;
 use keyward_engine::Engine;
 use keyward_tower::wire::{rate_limit_headers, rate_limit_headers_ietf};
-use std::future::poll_fn;
-use std::pin::Pin;
 use std::sync::Arc;
-use tokio::net::tcp::OwnedWriteHalf;
+use tokio::net::TcpStream;
+
+/// An answer; or the request, of which the system has taken nothing because the connection was closed before.
+type Sent = Result<Answer, Box<Sending>>;
 
 /// What forwarding needs besides the request.
 pub(crate) struct Proxy<'a> {
@@ -102,32 +100,42 @@ impl Proxy<'_> {
         match judged.body.take() {
             None => self.without_body(judged, &head, in_flight).await,
             Some(body) => {
-                let body = ClientBody::new(body, self.timeouts.body_stall);
-                Box::pin(self.with_body(judged, head, body)).await
+                let body = ClientBody::new(body, judged.stall.unwrap_or(self.timeouts.body_stall));
+                Box::pin(self.with_body(judged, Sending::new(judged, head, body))).await
             }
         }
     }
 
     /// A request without a body. A connection that was used before may have been closed meanwhile: then a request that
-    /// may be repeated goes out once more, on a new one.
+    /// may be repeated goes out once more, on a new one; and any request of which nothing was sent.
     async fn without_body(
         &self,
         judged: &mut Judged,
         head: &[u8],
         in_flight: &InFlight,
     ) -> Result<Answer, UpstreamFault> {
-        let repeatable = matches!(judged.parts.method, Method::GET | Method::HEAD | Method::OPTIONS);
         if let Some(connection) = judged.pool.reuse(self.worker) {
             match self.exchange(judged, connection, head).await {
-                Ok((connection, answered)) => return self.answer(judged, connection, answered, in_flight),
-                Err(failed) if failed.silent && repeatable && failed.fault == UpstreamFault::Unreachable => {}
+                Ok((connection, answered)) => {
+                    return self.answer(judged, connection, answered, in_flight).await;
+                }
+                Err(failed) if may_repeat(&failed, &judged.parts.method) => {}
                 Err(failed) => return Err(failed.fault),
             }
         }
-        let connection = Connection::new(judged.pool.connect(self.timeouts.upstream_connect).await?);
+        let connection = Connection::new(self.connect(judged).await?);
         match self.exchange(judged, connection, head).await {
-            Ok((connection, answered)) => self.answer(judged, connection, answered, in_flight),
+            Ok((connection, answered)) => self.answer(judged, connection, answered, in_flight).await,
             Err(failed) => Err(failed.fault),
+        }
+    }
+
+    /// A new connection, on which nothing has come: an upstream that speaks before it is asked does not speak HTTP.
+    async fn connect(&self, judged: &Judged) -> Result<TcpStream, UpstreamFault> {
+        let stream = judged.pool.connect(self.timeouts.upstream_connect).await?;
+        match said(&stream) {
+            Said::Something => Err(UpstreamFault::BadAnswer("bytes before the request")),
+            Said::Nothing | Said::End => Ok(stream),
         }
     }
 
@@ -143,7 +151,7 @@ impl Proxy<'_> {
         Ok((connection, answered))
     }
 
-    fn answer(
+    async fn answer(
         &self,
         judged: &mut Judged,
         connection: Connection,
@@ -157,16 +165,17 @@ impl Proxy<'_> {
             pool: Arc::clone(&judged.pool),
             worker: self.worker,
         });
-        Ok(self.assemble(connection, head, home, None))
+        self.assemble(judged, connection, head, home, None).await
     }
 
-    fn assemble(
+    async fn assemble(
         &self,
+        judged: &Judged,
         mut connection: Connection,
         head: Head,
         home: Option<Home>,
         sender: Option<Sender>,
-    ) -> Answer {
+    ) -> Result<Answer, UpstreamFault> {
         let whole = match head.body {
             Length::Bytes(length) => usize::try_from(length)
                 .ok()
@@ -182,18 +191,23 @@ impl Proxy<'_> {
                 }
                 AnswerBody::own(bytes)
             }
-            _ => AnswerBody::upstream(UpstreamBody::http1(
-                connection,
-                head.body,
-                home,
-                sender,
-                self.timeouts.upstream_body_stall,
-            )),
+            _ => {
+                let stall = judged.stall.unwrap_or(self.timeouts.upstream_body_stall);
+                let body = UpstreamBody::http1(connection, head.body, home, sender, stall);
+                self.begun(body).await?
+            }
         };
         let mut answer = Response::new(body);
         *answer.status_mut() = head.status;
         *answer.headers_mut() = head.headers;
-        answer
+        Ok(answer)
+    }
+
+    /// A body of which nothing has gone on yet: what is wrong with its beginning is told by a 502.
+    async fn begun(&self, body: UpstreamBody) -> Result<AnswerBody, UpstreamFault> {
+        let mut body = body.counted(&self.metrics.upstream_faults);
+        body.look_ahead().await?;
+        Ok(AnswerBody::upstream(body))
     }
 
     /// The upstream has agreed to a WebSocket: both sides are put together.
@@ -224,70 +238,72 @@ impl Proxy<'_> {
         Ok(answer)
     }
 
-    /// A request with a body, which is sent while the answer is awaited: an upstream may answer before it has read all.
-    async fn with_body(
+    /// A request with a body. It is never sent twice; but when the system has taken nothing of it for a connection that was used
+    /// before, it goes out on a new one.
+    async fn with_body(&self, judged: &Judged, sending: Sending) -> Result<Answer, UpstreamFault> {
+        let kept = judged.pool.reuse(self.worker).and_then(Connection::into_parts);
+        let sending = match kept {
+            None => sending,
+            Some((stream, _)) => match self.send_and_receive(judged, stream, sending).await? {
+                Ok(answer) => return Ok(answer),
+                Err(sending) => *sending,
+            },
+        };
+        let stream = self.connect(judged).await?;
+        let sent = self.send_and_receive(judged, stream, sending).await?;
+        sent.map_err(|_| UpstreamFault::Unreachable)
+    }
+
+    /// The body is sent while the answer is awaited: an upstream may answer before it has read all.
+    async fn send_and_receive(
         &self,
         judged: &Judged,
-        head: BytesMut,
-        body: ClientBody,
-    ) -> Result<Answer, UpstreamFault> {
-        let stream = match judged.pool.reuse(self.worker).and_then(Connection::into_parts) {
-            Some((stream, _)) => stream,
-            None => judged.pool.connect(self.timeouts.upstream_connect).await?,
-        };
+        stream: TcpStream,
+        sending: Sending,
+    ) -> Result<Sent, UpstreamFault> {
         let (reading, writing) = stream.into_split();
         let mut connection = Connection::reading(reading);
-        let chunked = !judged.parts.headers.contains_key(CONTENT_LENGTH);
-        let mut sending = Box::pin(send_body(
-            writing,
-            head,
-            body,
-            chunked,
-            self.timeouts.upstream_response,
-        ));
+        let patience = self.timeouts.upstream_response;
+        let mut sending = Box::pin(sending.run(writing, patience));
         let early = tokio::select! {
             biased;
             sent = &mut sending => Err(sent),
             // While the body is on its way, only its own deadlines count.
             answered = connection.receive(&judged.parts.method, std::time::Duration::from_secs(86_400)) => Ok(answered),
         };
-        match early {
-            Err(Sent::ClientFault(fault)) => Err(fault),
-            Err(sent) => {
-                let answered = connection
-                    .receive(&judged.parts.method, self.timeouts.upstream_response)
-                    .await;
-                let answered = answered.map_err(|failed| failed.fault)?;
-                if answered.status == StatusCode::SWITCHING_PROTOCOLS {
-                    return Err(UpstreamFault::BadAnswer("an upgrade that nobody asked for"));
-                }
-                let whole = match sent {
-                    Sent::All(writing) => connection.reunite(writing),
-                    _ => return Ok(self.assemble(connection, answered, None, None)),
-                };
-                let connection = whole.ok_or(UpstreamFault::Unreachable)?;
-                let home = answered.reusable.then(|| Home {
+        let (answered, end) = match early {
+            Err(End::ClientFault(fault)) => return Err(fault),
+            Err(End::Unsent(sending)) => return Ok(Err(sending)),
+            Err(end) => (
+                connection.receive(&judged.parts.method, patience).await,
+                Some(end),
+            ),
+            Ok(answered) => (answered, None),
+        };
+        let answered = answered.map_err(|failed| failed.fault)?;
+        if answered.status == StatusCode::SWITCHING_PROTOCOLS {
+            return Err(UpstreamFault::BadAnswer("an upgrade that nobody asked for"));
+        }
+        let mut home = None;
+        let mut sender = None;
+        match end {
+            Some(End::All(writing)) => {
+                connection = connection.reunite(writing).ok_or(UpstreamFault::Unreachable)?;
+                home = answered.reusable.then(|| Home {
                     pool: Arc::clone(&judged.pool),
                     worker: self.worker,
                 });
-                Ok(self.assemble(connection, answered, home, None))
             }
-            Ok(answered) => {
-                let answered = answered.map_err(|failed| failed.fault)?;
-                if answered.status == StatusCode::SWITCHING_PROTOCOLS {
-                    return Err(UpstreamFault::BadAnswer("an upgrade that nobody asked for"));
-                }
-                let sender = Sender(tokio::spawn(sending).abort_handle());
-                Ok(self.assemble(connection, answered, None, Some(sender)))
-            }
+            Some(_) => {}
+            None => sender = Some(Sender(tokio::spawn(sending).abort_handle())),
         }
+        let answer = self.assemble(judged, connection, answered, home, sender).await?;
+        Ok(Ok(answer))
     }
 
     async fn over_http2(&self, judged: &mut Judged) -> Result<Answer, UpstreamFault> {
-        let body = judged
-            .body
-            .take()
-            .map(|body| ClientBody::new(body, self.timeouts.body_stall));
+        let pause = judged.stall.unwrap_or(self.timeouts.body_stall);
+        let body = judged.body.take().map(|body| ClientBody::new(body, pause));
         let host = judged.host.to_str().unwrap_or_default();
         let uri = http::Uri::builder()
             .scheme("http")
@@ -296,6 +312,11 @@ impl Proxy<'_> {
             .build();
         let mut head = Request::new(());
         *head.method_mut() = judged.parts.method.clone();
+        if judged.asks_for_trailers() {
+            // It speaks of one hop, and is said anew to the next: gRPC servers take it for a sign that trailers reach the client.
+            head.headers_mut()
+                .insert(TE, HeaderValue::from_static("trailers"));
+        }
         *head.uri_mut() = uri.map_err(|_| UpstreamFault::BadAnswer("a target that HTTP/2 cannot carry"))?;
         judged.each_field(self.rules, |name, value| {
             let pair = (
@@ -315,8 +336,16 @@ impl Proxy<'_> {
         if !has_plain_length(&parts.headers) {
             return Err(UpstreamFault::BadAnswer("an ambiguous length"));
         }
-        let body = UpstreamBody::h2c(body, self.timeouts.upstream_body_stall);
-        let mut answer = Response::new(AnswerBody::upstream(body));
+        if parts.status.is_informational() || status(parts.status.as_u16()).is_none() {
+            return Err(UpstreamFault::BadAnswer("a status that is none"));
+        }
+        let body = if has_no_body(&judged.parts.method, parts.status) {
+            AnswerBody::own(Bytes::new())
+        } else {
+            let stall = judged.stall.unwrap_or(self.timeouts.upstream_body_stall);
+            self.begun(UpstreamBody::h2c(body, stall)).await?
+        };
+        let mut answer = Response::new(body);
         *answer.status_mut() = parts.status;
         for (name, value) in parts.headers.iter().filter(|(name, _)| !is_hop_by_hop(name)) {
             answer.headers_mut().append(name, value.clone());
@@ -325,63 +354,13 @@ impl Proxy<'_> {
     }
 }
 
-/// How sending a body ended.
-enum Sent {
-    All(OwnedWriteHalf),
-    /// The client's body broke off or was too slow.
-    ClientFault(UpstreamFault),
-    /// The upstream takes no more; it may have answered.
-    UpstreamClosed,
-}
-
-async fn send_body(
-    mut writing: OwnedWriteHalf,
-    mut pending: BytesMut,
-    mut body: ClientBody,
-    chunked: bool,
-    patience: std::time::Duration,
-) -> Sent {
-    let mut deadline = Deadline::default();
-    // What is there at once goes out with the head.
-    let mut next = body.frame().now_or_never();
-    loop {
-        let frame = match next.take() {
-            Some(frame) => frame,
-            None => {
-                if write_all(&mut writing, &pending, &mut deadline, patience)
-                    .await
-                    .is_err()
-                {
-                    return Sent::UpstreamClosed;
-                }
-                pending.clear();
-                poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await
-            }
-        };
-        match frame {
-            Some(Ok(frame)) => append(&mut pending, &frame.into_data().unwrap_or_default(), chunked),
-            Some(Err(ClientBodyFault(fault))) => return Sent::ClientFault(fault),
-            None => break,
-        }
-    }
-    if chunked {
-        pending.extend_from_slice(b"0\r\n\r\n");
-    }
-    match write_all(&mut writing, &pending, &mut deadline, patience).await {
-        Ok(()) => Sent::All(writing),
-        Err(_) => Sent::UpstreamClosed,
-    }
-}
-
-fn append(pending: &mut BytesMut, data: &[u8], chunked: bool) {
-    if data.is_empty() {
-        return;
-    }
-    if chunked {
-        pending.extend_from_slice(format!("{:x}\r\n", data.len()).as_bytes());
-    }
-    pending.extend_from_slice(data);
-    if chunked {
-        pending.extend_from_slice(b"\r\n");
-    }
+/// Whether a request that failed on a connection that was used before may go out once more, on a new one: when the upstream has
+/// not seen it; or when it ended the connection without a byte of an answer, and two of this request do what one does (RFC 9110,
+/// section 9.2.2).
+fn may_repeat(failed: &Failed, method: &Method) -> bool {
+    let is_idempotent = matches!(
+        *method,
+        Method::GET | Method::HEAD | Method::OPTIONS | Method::PUT | Method::DELETE
+    );
+    failed.fault == UpstreamFault::Unreachable && (failed.unsent || failed.silent && is_idempotent)
 }

@@ -147,9 +147,6 @@ pub(crate) fn hand_over(
     if version == Version::HTTP_2 {
         answer.body_mut().watch(&shared.settings.timeouts);
     }
-    answer.body_mut().note(UnderWay {
-        in_flight,
-        _access: access,
-    });
+    answer.body_mut().note(UnderWay { in_flight, access });
     answer
 }

@@ -10,6 +10,7 @@ use ipnet::IpNet;
 use keyward_domain::{PathFault, StrictPath, Template, Unnamed};
 use keyward_tower::wire::folds_alike;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 /// Rules in force.
 pub(crate) struct Compiled {
@@ -36,6 +37,7 @@ struct CompiledRoute {
     path: Template,
     site: SiteSource,
     pool: usize,
+    stall: Option<Duration>,
 }
 
 /// Cross-origin rules, as header values.
@@ -53,6 +55,8 @@ pub(crate) struct Found<'r, 'p> {
     /// Its template, for the log.
     pub(crate) name: &'r Arc<str>,
     pub(crate) site_source: &'r SiteSource,
+    /// The longest pause within a body, when the route says one.
+    pub(crate) stall: Option<Duration>,
     /// The site, when the path names it.
     pub(crate) path_site: Option<&'p str>,
 }
@@ -80,6 +84,7 @@ impl Compiled {
                 path: route.path,
                 site: route.site,
                 pool,
+                stall: route.stall,
             });
         }
         if routes.is_empty() {
@@ -139,6 +144,7 @@ impl Compiled {
                     pool,
                     name: &route.name,
                     site_source: &route.site,
+                    stall: route.stall,
                     path_site: found.site,
                 }));
             }
@@ -163,7 +169,7 @@ fn make_pools(rules: &Rules, workers: usize, old: Option<&Compiled>) -> Result<V
         let known = old.and_then(|old| old.pools.iter().find(|pool| pool.upstream() == upstream));
         pools.push(match known {
             Some(pool) => Arc::clone(pool),
-            None => Arc::new(Pool::new(upstream.clone(), workers)?),
+            None => Arc::new(Pool::new(upstream.clone(), workers)),
         });
     }
     if pools.is_empty() {

@@ -1,8 +1,7 @@
 //! What the gateway is told. The binary reads its configuration into these; nothing here reads files.
 
-use hyper::Uri;
 use ipnet::IpNet;
-use keyward_domain::{HostTemplate, Template};
+use keyward_domain::{HostPort, HostTemplate, Template};
 use keyward_listener::TlsFiles;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -117,6 +116,8 @@ pub struct Route {
     pub site: SiteSource,
     /// The name of the upstream that it leads to.
     pub upstream: String,
+    /// The longest pause within a body, of the request and of the answer, in place of the deadlines that hold elsewhere.
+    pub stall: Option<Duration>,
 }
 
 /// Where a route finds the site of a request.
@@ -135,10 +136,12 @@ pub enum SiteSource {
 pub struct Upstream {
     /// Name, for routes and metrics.
     pub name: String,
-    /// `http://host:port`, nothing after it.
-    pub url: Uri,
+    /// Where it is.
+    pub address: HostPort,
     /// How it is spoken to.
     pub protocol: Protocol,
+    /// How long an HTTP/1.1 connection without a request is kept for the next one; zero is not at all.
+    pub idle: Duration,
 }
 
 /// How an upstream is spoken to.

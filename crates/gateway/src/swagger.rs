@@ -161,12 +161,7 @@ fn serve_document(read: &[u8]) -> Result<Bytes, String> {
 async fn fetch(pool: &Arc<Pool>, path: &str, timeouts: &Timeouts, worker: usize) -> Result<Bytes, String> {
     let fault = |fault: UpstreamFault| format!("the upstream `{}`: {}", pool.upstream().name, fault.word());
     if pool.speaks_h2c() {
-        let authority = pool
-            .upstream()
-            .url
-            .authority()
-            .map(http::uri::Authority::as_str)
-            .unwrap_or_default();
+        let authority = pool.upstream().address.authority(80);
         let uri = format!("http://{authority}{path}");
         let head = http::Request::get(uri)
             .body(())
@@ -180,12 +175,7 @@ async fn fetch(pool: &Arc<Pool>, path: &str, timeouts: &Timeouts, worker: usize)
         return read(UpstreamBody::h2c(answer.into_body(), stall)).await;
     }
     let mut connection = Connection::new(pool.connect(timeouts.upstream_connect).await.map_err(fault)?);
-    let host = pool
-        .upstream()
-        .url
-        .authority()
-        .map(http::uri::Authority::as_str)
-        .unwrap_or_default();
+    let host = pool.upstream().address.authority(80);
     let request = format!(
         "GET {path} HTTP/1.1\r\nhost: {host}\r\naccept: application/json\r\nconnection: close\r\n\r\n"
     );

@@ -8,6 +8,8 @@ use crate::upstream_fault::BodyFault;
 use bytes::{Buf, Bytes};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
+use prometheus::IntCounterVec;
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -18,11 +20,22 @@ use tokio::task::AbortHandle;
 pub(crate) struct UpstreamBody {
     source: Source,
     stall: Duration,
+    /// What ends it, when that is known and not yet told.
+    fault: Option<BodyFault>,
+    /// Where a fault is counted.
+    faults: Option<IntCounterVec>,
 }
 
 enum Source {
     Http1(Http1),
-    H2c(Incoming, Deadline),
+    H2c(H2cBody),
+}
+
+struct H2cBody {
+    body: Incoming,
+    /// What has come ahead.
+    first: Option<Frame<Bytes>>,
+    deadline: Deadline,
 }
 
 struct Http1 {
@@ -77,29 +90,84 @@ impl UpstreamBody {
         if matches!(body.rest, Rest::Bytes(0)) {
             body.finish();
         }
-        Self {
-            source: Source::Http1(body),
-            stall,
-        }
+        Self::new(Source::Http1(body), stall)
     }
 
     /// A body on an HTTP/2 stream.
     pub(crate) fn h2c(body: Incoming, stall: Duration) -> Self {
+        let source = Source::H2c(H2cBody {
+            body,
+            first: None,
+            deadline: Deadline::default(),
+        });
+        Self::new(source, stall)
+    }
+
+    fn new(source: Source, stall: Duration) -> Self {
         Self {
-            source: Source::H2c(body, Deadline::default()),
+            source,
             stall,
+            fault: None,
+            faults: None,
         }
+    }
+
+    /// Has a fault of this body counted.
+    pub(crate) fn counted(mut self, faults: &IntCounterVec) -> Self {
+        self.faults = Some(faults.clone());
+        self
+    }
+
+    /// The longest pause within it.
+    pub(crate) fn stall(&self) -> Duration {
+        self.stall
+    }
+
+    /// Looks at what of the body has come with its head: while nothing has gone on, a fault in it can still be told.
+    pub(crate) async fn look_ahead(&mut self) -> Result<(), BodyFault> {
+        let stall = self.stall;
+        poll_fn(|cx| {
+            Poll::Ready(match &mut self.source {
+                Source::Http1(body) => body.look_ahead(stall, cx),
+                Source::H2c(body) => body.look_ahead(cx),
+            })
+        })
+        .await
     }
 }
 
 impl Http1 {
     fn finish(&mut self) {
-        // Bytes that nobody asked for make a connection unfit: they would be read as the next answer.
-        if let (Some(connection), Some(home)) = (self.connection.take(), self.home.take())
-            && connection.buffer.is_empty()
-        {
-            home.pool.keep(home.worker, connection);
+        if let (Some(connection), Some(home)) = (self.connection.take(), self.home.take()) {
+            // Bytes that nobody asked for make a connection unfit: they would be read as the next answer.
+            if connection.buffer.is_empty() {
+                home.pool.keep(home.worker, connection);
+            } else {
+                home.pool.distrust();
+            }
         }
+    }
+
+    fn look_ahead(&mut self, stall: Duration, cx: &mut Context<'_>) -> Result<(), BodyFault> {
+        for may_read in [true, false] {
+            let Some(connection) = &mut self.connection else {
+                return Ok(());
+            };
+            let is_over = match &self.rest {
+                Rest::Bytes(left) => *left <= connection.buffer.len() as u64,
+                Rest::UntilClose => true,
+                Rest::Chunked(chunks) => is_whole(chunks.clone(), &connection.buffer)?,
+            };
+            if is_over || !may_read {
+                break;
+            }
+            match connection.poll_fill(BODY_READ_BYTES, stall, cx) {
+                Poll::Pending => break,
+                Poll::Ready(Ok(0) | Err(_)) => return Err(BodyFault::BrokenOff),
+                Poll::Ready(Ok(_)) => connection.progressed(),
+            }
+        }
+        Ok(())
     }
 
     /// What of the body stands in the buffer already; `Ok(None)` when more must be read first.
@@ -124,7 +192,7 @@ impl Http1 {
                 loop {
                     match chunks
                         .next(buffer)
-                        .map_err(|_| "malformed chunks from the upstream")?
+                        .map_err(|_| BodyFault::Malformed("malformed chunks"))?
                     {
                         Chunk::More => return Ok(data),
                         Chunk::Framing(n) => buffer.advance(n),
@@ -135,7 +203,7 @@ impl Http1 {
                                 return Ok(data);
                             }
                         }
-                        Chunk::Data(_) => return Err("a chunk where the end was".into()),
+                        Chunk::Data(_) => return Err(BodyFault::Malformed("a chunk where the end was")),
                         Chunk::End(n) => {
                             buffer.advance(n);
                             self.finish();
@@ -171,14 +239,65 @@ impl Http1 {
                 }
                 Ok(0) => {
                     self.connection = None;
-                    return Poll::Ready(Some(Err("the upstream closed within its answer".into())));
+                    return Poll::Ready(Some(Err(BodyFault::BrokenOff)));
                 }
                 Ok(_) => connection.progressed(),
                 Err(error) => {
                     self.connection = None;
-                    return Poll::Ready(Some(Err(error.into())));
+                    let is_late = error.kind() == std::io::ErrorKind::TimedOut;
+                    let fault = if is_late {
+                        BodyFault::Stalled
+                    } else {
+                        BodyFault::BrokenOff
+                    };
+                    return Poll::Ready(Some(Err(fault)));
                 }
             }
+        }
+    }
+}
+
+/// Whether a chunked body ends within these bytes, if nothing in them is at fault.
+fn is_whole(mut chunks: Chunks, mut bytes: &[u8]) -> Result<bool, BodyFault> {
+    loop {
+        let read = chunks
+            .next(bytes)
+            .map_err(|_| BodyFault::Malformed("malformed chunks"))?;
+        match read {
+            Chunk::More => return Ok(false),
+            Chunk::Framing(n) | Chunk::Data(n) => bytes = &bytes[n..],
+            Chunk::End(_) => return Ok(true),
+        }
+    }
+}
+
+impl H2cBody {
+    fn look_ahead(&mut self, cx: &mut Context<'_>) -> Result<(), BodyFault> {
+        match Pin::new(&mut self.body).poll_frame(cx) {
+            Poll::Ready(Some(Ok(frame))) => self.first = Some(frame),
+            Poll::Ready(Some(Err(_))) => return Err(BodyFault::BrokenOff),
+            Poll::Ready(None) | Poll::Pending => {}
+        }
+        Ok(())
+    }
+
+    fn poll_frame(
+        &mut self,
+        stall: Duration,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyFault>>> {
+        if let Some(first) = self.first.take() {
+            return Poll::Ready(Some(Ok(first)));
+        }
+        match Pin::new(&mut self.body).poll_frame(cx) {
+            Poll::Ready(frame) => {
+                self.deadline.clear();
+                Poll::Ready(frame.map(|frame| frame.map_err(|_| BodyFault::BrokenOff)))
+            }
+            Poll::Pending => self
+                .deadline
+                .poll_waiting(stall, cx)
+                .map(|()| Some(Err(BodyFault::Stalled))),
         }
     }
 }
@@ -197,38 +316,45 @@ impl Body for UpstreamBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyFault>>> {
         let this = &mut *self;
-        match &mut this.source {
+        if let Some(fault) = this.fault.take() {
+            return Poll::Ready(Some(Err(fault)));
+        }
+        let frame = match &mut this.source {
             Source::Http1(body) => body
                 .poll_frame(this.stall, cx)
                 .map(|data| data.map(|data| data.map(Frame::data))),
-            Source::H2c(body, deadline) => match Pin::new(body).poll_frame(cx) {
-                Poll::Ready(frame) => {
-                    deadline.clear();
-                    Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
-                }
-                Poll::Pending => deadline
-                    .poll_waiting(this.stall, cx)
-                    .map(|()| Some(Err("the upstream is too slow".into()))),
-            },
+            Source::H2c(body) => body.poll_frame(this.stall, cx),
+        };
+        if let Poll::Ready(Some(Err(fault))) = frame {
+            if let Some(faults) = &this.faults {
+                faults.with_label_values(&[fault.word()]).inc();
+            }
+            // Told at the next call: whoever takes the body sends what came before while it waits, the head at least. A client
+            // then sees an answer that breaks off, and not a connection that ends without one.
+            this.fault = Some(fault);
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
         }
+        frame
     }
 
     fn is_end_stream(&self) -> bool {
         match &self.source {
-            Source::Http1(body) => body.connection.is_none(),
-            Source::H2c(body, _) => body.is_end_stream(),
+            Source::Http1(body) => body.connection.is_none() && self.fault.is_none(),
+            Source::H2c(body) => body.first.is_none() && body.body.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.source {
-            Source::Http1(Http1 { connection: None, .. }) => SizeHint::with_exact(0),
+            Source::Http1(Http1 { connection: None, .. }) if self.fault.is_none() => SizeHint::with_exact(0),
             Source::Http1(Http1 {
                 rest: Rest::Bytes(left),
                 ..
             }) => SizeHint::with_exact(*left),
             Source::Http1(_) => SizeHint::default(),
-            Source::H2c(body, _) => body.size_hint(),
+            Source::H2c(body) if body.first.is_none() => body.body.size_hint(),
+            Source::H2c(_) => SizeHint::default(),
         }
     }
 }

@@ -10,6 +10,7 @@ use bytes::{Bytes, BytesMut};
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::{Method, StatusCode};
 use memchr::memchr;
+use socket2::SockRef;
 use std::future::poll_fn;
 use std::io;
 use std::mem::MaybeUninit;
@@ -55,6 +56,19 @@ pub(crate) struct Failed {
     pub(crate) fault: UpstreamFault,
     /// Nothing of an answer was seen.
     pub(crate) silent: bool,
+    /// Nothing of the request was given to the system: the upstream has not seen it.
+    pub(crate) unsent: bool,
+}
+
+/// What a connection has to say before a request goes out on it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Said {
+    /// It is open, and nothing has come.
+    Nothing,
+    /// The upstream has closed it, with a word of farewell (408) or without.
+    End,
+    /// Bytes that nobody asked for.
+    Something,
 }
 
 impl Connection {
@@ -97,12 +111,12 @@ impl Connection {
         }
     }
 
-    /// Whether the upstream has neither closed the connection nor sent what nobody asked for.
-    pub(crate) fn is_quiet(&self) -> bool {
-        let Io::Whole(stream) = &self.io else { return false };
-        let nothing_yet =
-            |read: io::Result<usize>| matches!(read, Err(e) if e.kind() == io::ErrorKind::WouldBlock);
-        self.buffer.is_empty() && nothing_yet(stream.try_read(&mut [0]))
+    /// What the upstream has said since its last answer.
+    pub(crate) fn said(&self) -> Said {
+        match &self.io {
+            Io::Whole(stream) if self.buffer.is_empty() => said(stream),
+            _ => Said::Something,
+        }
     }
 
     /// Sends a whole request.
@@ -116,12 +130,15 @@ impl Connection {
             return Err(Failed {
                 fault: UpstreamFault::Unreachable,
                 silent: false,
+                unsent: false,
             });
         };
-        let sent = write_all(stream, bytes, deadline, patience).await;
+        let mut left = bytes;
+        let sent = write_all(stream, &mut left, deadline, patience).await;
         sent.map_err(|error| Failed {
             fault: fault_of(&error),
             silent: true,
+            unsent: left.len() == bytes.len(),
         })
     }
 
@@ -144,6 +161,7 @@ impl Connection {
                         return Err(Failed {
                             fault: UpstreamFault::Unreachable,
                             silent: !seen_any,
+                            unsent: false,
                         });
                     }
                     Ok(_) => seen_any = true,
@@ -151,6 +169,7 @@ impl Connection {
                         return Err(Failed {
                             fault: fault_of(&error),
                             silent: !seen_any,
+                            unsent: false,
                         });
                     }
                 }
@@ -201,10 +220,27 @@ impl AsyncRead for Io {
     }
 }
 
-/// Writes everything; `TimedOut` when nothing is taken for too long.
+/// What has come on a connection that waits for a request. The system is asked, since the runtime hears of it later.
+pub(crate) fn said(stream: &TcpStream) -> Said {
+    const FAREWELL: [&[u8]; 2] = [b"HTTP/1.1 408", b"HTTP/1.0 408"];
+    let mut here = [MaybeUninit::new(0); 12];
+    match SockRef::from(stream).peek(&mut here) {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Said::Nothing,
+        Ok(0) | Err(_) => Said::End,
+        Ok(_) => {
+            let mut bytes = [0; 12];
+            match stream.try_read(&mut bytes) {
+                Ok(read) if FAREWELL.contains(&&bytes[..read]) => Said::End,
+                _ => Said::Something,
+            }
+        }
+    }
+}
+
+/// Writes everything, and takes away from `bytes` what is written; `TimedOut` when nothing is taken for too long.
 pub(crate) async fn write_all(
     io: &mut (impl AsyncWrite + Unpin),
-    mut bytes: &[u8],
+    bytes: &mut &[u8],
     deadline: &mut Deadline,
     patience: Duration,
 ) -> io::Result<()> {
@@ -221,7 +257,7 @@ pub(crate) async fn write_all(
         if written == 0 {
             return Err(io::ErrorKind::WriteZero.into());
         }
-        bytes = &bytes[written..];
+        *bytes = &bytes[written..];
     }
     Ok(())
 }
@@ -237,6 +273,7 @@ fn bad(what: &'static str) -> Failed {
     Failed {
         fault: UpstreamFault::BadAnswer(what),
         silent: false,
+        unsent: false,
     }
 }
 
@@ -264,7 +301,7 @@ fn parse(bytes: &Bytes, method: &Method) -> Result<Head, Failed> {
     let http11 = response.version == Some(1);
     let status = response
         .code
-        .and_then(|code| StatusCode::from_u16(code).ok())
+        .and_then(status)
         .ok_or(bad("a status that is none"))?;
     let said = body_length(response.headers, http11).map_err(|_| bad("an ambiguous length"))?;
     let headers = header_map(bytes, response.headers)?;
@@ -272,8 +309,11 @@ fn parse(bytes: &Bytes, method: &Method) -> Result<Head, Failed> {
         return Err(bad("an upgrade to another protocol than WebSocket"));
     }
     let closes = connection_says(response.headers, b"close");
-    let bodiless = *method == Method::HEAD || matches!(status.as_u16(), 100..=199 | 204 | 304);
-    let body = if bodiless { Length::Bytes(0) } else { said };
+    let body = if has_no_body(method, status) {
+        Length::Bytes(0)
+    } else {
+        said
+    };
     let reusable = http11 && !closes && body != Length::Unsaid && status != StatusCode::SWITCHING_PROTOCOLS;
     Ok(Head {
         status,
@@ -281,6 +321,16 @@ fn parse(bytes: &Bytes, method: &Method) -> Result<Head, Failed> {
         body,
         reusable,
     })
+}
+
+/// A status, in one of the five classes that there are (RFC 9110, section 15).
+pub(crate) fn status(code: u16) -> Option<StatusCode> {
+    StatusCode::from_u16(code).ok().filter(|_| code < 600)
+}
+
+/// Whether an answer has no body, whatever its fields say (RFC 9112, section 6.3).
+pub(crate) fn has_no_body(method: &Method, status: StatusCode) -> bool {
+    *method == Method::HEAD || matches!(status.as_u16(), 100..=199 | 204 | 304)
 }
 
 /// The fields that go on to the client: all but those of the connection itself.

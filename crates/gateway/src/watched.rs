@@ -31,11 +31,12 @@ struct Shared {
 
 impl Watched {
     pub(crate) fn new(body: Box<UpstreamBody>, timeouts: &Timeouts) -> Self {
+        let stall = body.stall();
         let shared = Arc::new(Mutex::new(Shared {
             body: Some(body),
             asked: Instant::now(),
             client: timeouts.write_stall,
-            upstream: timeouts.upstream_body_stall,
+            upstream: stall,
             waits: false,
         }));
         let watcher = tokio::spawn(watch(Arc::clone(&shared))).abort_handle();
@@ -49,7 +50,7 @@ impl Watched {
         let mut shared = lock(&self.shared);
         let shared = &mut *shared;
         let Some(body) = &mut shared.body else {
-            return Poll::Ready(Some(Err("the client took nothing for too long".into())));
+            return Poll::Ready(Some(Err(BodyFault::ClientStalled)));
         };
         shared.asked = Instant::now();
         let polled = Pin::new(&mut **body).poll_frame(cx);

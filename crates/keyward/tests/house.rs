@@ -7,22 +7,23 @@ use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
 /// Our crates, and which of our crates each may name.
-const WALLS: [(&str, &[&str]); 11] = [
+const WALLS: [(&str, &[&str]); 12] = [
     ("domain", &[]),
+    ("dial", &[]),
     ("store", &["domain"]),
     ("limit", &["domain"]),
     // One rule says where a request comes from.
     ("listener", &["domain"]),
-    ("oidc", &["domain"]),
+    ("oidc", &["domain", "dial"]),
     ("engine", &["domain", "store", "limit"]),
     // The engine is one of two things that may decide behind the middleware; who has it opens its store, and says how it counts.
-    ("tower", &["domain", "engine", "store", "limit"]),
-    ("gateway", &["domain", "engine", "tower", "listener"]),
+    ("tower", &["domain", "dial", "engine", "store", "limit"]),
+    ("gateway", &["domain", "dial", "engine", "tower", "listener"]),
     ("console", &["domain", "engine", "tower", "listener", "oidc"]),
     (
         "keyward",
         &[
-            "domain", "store", "limit", "engine", "tower", "gateway", "console", "listener", "oidc",
+            "domain", "dial", "store", "limit", "engine", "tower", "gateway", "console", "listener", "oidc",
         ],
     ),
     ("testkit", &["domain", "engine"]),

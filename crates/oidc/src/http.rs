@@ -17,7 +17,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use url::Url;
 
@@ -94,7 +93,7 @@ impl HttpClient {
         // An IPv6 address stands in brackets in a URL, and nowhere else.
         let name = host.trim_start_matches('[').trim_end_matches(']').to_owned();
         let port = url.port_or_known_default().ok_or_else(unfit)?;
-        let stream = TcpStream::connect((name.as_str(), port))
+        let stream = keyward_dial::connect(&name, port, LONGEST)
             .await
             .map_err(HttpFault::Connect)?;
         let request = in_origin_form(request, &url).ok_or_else(|| HttpFault::Address(name.clone()))?;

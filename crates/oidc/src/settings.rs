@@ -1,6 +1,7 @@
 //! What there is to know of a provider beforehand.
 
 use crate::fault::StartFault;
+use keyward_domain::{ServerUrl, ServerUrlFault};
 use std::fmt;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -41,7 +42,8 @@ impl Issuer {
     /// # Errors
     /// When it is no https URL without query and fragment, or an http URL of another machine.
     pub fn new(text: &str) -> Result<Self, IssuerFault> {
-        let url = Url::parse(text).map_err(|_| IssuerFault)?;
+        let url = ServerUrl::parse(text).and_then(|_| Url::parse(text).map_err(|_| ServerUrlFault::Sign));
+        let url = url.map_err(|_| IssuerFault)?;
         let is_bare = url.query().is_none() && url.fragment().is_none();
         let is_anonymous = url.username().is_empty() && url.password().is_none();
         let is_safe = match url.scheme() {
@@ -141,6 +143,13 @@ mod tests {
             "https://sso.example.com/a b",
             " https://sso.example.com",
             "file:///etc/passwd",
+            "https://sso.example.com:",
+            "https://sso.example.com:0",
+            "https://sso.example.com:99999",
+            "https://sso..example.com",
+            "https://::1",
+            "https://a\\@b.example",
+            "http://127.1:9000",
         ];
         for text in bad {
             assert_eq!(Issuer::new(text), Err(IssuerFault), "{text}");

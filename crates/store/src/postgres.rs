@@ -13,6 +13,7 @@ mod copied;
 mod credentials;
 mod fault;
 mod feed;
+mod form;
 mod identities;
 mod key_lists;
 mod keys;

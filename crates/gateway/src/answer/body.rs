@@ -30,7 +30,16 @@ enum Kind {
 /// What is noted when the last byte is handed over.
 pub(crate) struct UnderWay {
     pub(crate) in_flight: InFlight,
-    pub(crate) _access: Option<Box<crate::access_log::Access>>,
+    pub(crate) access: Option<Box<crate::access_log::Access>>,
+}
+
+impl UnderWay {
+    /// The answer ends otherwise than its head said; the log says how.
+    fn ends(&mut self, how: &'static str) {
+        if let Some(access) = &mut self.access {
+            access.code = how;
+        }
+    }
 }
 
 impl AnswerBody {
@@ -84,6 +93,19 @@ impl AnswerBody {
     }
 }
 
+impl Drop for AnswerBody {
+    fn drop(&mut self) {
+        let is_over = match &self.kind {
+            Kind::Upstream(body) => body.is_end_stream(),
+            Kind::Watched(body) => body.is_end_stream(),
+            _ => true,
+        };
+        if let (false, Some(under_way)) = (is_over, &mut self.under_way) {
+            under_way.ends("client_gone");
+        }
+    }
+}
+
 impl Body for AnswerBody {
     type Data = Bytes;
     type Error = BodyFault;
@@ -107,8 +129,14 @@ impl Body for AnswerBody {
             Kind::Upstream(body) => Pin::new(&mut **body).poll_frame(cx),
             Kind::Watched(body) => body.poll_frame(cx),
         };
-        if let (Poll::Ready(Some(Ok(_))), Some(under_way)) = (&frame, &mut this.under_way) {
-            under_way.in_flight.handed_over();
+        if let (Poll::Ready(Some(read)), Some(under_way)) = (&frame, &mut this.under_way) {
+            match read {
+                Ok(_) => under_way.in_flight.handed_over(),
+                Err(fault) => {
+                    under_way.ends(fault.word());
+                    this.kind = Kind::Own(None);
+                }
+            }
         }
         frame
     }

@@ -67,7 +67,7 @@ impl Decider {
         let mut decision = match ruled {
             Err(outcome) => Decision::refused(*outcome),
             Ok(ruling) => match ruling.way {
-                Way::On(pass, _) => self.passed(pass, ruling.told.client),
+                Way::On(pass, ..) => self.passed(pass, ruling.told.client),
                 // There are none on this plane; were one added, it would be no reason to pass.
                 Way::OwnKey | Way::Swagger(_) => {
                     Decision::refused(Outcome::new("no_route", crate::answer::no_route(self.id)))

@@ -37,13 +37,17 @@ impl Judge<'_> {
             // Boxed, so that the common way does not carry the space of the rare ones around.
             Way::OwnKey => Verdict::Answer(Box::pin(self.own_key(&parts, &ruling.told)).await),
             Way::Swagger(page) => Verdict::Swagger(page, ruling.told.client),
-            Way::On(_, pool) if pool.speaks_h2c() && parts.extensions.get::<RawQuery>().is_some() => {
+            Way::On(_, pool, _) if pool.speaks_h2c() && parts.extensions.get::<RawQuery>().is_some() => {
                 let what = "its query holds \", < or >, which cannot go on over HTTP/2: percent-encode them";
                 Verdict::Answer(
                     Outcome::new("bad_request", bad_request(what, self.id)).of(ruling.told.client),
                 )
             }
-            Way::On(pass, pool) => self.forward(parts, body, ruling.told, pass, Arc::clone(pool)),
+            Way::On(pass, pool, stall) => {
+                let mut judged = self.forward(parts, body, ruling.told, pass, Arc::clone(pool));
+                judged.stall = stall;
+                Verdict::Forward(judged)
+            }
         }
     }
 
@@ -60,7 +64,7 @@ impl Judge<'_> {
         told: Told,
         pass: Pass,
         pool: Arc<Pool>,
-    ) -> Verdict {
+    ) -> Box<Judged> {
         let is_keyed = matches!(pass, Pass::Key(_));
         let upgrade = if is_keyed { upgrade(&mut parts) } else { None };
         // Preflights and public requests have nothing to say in a body.
@@ -68,7 +72,7 @@ impl Judge<'_> {
         if parts.version == Version::HTTP_2 {
             join_cookies(&mut parts.headers);
         }
-        Verdict::Forward(Box::new(Judged {
+        Box::new(Judged {
             parts,
             pass,
             body,
@@ -79,7 +83,8 @@ impl Judge<'_> {
             pool,
             id: self.id,
             listed: told.listed,
-        }))
+            stall: None,
+        })
     }
 }
 

@@ -155,19 +155,18 @@ fn options(url: &str, password: Option<String>) -> PostgresOptions {
 }
 
 /// Whether an address has a password; or what is wrong with it, in words that hold none of it.
-fn check_address(url: &str) -> Result<bool, &'static str> {
-    const FORM: &str =
-        "write it as postgres://user@host:5432/database, with % and two digits for what is no letter";
-    let url = Url::parse(url).map_err(|_| FORM)?;
+fn check_address(url: &str) -> Result<bool, String> {
+    options(url, None).check()?;
+    let url = Url::parse(url).map_err(|error| error.to_string())?;
     let has = |name: &str| {
         url.query_pairs()
             .any(|(key, value)| key == name && !value.is_empty())
     };
     if url.username().is_empty() && !has("user") {
-        return Err("it names no user: write it as postgres://user@host:5432/database");
+        return Err("it names no user: write it as postgres://user@host:5432/database".into());
     }
     if url.path().trim_matches('/').is_empty() && !has("dbname") {
-        return Err("it names no database: write it as postgres://user@host:5432/database");
+        return Err("it names no database: write it as postgres://user@host:5432/database".into());
     }
     Ok(has_password(url.as_str()))
 }
@@ -306,6 +305,8 @@ mod tests {
             "postgres://a@b",
             "postgres://a@b/",
             "postgres://a@b:x/c",
+            "postgres://a@b:99999/c",
+            "postgres://a@b/c?sslmod=disable",
         ] {
             assert!(check_address(url).is_err(), "{url}");
         }

@@ -96,7 +96,7 @@ fn realm(checker: &mut Checker<'_>, realm: &str) {
 fn read_swagger(checker: &mut Checker<'_>, swagger: &schema::Swagger) -> Option<Swagger> {
     match (&swagger.file, &swagger.upstream_path) {
         (Some(file), None) => Some(Swagger::File(checker.path("gateway.swagger.file", file))),
-        (None, Some(path)) if path.starts_with('/') && path.parse::<Uri>().is_ok() => {
+        (None, Some(path)) if path.starts_with('/') && !path.contains('#') && path.parse::<Uri>().is_ok() => {
             Some(Swagger::UpstreamPath(path.clone()))
         }
         (None, Some(path)) => {

@@ -2,8 +2,7 @@
 
 use super::values::Checker;
 use crate::serve::reachable;
-use http::Uri;
-use http::uri::Scheme;
+use keyward_domain::ServerUrl;
 use std::net::SocketAddr;
 
 /// The configured address, or the one that the gateway listens on; without a slash at its end.
@@ -21,24 +20,13 @@ pub(super) fn read(checker: &mut Checker<'_>, listen: Option<SocketAddr>) -> Opt
 /// Scheme, host and port alone: it is pasted into shells and programs.
 fn plain_url(text: &str) -> Result<String, String> {
     let way_out = "write it as https://api.example.com";
-    let uri: Uri = text
-        .parse()
-        .map_err(|_| format!("`{text}` is no URL: {way_out}"))?;
-    let known = [Some(&Scheme::HTTP), Some(&Scheme::HTTPS)].contains(&uri.scheme());
-    let bare = matches!(uri.path(), "" | "/") && uri.query().is_none();
-    match uri.authority().map(http::uri::Authority::as_str) {
-        Some(authority) if known && bare && authority.bytes().all(is_plain) => {
-            Ok(text.trim_end_matches('/').to_owned())
-        }
-        _ => Err(format!(
-            "`{text}` must be a scheme, a host and perhaps a port alone: {way_out}"
-        )),
+    let url = ServerUrl::parse(text).map_err(|fault| format!("`{text}` is no URL: {fault}; {way_out}"))?;
+    if !matches!(url.scheme, "http" | "https") || !url.is_bare() {
+        return Err(format!(
+            "`{text}` must be http:// or https://, a host and perhaps a port alone: {way_out}"
+        ));
     }
-}
-
-/// What a host, a port or an address in brackets is made of.
-fn is_plain(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte)
+    Ok(text.trim_end_matches('/').to_owned())
 }
 
 #[cfg(test)]
@@ -56,6 +44,9 @@ mod tests {
             ("https://api.example.com/v1", None),
             ("https://api.example.com/?a", None),
             ("https://me@api.example.com", None),
+            ("https://api.example.com#x", None),
+            ("https://api.example.com:", None),
+            ("https://api.example.com:99999", None),
             ("https://a'$b", None),
             ("", None),
         ];

@@ -2,10 +2,13 @@
 
 use super::schema;
 use super::values::{Checker, header_name};
-use http::uri::Scheme;
-use http::{HeaderName, Uri};
-use keyward_domain::{HostTemplate, Template};
+use http::HeaderName;
+use keyward_domain::{HostPort, HostTemplate, ServerUrl, Template};
 use keyward_gateway::{Protocol, Route, SiteSource, Upstream, may_name_site};
+use std::time::Duration;
+
+/// As good as never: what a timer may wait for has an end.
+const NO_STALL: Duration = Duration::from_secs(365 * 86_400);
 
 /// Where requests can be sent.
 pub(super) fn upstreams(checker: &mut Checker<'_>, list: &[schema::Upstream]) -> Option<Vec<Upstream>> {
@@ -21,39 +24,36 @@ pub(super) fn upstreams(checker: &mut Checker<'_>, list: &[schema::Upstream]) ->
         }
         let words = [("http1", Protocol::Http1), ("h2c", Protocol::H2c)];
         let protocol = checker.word(&format!("{key}.protocol"), &upstream.protocol, &words);
-        let url = checker.take(&format!("{key}.url"), upstream_url(&upstream.url));
-        read.push(url.zip(protocol).map(|(url, protocol)| Upstream {
+        let address = checker.take(&format!("{key}.url"), upstream_address(&upstream.url));
+        let idle = checker.duration_or_off(
+            &format!("{key}.upstream_idle"),
+            &upstream.upstream_idle,
+            Duration::ZERO,
+        );
+        read.push(address.zip(protocol).map(|(address, protocol)| Upstream {
             name: upstream.name.clone(),
-            url,
+            address,
             protocol,
+            idle,
         }));
     }
     read.into_iter().collect()
 }
 
-fn upstream_url(text: &str) -> Result<Uri, String> {
+fn upstream_address(text: &str) -> Result<HostPort, String> {
     let way_out = "write it as http://host:port";
-    let uri: Uri = text
-        .parse()
-        .map_err(|_| format!("`{text}` is no URL: {way_out}"))?;
-    if uri.scheme() == Some(&Scheme::HTTPS) {
+    let url = ServerUrl::parse(text).map_err(|fault| format!("`{text}` is no URL: {fault}; {way_out}"))?;
+    if url.scheme.eq_ignore_ascii_case("https") {
         return Err(format!(
             "`{text}`: https to an upstream is not supported; put the upstream on a private network and {way_out}"
         ));
     }
-    let bare = matches!(uri.path(), "" | "/") && uri.query().is_none();
-    let plain = uri
-        .authority()
-        .is_some_and(|authority| !authority.as_str().contains('@'));
-    if uri.scheme() != Some(&Scheme::HTTP) || !bare || !plain {
+    if !url.scheme.eq_ignore_ascii_case("http") || !url.is_bare() {
         return Err(format!(
             "`{text}` must be a scheme, a host and a port alone: {way_out}"
         ));
     }
-    if uri.port_u16() == Some(0) {
-        return Err(format!("`{text}`: nothing can listen on port 0: {way_out}"));
-    }
-    Ok(uri)
+    Ok(url.host_port(80))
 }
 
 /// Which request is sent where.
@@ -105,6 +105,8 @@ fn read_route(
         );
     }
     let path = checker.take(&format!("{key}.path"), Template::parse(&route.path));
+    let stall = route.stall.as_ref();
+    let stall = stall.map(|text| checker.duration_or_off(&format!("{key}.stall"), text, NO_STALL));
     let site = site_source(checker, key, route.site.as_ref());
     let mut path = path?;
     if site.as_ref().is_some_and(|site| *site != SiteSource::Path) && path.has_site() {
@@ -117,6 +119,7 @@ fn read_route(
     Some(Route {
         path,
         site: site?,
+        stall,
         upstream: route.upstream.clone(),
     })
 }

@@ -160,6 +160,8 @@ pub(crate) struct Upstream {
     pub(crate) url: String,
     #[serde(default = "http1")]
     pub(crate) protocol: String,
+    #[serde(default = "upstream_idle")]
+    pub(crate) upstream_idle: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
@@ -170,6 +172,8 @@ pub(crate) struct Route {
     pub(crate) upstream: String,
     #[serde(default)]
     pub(crate) encoded_slashes: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) stall: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) site: Option<Site>,
 }
@@ -273,6 +277,7 @@ impl Route {
             path: "/api/{site}/**".into(),
             upstream: default_name(),
             encoded_slashes: false,
+            stall: None,
             site: None,
         }
     }
@@ -280,6 +285,11 @@ impl Route {
 
 fn http1() -> String {
     "http1".into()
+}
+
+/// Below the five seconds after which many servers close (Node.js, uvicorn).
+fn upstream_idle() -> String {
+    "4s".into()
 }
 
 fn default_name() -> String {

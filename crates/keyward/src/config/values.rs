@@ -66,6 +66,15 @@ impl<'a> Checker<'a> {
             .unwrap_or(Duration::from_secs(1))
     }
 
+    /// A duration, or `off`: then `never`.
+    pub(crate) fn duration_or_off(&mut self, key: &str, text: &str, never: Duration) -> Duration {
+        if text == "off" {
+            never
+        } else {
+            self.duration(key, text)
+        }
+    }
+
     /// A duration of at least so much, at most a day.
     pub(crate) fn duration_from(&mut self, key: &str, text: &str, least: Duration) -> Duration {
         let read = read_duration(text).and_then(|time| {

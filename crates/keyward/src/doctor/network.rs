@@ -89,18 +89,20 @@ fn remarks(told: &Value) -> Vec<Finding> {
 pub(super) async fn check_upstreams(checked: &Checked) -> Vec<Finding> {
     let mut findings = Vec::with_capacity(checked.rules.upstreams.len());
     for upstream in &checked.rules.upstreams {
-        let place = format!("gateway.upstreams `{}` {}", upstream.name, upstream.url);
-        let host = upstream.url.host().unwrap_or_default().trim_matches(['[', ']']);
-        let port = upstream.url.port_u16().unwrap_or(80);
+        let (host, port) = (&*upstream.address.host, upstream.address.port);
+        let place = format!(
+            "gateway.upstreams `{}` http://{}",
+            upstream.name, upstream.address
+        );
         let wait = checked.gateway.timeouts.upstream_connect.min(PATIENCE);
-        let fault = match timeout(wait, TcpStream::connect((host, port))).await {
-            Ok(Ok(stream)) => {
+        let fault = match keyward_dial::connect(host, port, wait).await {
+            Ok(stream) => {
                 findings.push(Finding::good("upstream", place, "reachable"));
                 findings.extend(check_clock(stream, upstream).await);
                 continue;
             }
-            Ok(Err(error)) => format!("cannot be reached: {error}"),
-            Err(_) => "does not answer".to_owned(),
+            Err(error) if error.kind() == std::io::ErrorKind::TimedOut => "does not answer".to_owned(),
+            Err(error) => format!("cannot be reached: {error}"),
         };
         let way_out = "start the API, or correct the url; until then its requests are answered 502";
         findings.push(Finding::problem("upstream", place, fault, way_out));
@@ -113,7 +115,7 @@ async fn check_clock(mut stream: TcpStream, upstream: &Upstream) -> Option<Findi
     if upstream.protocol != Protocol::Http1 {
         return None;
     }
-    let host = upstream.url.authority()?.as_str();
+    let host = upstream.address.authority(80);
     let ask = async {
         let request = format!("HEAD / HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).await?;

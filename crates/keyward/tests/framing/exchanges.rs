@@ -385,6 +385,57 @@ async fn l8_every_answer_to_a_limited_key_tells_its_limit() {
     }
 }
 
+#[tokio::test]
+async fn l8_fields_of_an_upstreams_own_limit_never_stand_beside_those_of_the_keys() {
+    let world = World::start("").await;
+    let limited = world
+        .keyward
+        .key(KeySpec::new(OWNER, "limited").limit(60))
+        .await
+        .secret;
+    let theirs = [
+        ("X-RateLimit-Limit", "5"),
+        ("X-RateLimit-Remaining", "0"),
+        ("X-RateLimit-Reset", "7"),
+        ("X-RateLimit-Used", "5"),
+        ("RateLimit", "\"a\";r=0;t=7"),
+        ("RateLimit-Policy", "\"a\";q=5;w=10"),
+        ("Retry-After", "7"),
+    ];
+    let headers: Vec<(String, String)> = theirs.map(|(name, value)| (name.into(), value.into())).into();
+    for status in [200, 429] {
+        world.upstream.script(
+            "/api/1/theirs",
+            Reply::Http {
+                status,
+                headers: headers.clone(),
+                body: Vec::new(),
+            },
+        );
+        for (key, ours) in [(&limited, true), (&world.key, false)] {
+            let mut client = world.connect().await;
+            client
+                .send(request("GET", "/api/1/theirs", &[("X-API-KEY", key)], ""))
+                .await;
+            let answer = client.read_response().await;
+            assert_eq!((answer.status, answer.header("retry-after")), (status, Some("7")));
+            if ours {
+                assert_eq!(answer.header_all("x-ratelimit-limit"), ["60"]);
+                assert_eq!(answer.header_all("x-ratelimit-remaining").len(), 1);
+                assert_ne!(answer.header("x-ratelimit-remaining"), Some("0"));
+                assert_ne!(answer.header("x-ratelimit-reset"), Some("7"));
+                for name in ["x-ratelimit-used", "ratelimit", "ratelimit-policy"] {
+                    assert_eq!(answer.header(name), None, "{name}");
+                }
+            } else {
+                for (name, value) in theirs {
+                    assert_eq!(answer.header_all(name), [value], "{name}");
+                }
+            }
+        }
+    }
+}
+
 fn number(answer: &RawResponse, name: &str) -> u64 {
     let all = answer.header_all(name);
     assert_eq!(all.len(), 1, "{name}: {all:?} in {answer:?}");

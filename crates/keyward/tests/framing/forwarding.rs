@@ -268,7 +268,8 @@ async fn kept_connections_are_used_again_and_a_stale_one_is_tried_again_where_th
         ("HEAD", b"", 200, 2),
         ("POST", b"x", 502, 1),
         ("POST", b"", 502, 1),
-        ("DELETE", b"", 502, 1),
+        ("DELETE", b"", 200, 2),
+        ("PATCH", b"", 502, 1),
         ("GET", b"x", 502, 1),
     ] {
         world.echoed(&mut client, "/api/1/warm").await;

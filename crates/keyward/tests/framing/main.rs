@@ -11,6 +11,12 @@ mod exchanges;
 #[cfg(test)]
 mod forwarding;
 #[cfg(test)]
+mod h2c;
+#[cfg(test)]
+mod kept;
+#[cfg(test)]
 mod requests;
+#[cfg(test)]
+mod stalls;
 #[cfg(test)]
 mod world;

@@ -20,6 +20,8 @@ mod envoy_told;
 #[cfg(test)]
 mod examples;
 #[cfg(test)]
+mod grpc;
+#[cfg(test)]
 mod header;
 #[cfg(test)]
 mod identity;

@@ -1,5 +1,6 @@
 //! Where the shared counters are, and how they are used. What is shown of it holds no password.
 
+use keyward_domain::ServerUrl;
 use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo};
 use std::fmt;
 
@@ -75,6 +76,9 @@ impl RedisOptions {
         if self.authorities.is_some() && !matches!(info.addr(), ConnectionAddr::TcpTls { .. }) {
             return Err("there is nobody to trust without TLS: write rediss://, or leave ca_file out".into());
         }
+        if info.redis_settings().db() < 0 {
+            return Err(Self::FORM.into());
+        }
         if self.cluster && info.redis_settings().db() != 0 {
             return Err("a cluster has no numbered databases: leave the number out".into());
         }
@@ -100,12 +104,14 @@ impl RedisOptions {
     }
 
     pub(super) fn connection(&self) -> Result<ConnectionInfo, String> {
-        let url = url::Url::parse(&self.url).map_err(|_| Self::FORM)?;
-        let is_remote = matches!(url.scheme(), "redis" | "rediss" | "valkey" | "valkeys");
-        // `#insecure` would take any certificate for the right one.
-        if !is_remote || url.host_str().is_none_or(str::is_empty) || url.fragment().is_some() {
+        let written = ServerUrl::parse(&self.url).map_err(|why| format!("{why}; {}", Self::FORM))?;
+        let is_remote = matches!(written.scheme, "redis" | "rediss" | "valkey" | "valkeys");
+        // `#insecure` would take any certificate for the right one. Parameters say nothing that is not said elsewhere, and the
+        // library passes over most.
+        if !is_remote || written.fragment.is_some() || written.query.is_some() {
             return Err(Self::FORM.into());
         }
+        let url = url::Url::parse(&self.url).map_err(|_| Self::FORM)?;
         let info = url.into_connection_info().map_err(|_| Self::FORM)?;
         let mut settings = info.redis_settings().clone().set_skip_set_lib_name();
         if let Some(password) = &self.password {
@@ -157,6 +163,15 @@ mod tests {
             "redis://h/x",
             "unix:///s",
             "rediss://h#insecure",
+            "redis://h?db=1",
+            "redis://h:",
+            "redis://h:0",
+            "redis://h:99999",
+            "redis://::1:6379",
+            "redis://h /1",
+            "redis://b\u{fc}cher.example",
+            "redis://h/1/2",
+            "redis://h/-1",
         ] {
             let fault = options(url).check().unwrap_err();
             assert!(fault.contains("redis://host:6379"), "{url}: {fault}");

@@ -1,5 +1,6 @@
 //! Where a database is, and what is asked of every connection to it.
 
+use super::form;
 use sqlx::ConnectOptions;
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use std::fmt;
@@ -88,10 +89,9 @@ impl PostgresOptions {
 
     /// What the driver is told.
     pub(super) fn settings(&self) -> Result<PgConnectOptions, String> {
-        let mut settings: PgConnectOptions = self.url.parse().map_err(|_| {
-            // The fault may quote the address, and that may hold a password.
-            "it is not of the form postgres://user@host:port/database".to_owned()
-        })?;
+        form::check(&self.url)?;
+        // The driver's fault may quote the address, and that may hold a password.
+        let mut settings: PgConnectOptions = self.url.parse().map_err(|_| form::FORM.to_owned())?;
         if let Some(password) = &self.password {
             settings = settings.password(password);
         }

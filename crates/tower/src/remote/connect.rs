@@ -13,8 +13,8 @@ use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tower_service::Service;
 
@@ -67,12 +67,16 @@ impl Service<Uri> for Connector {
     }
 }
 
+/// How long a connection may take to be made, when nobody waits for it any more.
+const LONGEST: Duration = Duration::from_secs(30);
+
 async fn connect(tls: Option<TlsConnector>, uri: Uri) -> io::Result<TokioIo<Box<dyn Link>>> {
     // An IPv6 address stands in brackets in a URL, and nowhere else.
     let host = uri.host().unwrap_or_default();
     let name = host.trim_start_matches('[').trim_end_matches(']').to_owned();
     let port = uri.port_u16().unwrap_or(if tls.is_some() { 443 } else { 80 });
-    let stream = TcpStream::connect((name.as_str(), port)).await?;
+    // Whoever asks has a deadline that is shorter.
+    let stream = keyward_dial::connect(&name, port, LONGEST).await?;
     stream.set_nodelay(true)?;
     let link: Box<dyn Link> = match tls {
         None => Box::new(stream),

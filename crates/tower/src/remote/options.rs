@@ -4,6 +4,7 @@ use super::Remote;
 use super::ask::Server;
 use super::connect::Connector;
 use http::{HeaderValue, Uri};
+use keyward_domain::ServerUrl;
 use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -109,9 +110,11 @@ impl RemoteOptions {
     /// # Errors
     /// The setting that is at fault.
     pub fn start(self) -> Result<Remote, RemoteFault> {
-        let form = || RemoteFault::new("write the server as https://keyward.example:8081, without a path");
+        let form = || RemoteFault::new(FORM);
+        let written =
+            ServerUrl::parse(&self.url).map_err(|why| RemoteFault::new(format!("{why}; {FORM}")))?;
         let uri: Uri = self.url.parse().map_err(|_| form())?;
-        if uri.host().is_none_or(str::is_empty) || !matches!(uri.path(), "" | "/") || uri.query().is_some() {
+        if !written.is_bare() {
             return Err(form());
         }
         let connector = match uri.scheme_str() {
@@ -128,6 +131,9 @@ impl RemoteOptions {
         Ok(Remote::start(server, self.remember))
     }
 }
+
+/// How a server is named.
+const FORM: &str = "write the server as https://keyward.example:8081, without a path";
 
 /// Whether a server is on this machine.
 fn is_here(server: &Uri) -> bool {
@@ -150,6 +156,31 @@ mod tests {
             let fault = options(there).start().map(drop).unwrap_err();
             assert!(fault.to_string().contains("https"), "{fault}");
             assert!(options(there).plain_http().start().is_ok(), "{there}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_server_is_named_by_scheme_host_and_port_alone() {
+        for bad in [
+            "",
+            "localhost:8081",
+            "https://keyward.example:",
+            "https://keyward.example:99999",
+            "https://keyward.example:0",
+            "https://me@keyward.example",
+            "https://keyward.example/v1",
+            "https://keyward.example?x",
+            "https://keyward.example#x",
+            "https://::1",
+            "https://b\u{fc}cher.example",
+            "ftp://keyward.example",
+        ] {
+            let options = RemoteOptions::new(bad, ManagementKey::new("kw_x"));
+            let fault = options.start().map(drop).unwrap_err();
+            assert!(
+                fault.to_string().contains("https://keyward.example:8081"),
+                "{bad}: {fault}"
+            );
         }
     }
 }

@@ -10,11 +10,25 @@ const IETF: HeaderName = HeaderName::from_static("ratelimit");
 const IETF_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
 /// Sets `X-RateLimit-Limit`, `X-RateLimit-Remaining` and `X-RateLimit-Reset` (Unix seconds, a multiple of 60), in the
-/// meaning of the mission's table.
+/// meaning of the mission's table. They describe the key's limit. Whatever else the answer said of a limit in such fields, of the
+/// same names or of others that are in use, is taken away: two sets side by side would contradict each other. `Retry-After` stays
+/// as it is.
 pub fn rate_limit_headers(quota: Quota, headers: &mut HeaderMap) {
+    while let Some(name) = headers.keys().find(|name| tells_of_limit(name)).cloned() {
+        headers.remove(name);
+    }
     headers.insert(LIMIT, HeaderValue::from(quota.limit));
     headers.insert(REMAINING, HeaderValue::from(quota.remaining));
     headers.insert(RESET, HeaderValue::from(quota.reset));
+}
+
+/// Whether a field tells of a limit.
+fn tells_of_limit(name: &HeaderName) -> bool {
+    let name = name.as_str();
+    name == "ratelimit"
+        || ["ratelimit-", "x-ratelimit-", "x-rate-limit-"]
+            .iter()
+            .any(|start| name.starts_with(start))
 }
 
 /// Sets `RateLimit` and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers-11): a quota of `q` requests in `w`
@@ -66,6 +80,47 @@ mod tests {
             assert_eq!(retry_after(quota, now), seconds, "{millis}");
             assert!(millis + seconds * 1000 >= 120_000);
         }
+    }
+
+    #[test]
+    fn no_other_word_on_a_limit_stays_beside_ours() {
+        let mut headers = HeaderMap::new();
+        for name in [
+            "x-ratelimit-limit",
+            "x-ratelimit-remaining",
+            "x-ratelimit-reset",
+            "x-ratelimit-used",
+            "x-rate-limit-limit",
+            "ratelimit",
+            "ratelimit-policy",
+            "ratelimit-remaining",
+            "retry-after",
+            "x-ratelimited",
+        ] {
+            headers.append(name, HeaderValue::from_static("7"));
+            headers.append(name, HeaderValue::from_static("8"));
+        }
+        let quota = Quota {
+            limit: 60,
+            remaining: 12,
+            reset: 120,
+        };
+        rate_limit_headers(quota, &mut headers);
+        let mut left: Vec<_> = headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.to_str().unwrap()))
+            .collect();
+        left.sort_unstable();
+        let wanted = [
+            ("retry-after", "7"),
+            ("retry-after", "8"),
+            ("x-ratelimit-limit", "60"),
+            ("x-ratelimit-remaining", "12"),
+            ("x-ratelimit-reset", "120"),
+            ("x-ratelimited", "7"),
+            ("x-ratelimited", "8"),
+        ];
+        assert_eq!(left, wanted);
     }
 
     #[test]
