@@ -12,6 +12,7 @@ const RELOADABLE: [&str; 10] = [
     "gateway.public_paths",
     "gateway.forward_key",
     "gateway.ietf_rate_limit_headers",
+    "gateway.preflights_per_second",
     "gateway.cors",
     "gateway.swagger",
     "gateway.routes",

@@ -70,6 +70,7 @@ pub(super) fn rules(checker: &mut Checker<'_>) -> Option<Rules> {
         public_paths: gateway.public_paths.clone(),
         forward_key: gateway.forward_key,
         ietf_rate_limit_headers: gateway.ietf_rate_limit_headers,
+        preflights_per_second: NonZeroU32::new(gateway.preflights_per_second),
         cors,
         swagger: match swagger {
             None => None,
