@@ -10,8 +10,8 @@ pub(crate) fn seal() {
         current: Some(0),
         maximum: Some(0),
     };
-    drop(set_dumpable_behavior(DumpableBehavior::NotDumpable));
-    drop(setrlimit(Resource::Core, none));
+    let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    let _ = setrlimit(Resource::Core, none);
 }
 
 #[cfg(not(target_os = "linux"))]

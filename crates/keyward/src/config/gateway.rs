@@ -4,6 +4,7 @@ use super::values::Checker;
 use super::{cors, public_paths, routes, schema};
 use http::Uri;
 use keyward_gateway::{Rules, Settings, Swagger, Timeouts};
+use std::num::NonZeroU32;
 
 /// What stays as it is while the gateway runs.
 pub(super) fn settings(checker: &mut Checker<'_>, access_log: bool) -> Option<Settings> {
