@@ -65,6 +65,11 @@ impl<'t> Records<'t> {
         let read = self.reader.read_record(&mut self.record);
         let line = self.line_at(usize::try_from(begin).unwrap_or(usize::MAX));
         match read {
+            // Up to a buffer more than may be was there to be read.
+            Ok(true) if self.reader.position().byte() > begin + MOST_BYTES => {
+                self.is_over = true;
+                Some((line, Err(io::Error::from(io::ErrorKind::FileTooLarge).into())))
+            }
             Ok(true) => Some((line, Ok(&self.record))),
             Ok(false) => None,
             Err(error) => {
