@@ -41,8 +41,9 @@ pub use options::PostgresOptions;
 pub(crate) use transfer::{source, target};
 
 use crate::{
-    AuditEvent, AuditQuery, Change, Feed, IdempotencyClaim, Inserted, KeyQuery, KeySource, LastUsed, NodeRecord, Period,
-    Position, RecentAddress, SeenNode, ServerRemark, Store, StoreError, UsageBatch, UsageBucket, UserQuery,
+    AuditEvent, AuditQuery, Change, Feed, IdempotencyClaim, Inserted, KeyQuery, KeySource, LastUsed,
+    NodeRecord, Period, Position, RecentAddress, SeenNode, ServerRemark, Store, StoreError, UsageBatch,
+    UsageBucket, UserQuery,
 };
 use ask::{change, note, read};
 use async_trait::async_trait;

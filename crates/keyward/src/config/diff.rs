@@ -5,7 +5,7 @@ use super::{Checked, Database};
 use serde_json::Value;
 
 /// Settings that a reload puts in force; all others need a restart.
-const RELOADABLE: [&str; 10] = [
+const RELOADABLE: [&str; 11] = [
     "gateway.realm",
     "gateway.trusted_proxies",
     "gateway.trusted_proxy_may_be_client",
