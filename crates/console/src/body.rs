@@ -3,6 +3,7 @@
 use crate::fields::{self, Decode, Fields};
 use crate::json::{self, Json};
 use crate::problem::Problem;
+use axum::body::Body as RawBody;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, IF_MATCH};
 use http::request::Parts;
@@ -65,7 +66,7 @@ async fn whole<S: Send + Sync, T: FromRequestParts<S>>(
     Ok((read, Request::from_parts(parts, body)))
 }
 
-async fn read_json<T: Decode>(request: Request) -> Result<(T, bytes::Bytes), Problem> {
+async fn read_json<T: Decode>(request: Request) -> Result<(T, Vec<u8>), Problem> {
     check_type(request.headers(), &["application/json"])?;
     let bytes = read_bytes(request, MOST_BYTES).await?;
     let Json::Object(values) = json::parse(&bytes).map_err(malformed)? else {
@@ -85,7 +86,7 @@ fn malformed(fault: json::Malformed) -> Problem {
 ///
 /// # Errors
 /// 413, 408, or 400 when it cannot be read; each ends the connection.
-pub(crate) async fn read_bytes(request: Request, most: usize) -> Result<bytes::Bytes, Problem> {
+pub(crate) async fn read_bytes(request: Request, most: usize) -> Result<Vec<u8>, Problem> {
     let ended = |problem: Problem| problem.with_header(header::CONNECTION, HeaderValue::from_static("close"));
     let too_large = || {
         ended(Problem::new(
@@ -101,9 +102,9 @@ pub(crate) async fn read_bytes(request: Request, most: usize) -> Result<bytes::B
     if announced.is_some_and(|length| length > most) {
         return Err(too_large());
     }
-    let body = Limited::new(request.into_body(), most).collect();
-    match tokio::time::timeout(PATIENCE, body).await {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
+    let body = Limited::new(request.into_body(), most);
+    match tokio::time::timeout(PATIENCE, gather(body, announced)).await {
+        Ok(Ok(body)) => Ok(body),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
         Ok(Err(_)) => Err(ended(Problem::bad_request(
             "malformed_body",
@@ -115,6 +116,22 @@ pub(crate) async fn read_bytes(request: Request, most: usize) -> Result<bytes::B
             "The body did not arrive in time.",
         ))),
     }
+}
+
+/// Takes each piece as it comes: pieces that are kept may be of one byte each, and hold a whole buffer.
+async fn gather(
+    mut body: Limited<RawBody>,
+    announced: Option<usize>,
+) -> Result<Vec<u8>, Box<dyn std::error::Error + Send + Sync>> {
+    let mut bytes = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(piece) = frame?.into_data() else { continue };
+        if bytes.is_empty() {
+            bytes.reserve_exact(announced.unwrap_or(0));
+        }
+        bytes.extend_from_slice(&piece);
+    }
+    Ok(bytes)
 }
 
 /// Checks that a body is of one of some types, in UTF-8 and not encoded.

@@ -9,6 +9,9 @@ use std::collections::BTreeMap;
 /// The deepest nesting.
 const MOST_DEPTH: usize = 128;
 
+/// The most fields of all objects together: one alone takes 600 bytes.
+const MOST_FIELDS: usize = 10_000;
+
 /// A JSON value.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Json {
@@ -36,7 +39,11 @@ pub(crate) struct Malformed {
 /// The place of the first fault.
 pub(crate) fn parse(bytes: &[u8]) -> Result<Json, Malformed> {
     let text = str::from_utf8(bytes).map_err(|error| locate(bytes, error.valid_up_to(), "is not UTF-8"))?;
-    let mut parser = Parser { text, at: 0 };
+    let mut parser = Parser {
+        text,
+        at: 0,
+        fields: 0,
+    };
     parser.document().map_err(|fault| locate(bytes, parser.at, fault))
 }
 
@@ -58,6 +65,8 @@ type Parsed<T> = Result<T, &'static str>;
 struct Parser<'a> {
     text: &'a str,
     at: usize,
+    /// How many fields of objects there were so far.
+    fields: usize,
 }
 
 impl Parser<'_> {
@@ -135,6 +144,10 @@ impl Parser<'_> {
             if !self.take(b':') {
                 return Err("a colon is expected here");
             }
+            if self.fields == MOST_FIELDS {
+                return Err("there are more than 10000 fields");
+            }
+            self.fields += 1;
             let value = self.value(depth)?;
             fields.insert(name, value);
             self.skip_blanks();

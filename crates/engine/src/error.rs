@@ -1,5 +1,6 @@
 //! What can go wrong in a use case, in two voices: what the caller may read, and the cause for the log.
 
+use crate::import::MOST_FAULTS;
 use keyward_store::{Duplicate, StoreError};
 
 /// A field that cannot be taken as it was sent.
@@ -90,6 +91,7 @@ fn lines(faults: &[LineFault]) -> String {
         _ => "line",
     };
     match places.len() {
+        _ if faults.len() >= MOST_FAULTS => format!("at least {} {what}s", places.len()),
         1 => format!("1 {what}"),
         more => format!("{more} {what}s"),
     }

@@ -1,19 +1,23 @@
 //! Import: keys that another system made, in a form of ours or of that system. All or nothing; every fault names its place.
 
 mod owners;
+mod records;
 mod rows;
+mod stream;
 mod take;
 mod told;
 
 use crate::{Actor, Engine, EngineError, LineFault, Place, Subject};
-use keyward_domain::{Fingerprint, Key, KeyId};
+use keyward_domain::{Fingerprint, KeyId, Timestamp};
 use keyward_store::{KeyQuery, KeyStatusFilter, StoreError};
-use rows::{Reading, read_rows};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::str::FromStr;
-use told::Told;
+use std::sync::Arc;
+use take::Taking;
+use zeroize::Zeroizing;
 
 pub use told::ImportNote;
+pub(crate) use told::MOST_FAULTS;
 
 /// The form of an import file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -46,12 +50,14 @@ impl FromStr for ImportFormat {
 }
 
 /// A file to import.
-#[derive(Clone, Debug)]
-pub struct ImportFile<'a> {
+#[derive(Clone)]
+pub struct ImportFile {
     /// Its form.
     pub format: ImportFormat,
     /// Its text.
-    pub text: &'a str,
+    pub text: Zeroizing<String>,
+    /// How many keys it may hold; absent is any number.
+    pub most: Option<usize>,
     /// What counts for a key where the file says nothing.
     pub defaults: ImportDefaults,
     /// Whether everything is checked and nothing written.
@@ -80,12 +86,13 @@ pub struct Imported {
     pub notes: Vec<ImportNote>,
 }
 
-impl<'a> ImportFile<'a> {
+impl ImportFile {
     /// A file that says everything itself.
-    pub fn new(format: ImportFormat, text: &'a str) -> Self {
+    pub fn new(format: ImportFormat, text: impl Into<String>) -> Self {
         Self {
             format,
-            text,
+            text: Zeroizing::new(text.into()),
+            most: None,
             defaults: ImportDefaults::default(),
             dry_run: false,
         }
@@ -95,68 +102,63 @@ impl<'a> ImportFile<'a> {
 impl Engine {
     /// Adds the keys of a file. Admins only. `progress` is told how many of how many are written.
     ///
+    /// The file is read several times, and no row of it is kept: once for the secrets that are in it, once to check each row,
+    /// and, when all are good, once to write them.
+    ///
     /// # Errors
     /// `InvalidLines` names the places that cannot be taken; nothing is then imported.
     pub async fn import_keys(
         &self,
         actor: &Actor,
-        file: &ImportFile<'_>,
+        file: ImportFile,
         progress: &(dyn Fn(usize, usize) + Sync),
     ) -> Result<Imported, EngineError> {
         self.require_admin(actor, "key.import", Subject::New("key"))
             .await?;
-        let mut told = Told::default();
-        let reading = Reading {
-            format: file.format,
-            needs_owner: file.defaults.owner.is_none(),
-            owners: &file.defaults.owners,
-            now: self.clock.now(),
-        };
-        let rows = read_rows(reading, file.text, &mut told);
-        let keys = self.read_keys(rows, &file.defaults, &mut told).await?;
-        let notes = told.into_notes()?;
-        let (places, keys): (Vec<Place>, Vec<Key>) = keys.into_iter().unzip();
-        if keys.is_empty() {
+        let now = self.clock.now();
+        let file = Arc::new(file);
+        let first = file.first_rows(now).await?;
+        let mut taking = Taking::new(self, &file, now, first).await?;
+        let (keys, notes) = taking.check().await?;
+        if keys == 0 {
             return Err(fault_at(1.into(), "the file holds no keys"));
         }
-        if file.dry_run {
-            self.require_new(&places, &keys).await?;
+        let written = if file.dry_run {
+            self.require_new(taking.first()).await
         } else {
-            self.write_keys(actor, &places, &keys, progress).await?;
+            self.write_keys(actor, taking, keys, progress).await
+        };
+        match written {
+            Err(Refused::Known(row)) => Err(known_already(&file, now, row).await?),
+            Err(Refused::Error(error)) => Err(error),
+            Ok(()) => Ok(Imported { keys, notes }),
         }
-        Ok(Imported {
-            keys: keys.len(),
-            notes,
-        })
     }
 
     async fn write_keys(
         &self,
         actor: &Actor,
-        places: &[Place],
-        keys: &[Key],
+        taking: Taking<'_>,
+        keys: usize,
         progress: &(dyn Fn(usize, usize) + Sync),
-    ) -> Result<(), EngineError> {
-        let after = serde_json::json!({ "keys": keys.len() });
+    ) -> Result<(), Refused> {
+        let after = serde_json::json!({ "keys": keys });
         let event = self.change_event(actor, "key.import", ("key", ""), None, Some(after))?;
-        let stored = self
-            .store
-            .import_keys(keys, &event, &|done| progress(done, keys.len()))
-            .await;
-        match stored {
-            Ok(revision) => self.confirm(revision).await,
-            Err(StoreError::Duplicate { row, .. }) => Err(known_already(places.get(row))),
-            Err(error) => Err(error.into()),
+        let mut source = taking.into_keys(keys);
+        let progress = |done| progress(done, keys);
+        match self.store.import_keys(&mut source, &event, &progress).await {
+            Ok(revision) => {
+                drop(source);
+                Ok(self.confirm(revision).await?)
+            }
+            Err(StoreError::Duplicate { row, .. }) => Err(Refused::Known(row)),
+            Err(error) => Err(EngineError::from(error).into()),
         }
     }
 
     /// What the store says when it writes, without writing: no key of these is there.
-    async fn require_new(&self, places: &[Place], keys: &[Key]) -> Result<(), EngineError> {
-        let new: HashMap<&Fingerprint, usize> = (0..)
-            .zip(keys)
-            .map(|(row, key)| (&key.fingerprint, row))
-            .collect();
-        let mut known = HashSet::new();
+    async fn require_new(&self, first: &HashMap<Fingerprint, u32>) -> Result<(), Refused> {
+        let mut known: Option<u32> = None;
         let mut after: Option<KeyId> = None;
         loop {
             let query = KeyQuery {
@@ -165,21 +167,39 @@ impl Engine {
                 most: 1000,
                 ..KeyQuery::default()
             };
-            let page = self.store.list_keys(&query).await?;
+            let page = self.store.list_keys(&query).await.map_err(EngineError::from)?;
             let Some(last) = page.last() else { break };
             after = Some(last.id);
-            known.extend(page.iter().filter_map(|key| new.get(&key.fingerprint).copied()));
+            let rows = page.iter().filter_map(|key| first.get(&key.fingerprint).copied());
+            known = rows.chain(known).min();
         }
-        match known.into_iter().min() {
-            Some(row) => Err(known_already(places.get(row))),
-            None => Ok(()),
-        }
+        let row = known.and_then(|row| usize::try_from(row).ok());
+        row.map_or(Ok(()), |row| Err(Refused::Known(row)))
     }
 }
 
-fn known_already(place: Option<&Place>) -> EngineError {
-    let place = place.cloned().unwrap_or(Place::Line(1));
-    fault_at(place, "a key with this secret is there already")
+/// Why an import that could be read is not taken.
+enum Refused {
+    /// The key of this row is there already.
+    Known(usize),
+    Error(EngineError),
+}
+
+impl From<EngineError> for Refused {
+    fn from(error: EngineError) -> Self {
+        Self::Error(error)
+    }
+}
+
+async fn known_already(
+    file: &Arc<ImportFile>,
+    now: Timestamp,
+    row: usize,
+) -> Result<EngineError, EngineError> {
+    let row = u32::try_from(row).unwrap_or(u32::MAX);
+    let place = file.places(now, vec![row]).await?.remove(&row);
+    let place = place.unwrap_or(Place::Line(1));
+    Ok(fault_at(place, "a key with this secret is there already"))
 }
 
 fn fault_at(place: Place, message: &str) -> EngineError {

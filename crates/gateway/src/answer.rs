@@ -142,6 +142,25 @@ pub(crate) fn method_refused(id: RequestId) -> Answer {
     closing(answer)
 }
 
+/// 429: requests without a key come faster from one client than the gateway answers them.
+pub(crate) fn too_many_preflights(id: RequestId) -> Answer {
+    let detail =
+        "This client sends more OPTIONS requests in a second than are answered. Send them more slowly.";
+    let mut answer = problem(
+        Problem::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "too_many_preflights",
+            "Too many preflights",
+            detail,
+        ),
+        id,
+    );
+    answer
+        .headers_mut()
+        .insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    answer
+}
+
 /// 503: this node cannot decide.
 pub(crate) fn cannot_decide(id: RequestId) -> Answer {
     let unavailable = Problem::new(

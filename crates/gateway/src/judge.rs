@@ -100,7 +100,7 @@ impl<'a> Judge<'a> {
             client: ClientAddress::from(client),
             listed,
         };
-        let way = match self.without_key(parts, &path) {
+        let way = match self.without_key(parts, &path, &told) {
             Ok(Some(way)) => Ok(way),
             Ok(None) => self.with_key(parts, path, &told).await,
             Err(refused) => Err(refused),
@@ -115,9 +115,14 @@ impl<'a> Judge<'a> {
     }
 
     /// The way of a request that needs no key.
-    fn without_key(&self, parts: &Parts, path: &StrictPath<'_>) -> Result<Option<Way<'a>>, Refused> {
+    fn without_key(
+        &self,
+        parts: &Parts,
+        path: &StrictPath<'_>,
+        told: &Told,
+    ) -> Result<Option<Way<'a>>, Refused> {
         if parts.method == Method::OPTIONS {
-            return self.preflight(parts, path).map(Some);
+            return self.preflight(parts, path, told.client).map(Some);
         }
         if !matches!(parts.method, Method::GET | Method::HEAD) {
             return Ok(None);
@@ -138,8 +143,17 @@ impl<'a> Judge<'a> {
         Ok(Some(Way::On(Pass::Public, pool, stall)))
     }
 
-    fn preflight(&self, parts: &Parts, path: &StrictPath<'_>) -> Result<Way<'a>, Refused> {
+    fn preflight(
+        &self,
+        parts: &Parts,
+        path: &StrictPath<'_>,
+        client: ClientAddress,
+    ) -> Result<Way<'a>, Refused> {
         let found = self.find(path)?;
+        let client = outcome::known(client).unwrap_or(self.peer.address);
+        if !self.rules.preflights.take(client, self.engine.clock().now()) {
+            return refuse("too_many_preflights", answer::too_many_preflights(self.id));
+        }
         if let Some(answer) = crate::cors::preflight(self.rules, &parts.headers, self.id) {
             return refuse("preflight", answer);
         }

@@ -26,6 +26,7 @@ mod own_key;
 mod peer;
 mod pool;
 mod port;
+mod preflights;
 mod proxy;
 mod request_id;
 mod respond;

@@ -1,6 +1,7 @@
 //! The rules, compiled: checked once, so that a request is only compared with them.
 
 use crate::pool::Pool;
+use crate::preflights::Preflights;
 use crate::settings::{Rules, SiteSource, Swagger};
 use crate::swagger::check_openapi_file;
 use crate::{Cors, StartFault};
@@ -23,6 +24,7 @@ pub(crate) struct Compiled {
     pub(crate) forward_key: bool,
     pub(crate) ietf_rate_limit_headers: bool,
     pub(crate) cors: Option<CompiledCors>,
+    pub(crate) preflights: Preflights,
     pub(crate) swagger: Option<Swagger>,
     /// The protected API's OpenAPI document, as it was last read and as it was served then.
     pub(crate) document: Mutex<Option<(Bytes, Bytes)>>,
@@ -107,6 +109,7 @@ impl Compiled {
             forward_key: rules.forward_key,
             ietf_rate_limit_headers: rules.ietf_rate_limit_headers,
             cors: rules.cors.map(CompiledCors::new).transpose()?,
+            preflights: Preflights::new(rules.preflights_per_second, old.map(|old| &old.preflights)),
             swagger: rules.swagger,
             document: Mutex::default(),
             site_headers: routes

@@ -4,6 +4,7 @@ use ipnet::IpNet;
 use keyward_domain::{HostPort, HostTemplate, Template};
 use keyward_listener::TlsFiles;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -75,6 +76,8 @@ pub struct Rules {
     pub forward_key: bool,
     /// Whether answers also carry `RateLimit` and `RateLimit-Policy`.
     pub ietf_rate_limit_headers: bool,
+    /// How many `OPTIONS` requests, which need no key, one client may send in a second; absent is any number.
+    pub preflights_per_second: Option<NonZeroU32>,
     /// Cross-origin rules; without them preflights are forwarded.
     pub cors: Option<Cors>,
     /// The protected API's own documentation; without it `/swagger` is passed to the upstream.

@@ -1,6 +1,7 @@
 //! `keyward doctor`: looks for the usual mistakes, and says what to do about each. Who adds a check adds it to the file
 //! of its subject, as a function that gives findings.
 
+mod clients;
 mod database;
 mod exposure;
 mod files;

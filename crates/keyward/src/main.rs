@@ -10,6 +10,7 @@ mod logs;
 mod open;
 mod ops;
 mod output;
+mod sealed;
 mod serve;
 mod usage;
 
@@ -24,6 +25,7 @@ const LAST_LINES: Duration = Duration::from_secs(2);
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    sealed::seal();
     let cli = match cli::Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return usage::tell(&error),

@@ -10,6 +10,20 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
+/// The keys of an import, handed over in portions: a whole import is never in memory.
+#[async_trait]
+pub trait KeySource: Send {
+    /// The next keys; none at the end.
+    async fn next_keys(&mut self) -> Result<Vec<Key>, StoreError>;
+}
+
+#[async_trait]
+impl KeySource for std::slice::Chunks<'_, Key> {
+    async fn next_keys(&mut self) -> Result<Vec<Key>, StoreError> {
+        Ok(self.next().unwrap_or_default().to_vec())
+    }
+}
+
 /// A database that holds users, sites, keys, their audit log and their usage.
 ///
 /// Order of truth: `revision` is raised by one by every committed change, so commits are totally ordered, and
@@ -68,10 +82,10 @@ pub trait Store: Accounts {
         audit: &AuditEvent,
     ) -> Result<Revision, StoreError>;
 
-    /// Adds many keys in one command: all or none. `progress` is told how many rows are written so far.
+    /// Adds many keys in one command: all or none, and none when their source fails. `progress` is told how many rows are written so far.
     async fn import_keys(
         &self,
-        keys: &[Key],
+        keys: &mut dyn KeySource,
         audit: &AuditEvent,
         progress: &(dyn Fn(usize) + Sync),
     ) -> Result<Revision, StoreError>;

@@ -42,8 +42,9 @@ pub use options::PostgresOptions;
 pub(crate) use transfer::{source, target};
 
 use crate::{
-    AuditEvent, AuditQuery, Change, Feed, IdempotencyClaim, Inserted, KeyQuery, LastUsed, NodeRecord, Period,
-    Position, RecentAddress, SeenNode, ServerRemark, Store, StoreError, UsageBatch, UsageBucket, UserQuery,
+    AuditEvent, AuditQuery, Change, Feed, IdempotencyClaim, Inserted, KeyQuery, KeySource, LastUsed,
+    NodeRecord, Period, Position, RecentAddress, SeenNode, ServerRemark, Store, StoreError, UsageBatch,
+    UsageBucket, UserQuery,
 };
 use ask::{change, note, read};
 use async_trait::async_trait;
@@ -162,7 +163,7 @@ impl Store for PostgresStore {
 
     async fn import_keys(
         &self,
-        keys: &[Key],
+        keys: &mut dyn KeySource,
         audit: &AuditEvent,
         progress: &(dyn Fn(usize) + Sync),
     ) -> Result<Revision, StoreError> {

@@ -37,8 +37,9 @@ pub use connect::SqliteOptions;
 pub(crate) use transfer::{source, target};
 
 use crate::{
-    AuditEvent, AuditQuery, Change, Feed, IdempotencyClaim, Inserted, KeyQuery, LastUsed, NodeRecord, Period,
-    Position, RecentAddress, SeenNode, Store, StoreError, UsageBatch, UsageBucket, UserQuery,
+    AuditEvent, AuditQuery, Change, Feed, IdempotencyClaim, Inserted, KeyQuery, KeySource, LastUsed,
+    NodeRecord, Period, Position, RecentAddress, SeenNode, Store, StoreError, UsageBatch, UsageBucket,
+    UserQuery,
 };
 use async_trait::async_trait;
 use fault::reading;
@@ -129,7 +130,7 @@ impl Store for SqliteStore {
 
     async fn import_keys(
         &self,
-        keys: &[Key],
+        keys: &mut dyn KeySource,
         audit: &AuditEvent,
         progress: &(dyn Fn(usize) + Sync),
     ) -> Result<Revision, StoreError> {

@@ -35,7 +35,7 @@ async fn the_forms_of_other_systems_are_taken_and_what_is_left_out_is_told() {
             "text/plain",
             sample!("nginx_map/samples/api-keys.conf"),
             5,
-            ("line 9", 1),
+            ("line 6", 5),
         ),
         (
             "kong",

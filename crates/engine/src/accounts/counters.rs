@@ -25,7 +25,15 @@ impl Engine {
                 let network = Counter::Network(account, visitor.address.map(network_of));
                 let around = visitor.address.and_then(around_of);
                 let around = around.map(|around| Counter::Around(account, around));
-                let mut counters = vec![network, Counter::Anywhere(account)];
+                let sprayed = visitor
+                    .address
+                    .map(|address| around_of(address).unwrap_or_else(|| network_of(address)));
+                let mut counters = vec![
+                    network,
+                    Counter::Anywhere(account),
+                    Counter::Strangers(account),
+                    Counter::Spray(sprayed),
+                ];
                 counters.extend(around);
                 counters
             }

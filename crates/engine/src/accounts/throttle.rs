@@ -10,11 +10,16 @@
 //!
 //! - It delays only networks that have failed twice at this account themselves. A first try from another network, and the one
 //!   after a slip, are looked at. Of IPv6 a /48 counts, as one subscriber has all /64 of it.
-//! - So that thousands of networks are no way round it, [`MOST_FRESH`] networks an hour are let through like that for one account,
-//!   with two tries each: with the one try a minute at most 460 an hour, against passwords that are long and not common. Beyond
-//!   that all but known devices share the one try a minute. Whoever has so many networks can do this, but nobody with fewer.
+//! - So that thousands of networks are no way round it, all tries at an account from devices that are not known, wherever they
+//!   come from, fill one bucket: it holds [`MOST_STRANGERS`] and loses one a minute. So at most 100 an hour are looked at, against
+//!   passwords that are long and not common. While it is full all but known devices share the one try a minute. Who has some
+//!   ten networks and keeps asking from them can do this, but nobody with fewer, and to no known device.
 //! - While an account is guessed at, asking too early counts as a failure of one's own network: it stays shut for as long as it
 //!   is asked at, and the try of a minute goes to those who wait as they were told.
+//!
+//! # One password at many accounts
+//! Failures of one network at all accounts together fill a bucket, too, which loses one every 20 seconds: who tries a common
+//! password at everybody's account gets no further than that. Known devices in that network are not slowed by it.
 
 use keyward_domain::{Fingerprint, SessionId, Timestamp};
 use std::collections::HashMap;
@@ -27,8 +32,12 @@ const LONGEST_SECS: u64 = 60;
 const KEPT_MILLIS: i64 = 3_600_000;
 /// Failures of a network at an account from which on it waits for what others fail there.
 const FORGIVEN: u32 = 2;
-/// So many networks an hour are looked at for one account although it is guessed at from elsewhere.
-const MOST_FRESH: u32 = 200;
+/// The failures at an account from devices that are not known, of which one a minute is forgotten.
+const MOST_STRANGERS: u32 = 40;
+const STRANGERS_LEAK_MILLIS: i64 = 60_000;
+/// The failures of a network at all accounts, of which one every 20 seconds is forgotten. Many people can be behind one address.
+const MOST_SPRAYED: u32 = 30;
+const SPRAY_LEAK_MILLIS: i64 = 20_000;
 /// So many counters are kept at most.
 const MOST_COUNTERS: usize = 100_000;
 
@@ -44,8 +53,10 @@ pub(crate) enum Counter {
     /// Those at the code of an account from everywhere, known devices apart. Only who has the password gets there, and codes are
     /// short: it delays everybody.
     Codes(u64),
-    /// No failures, but the networks that were looked at although an account is guessed at, within one hour.
-    Fresh(u64),
+    /// The same as anywhere, but as a bucket: it bounds how many are looked at in an hour.
+    Strangers(u64),
+    /// Those of a network (an IPv4 /24, an IPv6 /48) at all accounts, known devices apart.
+    Spray(Option<IpAddr>),
     /// Those at an account from a device that has been let in before: nobody else can slow it down.
     Device(u64, Fingerprint),
     /// Those of a session that asks for its password or a code again.
@@ -71,12 +82,30 @@ impl Counter {
             | Self::IdentityCode(_) => 5,
             // Many people can be behind one address.
             Self::Anywhere(_) | Self::Codes(_) | Self::Exchange(_) | Self::ExchangeOf(_) => 20,
-            Self::Fresh(_) => MOST_FRESH,
+            Self::Strangers(_) => MOST_STRANGERS,
+            Self::Spray(_) => MOST_SPRAYED,
             Self::Around(..) => u32::MAX,
         }
     }
 
-    /// Whether it counts where a try comes from.
+    /// Of a bucket: after how many milliseconds it loses one.
+    const fn leak_millis(self) -> Option<i64> {
+        match self {
+            Self::Strangers(_) => Some(STRANGERS_LEAK_MILLIS),
+            Self::Spray(_) => Some(SPRAY_LEAK_MILLIS),
+            _ => None,
+        }
+    }
+
+    /// Whether others than who was let in count there, too.
+    const fn is_shared(self) -> bool {
+        matches!(
+            self,
+            Self::Anywhere(_) | Self::Codes(_) | Self::Strangers(_) | Self::Spray(_)
+        )
+    }
+
+    /// Whether it counts where a try at an account comes from.
     const fn is_of_network(self) -> bool {
         matches!(self, Self::Network(..) | Self::Around(..))
     }
@@ -121,6 +150,19 @@ impl Failures {
         (secs.cast_signed() * 1000).saturating_sub(since)
     }
 
+    /// Of a bucket: forgets what has leaked.
+    fn leak(&mut self, every: i64, now: Timestamp) {
+        let leaked = now.millis().saturating_sub(self.last.millis()) / every;
+        self.count = self
+            .count
+            .saturating_sub(u32::try_from(leaked).unwrap_or(u32::MAX));
+        self.last = if self.count == 0 {
+            now
+        } else {
+            self.last.plus_millis(leaked.saturating_mul(every))
+        };
+    }
+
     fn is_forgotten(self, now: Timestamp) -> bool {
         now.millis().saturating_sub(self.last.millis()) >= KEPT_MILLIS
     }
@@ -134,16 +176,15 @@ impl Throttle {
     /// Begins a try: counted as a failure until it is taken back. Or the seconds until there can be one.
     pub(super) fn begin(&self, counters: &[Counter], now: Timestamp) -> Result<(), u64> {
         let mut kept = self.lock();
-        // One more: the networks that are looked at.
         if kept.len() + counters.len() >= MOST_COUNTERS {
             make_room(&mut kept, now);
         }
-        let guessed_at = counters.iter().find_map(|counter| match counter {
-            Counter::Anywhere(account) if wait_under(&mut kept, *counter, now) > 0 => Some(*account),
-            _ => None,
-        });
-        let is_let_through = guessed_at.is_some_and(|account| let_through(&mut kept, account, counters, now));
-        if guessed_at.is_some() && !is_let_through {
+        let mut anywhere = counters
+            .iter()
+            .filter(|counter| matches!(counter, Counter::Anywhere(_)));
+        let guessed_at = anywhere.any(|counter| wait_under(&mut kept, *counter, now) > 0);
+        let is_let_through = guessed_at && let_through(&kept, counters, now);
+        if guessed_at && !is_let_through {
             count_early(&mut kept, counters, now);
         }
         let waits = counters
@@ -160,7 +201,10 @@ impl Throttle {
                 failures.count = 0;
             }
             failures.count = failures.count.saturating_add(1);
-            failures.last = now;
+            // A bucket goes on leaking as before.
+            if counter.leak_millis().is_none() {
+                failures.last = now;
+            }
         }
         Ok(())
     }
@@ -180,7 +224,7 @@ impl Throttle {
 
     /// Somebody was let in: what their own side has failed before is forgotten, what others have is not.
     pub(super) fn succeed(&self, counters: &[Counter]) {
-        let is_shared = |counter: &&Counter| matches!(counter, Counter::Anywhere(_) | Counter::Codes(_));
+        let is_shared = |counter: &&Counter| counter.is_shared();
         let shared: Vec<Counter> = counters.iter().filter(is_shared).copied().collect();
         self.take_back(&shared);
         let mut kept = self.lock();
@@ -206,33 +250,26 @@ fn wait_under(kept: &mut HashMap<Counter, Failures>, counter: Counter, now: Time
     };
     // A clock that was set back must not make anybody wait for longer.
     failures.last = failures.last.min(now);
-    failures.wait_millis(counter.free(), now)
+    match counter.leak_millis() {
+        Some(every) => {
+            failures.leak(every, now);
+            let is_full = failures.count >= counter.free();
+            if is_full {
+                every - (now.millis() - failures.last.millis())
+            } else {
+                0
+            }
+        }
+        None => failures.wait_millis(counter.free(), now),
+    }
 }
 
-/// Whether a try is looked at although its account is guessed at: its network has hardly failed there, and is not one too many.
-fn let_through(
-    kept: &mut HashMap<Counter, Failures>,
-    account: u64,
-    counters: &[Counter],
-    now: Timestamp,
-) -> bool {
+/// Whether a try is looked at although its account is guessed at: its network has hardly failed there.
+fn let_through(kept: &HashMap<Counter, Failures>, counters: &[Counter], now: Timestamp) -> bool {
     let of_network = counters.iter().filter(|counter| counter.is_of_network());
     let failures = of_network.filter_map(|counter| kept.get(counter));
-    let living = failures.filter(|failures| !failures.is_forgotten(now));
-    match living.map(|failures| failures.count).max().unwrap_or(0) {
-        0 => {
-            let begun = Failures { count: 0, last: now };
-            let fresh = kept.entry(Counter::Fresh(account)).or_insert(begun);
-            fresh.last = fresh.last.min(now);
-            if fresh.is_forgotten(now) {
-                *fresh = begun;
-            }
-            let is_one_too_many = fresh.count >= MOST_FRESH;
-            fresh.count = fresh.count.saturating_add(1).min(MOST_FRESH);
-            !is_one_too_many
-        }
-        failed => failed < FORGIVEN,
-    }
+    let mut living = failures.filter(|failures| !failures.is_forgotten(now));
+    living.all(|failures| failures.count < FORGIVEN)
 }
 
 /// Who asks too early at an account that is guessed at has failed once more.

@@ -1,5 +1,6 @@
 //! The table of owners: what another system calls somebody, and who that is here.
 
+use super::records::Records;
 use super::{ImportDefaults, told::Told};
 use crate::EngineError;
 use std::collections::HashMap;
@@ -13,21 +14,13 @@ impl ImportDefaults {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let mut told = Told::default();
         let mut owners = HashMap::new();
-        let mut reader = csv::ReaderBuilder::new()
-            .trim(csv::Trim::All)
-            .from_reader(text.as_bytes());
-        if reader
-            .headers()
-            .is_ok_and(|header| header.iter().ne(["id", "owner"]))
-        {
+        let mut records = Records::of(text);
+        let header = records.next();
+        if header.is_some_and(|(_, header)| header.is_ok_and(|header| header.iter().ne(["id", "owner"]))) {
             told.fault(1, None, "the first line of a table of owners is `id,owner`");
         }
-        for record in reader.records() {
-            let (line, pair) = match &record {
-                Ok(record) => (record.position(), (record.get(0), record.get(1))),
-                Err(error) => (error.position(), (None, None)),
-            };
-            let line = line.map_or(1, csv::Position::line);
+        while let Some((line, record)) = records.next().filter(|_| !told.is_full()) {
+            let pair = record.map_or((None, None), |record| (record.get(0), record.get(1)));
             match pair {
                 (Some(id), Some(owner)) if !id.is_empty() && !owner.is_empty() => {
                     if owners.insert(id.to_owned(), owner.to_owned()).is_some() {

@@ -15,7 +15,7 @@ use super::told::Told;
 use super::{ImportFormat, Place};
 use keyward_domain::{Fingerprint, Presented, Timestamp};
 use serde_json::Value;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use zeroize::Zeroizing;
 
 /// The columns of a CSV file, and the fields of a JSON line.
@@ -54,6 +54,50 @@ pub(super) struct Row {
     pub(super) status: Option<String>,
 }
 
+/// The most text that one row, or one word of it, may be: what a row becomes in memory is many times its text.
+const MOST_OF_A_ROW: usize = 64 << 10;
+
+/// Where a reader puts what it reads. It goes on only as long as more is wanted.
+pub(super) struct Out<'o> {
+    pub(super) told: Told,
+    take: &'o mut dyn FnMut(Place, Row) -> bool,
+    most: usize,
+    given: usize,
+    is_wanted: bool,
+}
+
+impl<'o> Out<'o> {
+    /// `take` gets each row, and says whether it wants another; after `most` of them there is a fault.
+    pub(super) fn new(most: usize, take: &'o mut dyn FnMut(Place, Row) -> bool) -> Self {
+        Self {
+            told: Told::default(),
+            take,
+            most,
+            given: 0,
+            is_wanted: true,
+        }
+    }
+
+    fn give(&mut self, place: impl Into<Place>, row: Row) {
+        if self.given == self.most {
+            let message = format!(
+                "is one more than the {} keys that are taken at once: split the file",
+                self.most
+            );
+            self.told.fault(place, None, message);
+            self.is_wanted = false;
+        } else if self.is_wanted {
+            self.given += 1;
+            self.is_wanted = (self.take)(place.into(), row);
+        }
+    }
+
+    /// Whether to go on: not when the answer is known already.
+    fn wants_more(&self) -> bool {
+        self.is_wanted && !self.told.is_full()
+    }
+}
+
 /// How a file is read.
 #[derive(Clone, Copy)]
 pub(super) struct Reading<'o> {
@@ -66,19 +110,40 @@ pub(super) struct Reading<'o> {
     pub(super) now: Timestamp,
 }
 
-/// The rows of a file, each with its place. What cannot be read is told.
-pub(super) fn read_rows(reading: Reading<'_>, file: &str, told: &mut Told) -> Vec<(Place, Row)> {
+/// Reads the rows of a file, each with its place. What cannot be read is told.
+pub(super) fn read_rows(reading: Reading<'_>, file: &str, out: &mut Out<'_>) {
     let file = file.strip_prefix('\u{feff}').unwrap_or(file);
     match reading.format {
-        ImportFormat::JsonLines => jsonl::read(file, told),
-        ImportFormat::Csv => csv::read(file, reading.needs_owner, told),
-        ImportFormat::NginxMap => nginx_map::read(file, told),
-        ImportFormat::Kong => kong::read(file, reading, told),
-        ImportFormat::Unkey => unkey::read(file, told),
+        ImportFormat::JsonLines => jsonl::read(file, out),
+        ImportFormat::Csv => csv::read(file, reading.needs_owner, out),
+        ImportFormat::NginxMap => nginx_map::read(file, out),
+        ImportFormat::Kong => kong::read(file, reading, out),
+        ImportFormat::Unkey => unkey::read(file, out),
     }
 }
 
 impl Row {
+    /// About how many bytes it takes.
+    pub(super) fn size(&self) -> usize {
+        let texts = [
+            &self.hint,
+            &self.description,
+            &self.use_case,
+            &self.expires_at,
+            &self.fingerprint,
+        ];
+        let lists = [&self.sites, &self.addresses].into_iter().flatten().flatten();
+        let entries = lists.chain(&self.foreign_owners).map(|entry| entry.len() + 32);
+        let texts = texts.into_iter().flatten().map(String::len);
+        let secret = self.secret.as_deref().map_or(0, String::len);
+        size_of::<Self>()
+            + self.owner.len()
+            + self.name.len()
+            + secret
+            + texts.sum::<usize>()
+            + entries.sum::<usize>()
+    }
+
     /// What its secret is known by, as far as the row can be read.
     pub(super) fn known_by(&self) -> Option<Fingerprint> {
         match (&self.secret, &self.fingerprint) {
@@ -90,7 +155,7 @@ impl Row {
 
     /// The fields that everybody may see and that hold a secret, as when a column was mixed up: the row's own, or that of
     /// another row as a word of its own.
-    pub(super) fn shown_secrets(&self, all: &HashSet<Fingerprint>) -> Vec<&'static str> {
+    pub(super) fn shown_secrets(&self, all: &HashMap<Fingerprint, u32>) -> Vec<&'static str> {
         let texts = [
             ("name", Some(&self.name)),
             ("description", self.description.as_ref()),
@@ -99,7 +164,7 @@ impl Row {
         let own = self.secret.as_deref().filter(|secret| !secret.is_empty());
         let is_secret = |text: &str| {
             let mut words = text.split_whitespace().filter_map(fingerprint_of);
-            own.is_some_and(|own| text.contains(own.as_str())) || words.any(|word| all.contains(&word))
+            own.is_some_and(|own| text.contains(own.as_str())) || words.any(|word| all.contains_key(&word))
         };
         let holding = texts
             .into_iter()

@@ -1,56 +1,152 @@
 //! From the rows of a file to keys: every field is checked as in a create.
 
 use super::rows::Row;
-use super::told::Told;
-use super::{ImportDefaults, Place};
+use super::stream::Rows;
+use super::told::{MOST_FAULTS, Told};
+use super::{ImportDefaults, ImportFile, ImportNote, Place};
 use crate::access::SiteBook;
 use crate::draft::Faults;
 use crate::{Actor, Engine, EngineError, FieldFault, KeyDraft};
-use keyward_domain::{Fingerprint, Hint, Key, KeyStatus, Secret, User};
-use std::collections::hash_map::Entry;
-use std::collections::{HashMap, HashSet};
+use async_trait::async_trait;
+use keyward_domain::{Fingerprint, Hint, Key, KeyStatus, Secret, Timestamp, User};
+use keyward_store::{KeySource, StoreError};
+use std::collections::HashMap;
+use std::sync::Arc;
 
-impl Engine {
-    pub(super) async fn read_keys(
-        &self,
-        rows: Vec<(Place, Row)>,
-        defaults: &ImportDefaults,
-        told: &mut Told,
-    ) -> Result<Vec<(Place, Key)>, EngineError> {
-        let book = self.site_book().await?;
-        let mut owners: HashMap<String, Option<User>> = HashMap::new();
-        let secrets: HashSet<Fingerprint> = rows.iter().filter_map(|(_, row)| row.known_by()).collect();
-        let mut first: HashMap<Fingerprint, Place> = HashMap::with_capacity(rows.len());
-        let mut keys = Vec::with_capacity(rows.len());
-        for (place, mut row) in rows {
-            defaults.fill(&mut row);
-            if !owners.contains_key(&row.owner) {
-                let found = self.find_user(&row.owner).await?.filter(User::is_valid);
-                owners.insert(row.owner.clone(), found);
+/// The most owners that are remembered; one who is not is looked up anew.
+const MOST_OWNERS: usize = 10_000;
+
+/// An import under way.
+pub(super) struct Taking<'e> {
+    engine: &'e Engine,
+    file: Arc<ImportFile>,
+    /// When it began.
+    now: Timestamp,
+    /// By what each secret of the file is known, the first row that holds it.
+    first: HashMap<Fingerprint, u32>,
+    book: SiteBook,
+    owners: HashMap<String, Option<User>>,
+}
+
+impl<'e> Taking<'e> {
+    pub(super) async fn new(
+        engine: &'e Engine,
+        file: &Arc<ImportFile>,
+        now: Timestamp,
+        first: HashMap<Fingerprint, u32>,
+    ) -> Result<Self, EngineError> {
+        Ok(Self {
+            engine,
+            file: Arc::clone(file),
+            now,
+            first,
+            book: engine.site_book().await?,
+            owners: HashMap::new(),
+        })
+    }
+
+    pub(super) fn first(&self) -> &HashMap<Fingerprint, u32> {
+        &self.first
+    }
+
+    /// How many keys the file holds, and what is told of them.
+    ///
+    /// # Errors
+    /// `InvalidLines` when some of them cannot be taken; the reading then ends when enough is known.
+    pub(super) async fn check(&mut self) -> Result<(usize, Vec<ImportNote>), EngineError> {
+        let mut told = Told::default();
+        let mut rows = Rows::of(&self.file, self.now);
+        let mut repeated: Vec<(Place, u32)> = Vec::new();
+        let mut count = 0;
+        while let Some(portion) = rows.next().await {
+            for (place, row) in portion {
+                match self.read(row).await? {
+                    Err(faults) => told.add_all(&place, faults),
+                    Ok(key) => match self.first.get(&key.fingerprint) {
+                        Some(first) if *first != count => repeated.push((place, *first)),
+                        _ => {}
+                    },
+                }
+                count += 1;
             }
-            let owner = owners.get(&row.owner).and_then(Option::as_ref);
-            match self.read_row(row, owner, &book, &secrets)? {
-                Err(faults) => told.add_all(&place, faults),
-                Ok(key) => match first.entry(key.fingerprint) {
-                    Entry::Occupied(same) => {
-                        told.fault(place, None, format!("the same secret as in {}", same.get()));
-                    }
-                    Entry::Vacant(new) => {
-                        new.insert(place.clone());
-                        keys.push((place, key));
-                    }
-                },
+            if told.is_full() || repeated.len() >= MOST_FAULTS {
+                break;
             }
+        }
+        told.merge(rows.told().await?);
+        let firsts = repeated.iter().map(|(_, first)| *first).collect();
+        let places = match repeated.as_slice() {
+            [] => HashMap::new(),
+            _ => self.file.places(self.now, firsts).await?,
+        };
+        for (place, first) in repeated {
+            let first = places.get(&first).map_or_else(String::new, ToString::to_string);
+            told.fault(place, None, format!("the same secret as in {first}"));
+        }
+        let notes = told.into_notes()?;
+        Ok((usize::try_from(count).unwrap_or(usize::MAX), notes))
+    }
+
+    async fn read(&mut self, mut row: Row) -> Result<Result<Key, Vec<FieldFault>>, EngineError> {
+        self.file.defaults.fill(&mut row);
+        if !self.owners.contains_key(&row.owner) {
+            if self.owners.len() >= MOST_OWNERS {
+                self.owners.clear();
+            }
+            let found = self.engine.find_user(&row.owner).await?;
+            self.owners
+                .insert(row.owner.clone(), found.filter(User::is_valid));
+        }
+        let owner = self.owners.get(&row.owner).and_then(Option::as_ref);
+        self.engine.read_row(row, owner, &self.book, &self.first)
+    }
+
+    /// The keys, to be written; there were so many when they were checked.
+    pub(super) fn into_keys(self, count: usize) -> Keys<'e> {
+        Keys {
+            rows: Rows::of(&self.file, self.now),
+            taking: self,
+            left: count,
+        }
+    }
+}
+
+/// The keys of a file that was checked.
+pub(super) struct Keys<'e> {
+    rows: Rows,
+    taking: Taking<'e>,
+    left: usize,
+}
+
+#[async_trait]
+impl KeySource for Keys<'_> {
+    async fn next_keys(&mut self) -> Result<Vec<Key>, StoreError> {
+        let mut keys = Vec::new();
+        for (_, row) in self.rows.next().await.unwrap_or_default() {
+            match self.taking.read(row).await {
+                Ok(Ok(key)) => keys.push(key),
+                // Good a moment ago: its owner was disabled since.
+                Ok(Err(_)) => return Err(StoreError::Conflict),
+                Err(error) => return Err(StoreError::Unavailable(error.to_string())),
+            }
+        }
+        self.left = self.left.saturating_sub(keys.len());
+        if keys.is_empty() && self.left > 0 {
+            return Err(StoreError::Unavailable(
+                "the file could not be read to its end".into(),
+            ));
         }
         Ok(keys)
     }
+}
 
+impl Engine {
     fn read_row(
         &self,
         row: Row,
         owner: Option<&User>,
         book: &SiteBook,
-        secrets: &HashSet<Fingerprint>,
+        secrets: &HashMap<Fingerprint, u32>,
     ) -> Result<Result<Key, Vec<FieldFault>>, EngineError> {
         let mut faults = Faults::default();
         let field = match (&row.secret, &row.fingerprint) {

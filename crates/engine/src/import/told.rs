@@ -2,8 +2,8 @@
 
 use crate::{EngineError, FieldFault, LineFault, Place};
 
-/// At most so many faults are told; the rest shows when these are mended.
-pub(super) const MOST_FAULTS: usize = 100;
+/// At most so many faults are told, and then no more is read: the answer is known, and the rest shows when these are mended.
+pub(crate) const MOST_FAULTS: usize = 100;
 
 /// Something that was not taken over, or that is good to know.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +25,17 @@ pub(super) struct Told {
 }
 
 impl Told {
+    /// Whether the import is refused, whatever else the file holds.
+    pub(super) fn is_full(&self) -> bool {
+        self.faults.len() >= MOST_FAULTS
+    }
+
+    /// Adds what somebody else was told of the same file.
+    pub(super) fn merge(&mut self, other: Self) {
+        self.faults.extend(other.faults);
+        self.notes.extend(other.notes);
+    }
+
     pub(super) fn fault(
         &mut self,
         place: impl Into<Place>,
@@ -69,6 +80,7 @@ impl Told {
     /// The notes, when there is no fault.
     pub(super) fn into_notes(mut self) -> Result<Vec<ImportNote>, EngineError> {
         self.faults.sort_by(|one, other| one.place.cmp(&other.place));
+        self.faults.truncate(MOST_FAULTS);
         if self.faults.is_empty() {
             Ok(self.notes)
         } else {

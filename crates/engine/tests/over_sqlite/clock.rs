@@ -223,7 +223,7 @@ async fn a10_a_deleted_key_comes_back_only_by_a_restore_within_30_days() {
             );
             node.import_keys(
                 OPERATOR,
-                &ImportFile::new(ImportFormat::JsonLines, &file),
+                ImportFile::new(ImportFormat::JsonLines, &file),
                 &|_, _| {},
             )
             .await

@@ -5,8 +5,9 @@ mod accounts;
 use async_trait::async_trait;
 use keyward_domain::{Email, Key, KeyId, NodeId, Revision, Site, SiteName, Timestamp, User, UserId};
 use keyward_store::{
-    AuditEvent, AuditQuery, Change, Feed, IdempotencyClaim, Inserted, KeyQuery, LastUsed, NodeRecord, Period,
-    Position, RecentAddress, SeenNode, SqliteStore, Store, StoreError, UsageBatch, UsageBucket, UserQuery,
+    AuditEvent, AuditQuery, Change, Feed, IdempotencyClaim, Inserted, KeyQuery, KeySource, LastUsed,
+    NodeRecord, Period, Position, RecentAddress, SeenNode, SqliteStore, Store, StoreError, UsageBatch,
+    UsageBucket, UserQuery,
 };
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -188,7 +189,7 @@ impl Store for Faulty {
 
     async fn import_keys(
         &self,
-        keys: &[Key],
+        keys: &mut dyn KeySource,
         audit: &AuditEvent,
         progress: &(dyn Fn(usize) + Sync),
     ) -> Result<Revision, StoreError> {

@@ -256,7 +256,7 @@ async fn r6_a_key_that_was_tried_before_it_was_made_works_at_once() {
     let file = format!("{{\"owner\":\"{OWNER}\",\"name\":\"brought along\",\"secret\":\"abcdef123456\"}}\n");
     node.import_keys(
         OPERATOR,
-        &ImportFile::new(ImportFormat::JsonLines, &file),
+        ImportFile::new(ImportFormat::JsonLines, &file),
         &|_, _| {},
     )
     .await

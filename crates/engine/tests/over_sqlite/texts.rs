@@ -168,7 +168,7 @@ async fn k1_a_secret_of_ours_is_no_name_and_no_description() {
         assert_eq!(fields(edited), ["name"]);
         let file = format!("owner,name,secret\n{OWNER},{text},abcdef123456\n");
         let file = ImportFile::new(ImportFormat::Csv, &file);
-        let done = node.import_keys(OPERATOR, &file, &|_, _| {}).await;
+        let done = node.import_keys(OPERATOR, file, &|_, _| {}).await;
         assert!(matches!(&done, Err(EngineError::InvalidLines(lines)) if lines[0].field == Some("name")));
     }
     let audit = node.list_audit(OPERATOR, &Default::default()).await.unwrap();
@@ -188,7 +188,7 @@ async fn k1_no_row_of_an_import_is_named_with_the_secret_of_another() {
         ),
     ] {
         let read = ImportFile::new(ImportFormat::Csv, &file);
-        let done = node.import_keys(OPERATOR, &read, &|_, _| {}).await;
+        let done = node.import_keys(OPERATOR, read, &|_, _| {}).await;
         assert!(
             matches!(&done, Err(EngineError::InvalidLines(lines)) if lines[0].field == Some("name")),
             "{done:?}"

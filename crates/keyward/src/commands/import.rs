@@ -17,13 +17,14 @@ pub(super) async fn run(context: Context<'_>, engine: &Engine, args: &Import) ->
     let text = read(&args.file)?;
     let file = ImportFile {
         format: format_of(args)?,
-        text: &text,
+        text: text.into(),
+        most: None,
         defaults: defaults_of(args)?,
         dry_run: args.dry_run,
     };
     let bar = progress_bar(context.output.json);
     let imported = engine
-        .import_keys(&Actor::OPERATOR, &file, &|done, all| {
+        .import_keys(&Actor::OPERATOR, file, &|done, all| {
             bar.set_length(u64::try_from(all).unwrap_or(u64::MAX));
             bar.set_position(u64::try_from(done).unwrap_or(u64::MAX));
         })

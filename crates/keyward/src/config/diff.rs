@@ -5,13 +5,14 @@ use super::{Checked, Database};
 use serde_json::Value;
 
 /// Settings that a reload puts in force; all others need a restart.
-const RELOADABLE: [&str; 10] = [
+const RELOADABLE: [&str; 11] = [
     "gateway.realm",
     "gateway.trusted_proxies",
     "gateway.trusted_proxy_may_be_client",
     "gateway.public_paths",
     "gateway.forward_key",
     "gateway.ietf_rate_limit_headers",
+    "gateway.preflights_per_second",
     "gateway.cors",
     "gateway.swagger",
     "gateway.routes",

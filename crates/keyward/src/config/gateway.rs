@@ -4,6 +4,7 @@ use super::values::Checker;
 use super::{cors, public_paths, routes, schema};
 use http::Uri;
 use keyward_gateway::{Rules, Settings, Swagger, Timeouts};
+use std::num::NonZeroU32;
 
 /// What stays as it is while the gateway runs.
 pub(super) fn settings(checker: &mut Checker<'_>, access_log: bool) -> Option<Settings> {
@@ -70,6 +71,7 @@ pub(super) fn rules(checker: &mut Checker<'_>) -> Option<Rules> {
         public_paths: gateway.public_paths.clone(),
         forward_key: gateway.forward_key,
         ietf_rate_limit_headers: gateway.ietf_rate_limit_headers,
+        preflights_per_second: NonZeroU32::new(gateway.preflights_per_second),
         cors,
         swagger: match swagger {
             None => None,

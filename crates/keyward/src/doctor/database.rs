@@ -1,7 +1,7 @@
 //! The database: does it open, may it be written to, is it up to date and whole, and does the clock agree with it?
 
 use super::finding::Finding;
-use super::{files, host};
+use super::{clients, files, host};
 use crate::config::{Checked, Database};
 use crate::open::{self, Access};
 use keyward_engine::{Actor, Engine, NodeView};
@@ -174,6 +174,7 @@ async fn look_inside(checked: &Checked, engine: &Engine) -> Vec<Finding> {
         let at = events.first().map(|event| event.at);
         findings.extend(at.and_then(|at| host::check_clock_against(engine.clock().now(), at)));
     }
+    findings.extend(clients::check(checked, engine).await);
     findings
 }
 

@@ -3,7 +3,9 @@
 //! Light by default; with `KEYWARD_HEAVY=1` the numbers are those of the security contract.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "test code")]
 
+mod bounds;
 mod flood;
+mod imports;
 mod logs;
 mod metrics;
 mod ports;

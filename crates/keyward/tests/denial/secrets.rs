@@ -4,7 +4,10 @@ use crate::support::{OWNER, World, get, sized, verdict};
 use keyward_testkit::{H2Client, KeySpec, exchange, request};
 use serde_json::{Value, json};
 use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 /// A page for the API's documentation, and logs as deep as they go.
@@ -253,4 +256,61 @@ async fn k8_a_redirect_of_ours_never_carries_a_secret() {
         }
     }
     assert!(redirects > 0, "nothing redirects: the table is out of date");
+}
+
+/// An account that is not root: the one that the tests run as, or another when they run as root.
+fn as_somebody(command: &mut Command) -> &mut Command {
+    const NOBODY: u32 = 65_534;
+    let is_root = fs::metadata("/proc/self/status").unwrap().uid() == 0;
+    if is_root {
+        command.uid(NOBODY).gid(NOBODY);
+    }
+    command
+}
+
+/// Whether another process of its account may look into a process.
+fn can_be_read(pid: u32) -> bool {
+    let mut cat = Command::new("cat");
+    let read = as_somebody(cat.arg(format!("/proc/{pid}/environ")))
+        .output()
+        .unwrap();
+    read.status.success()
+}
+
+#[test]
+fn k1_no_process_of_the_same_account_reads_the_memory_and_no_core_holds_it() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let program = folder.path().join("keyward");
+    fs::copy(env!("CARGO_BIN_EXE_keyward"), &program).unwrap();
+    // It waits for the other end of this pipe to be opened.
+    let pipe = folder.path().join("pipe.csv");
+    let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert!(made.success());
+    fs::set_permissions(&pipe, fs::Permissions::from_mode(0o666)).unwrap();
+    let mut sealed = Command::new(&program);
+    sealed.arg("--config").arg(&pipe).arg("doctor").env_clear();
+    let mut sealed = as_somebody(&mut sealed).stdout(Stdio::null()).spawn().unwrap();
+    let mut open = Command::new("sleep");
+    let mut open = as_somebody(open.arg("600").env_clear()).spawn().unwrap();
+    let (pid, open_pid) = (sealed.id(), open.id());
+    let limits = || fs::read_to_string(format!("/proc/{pid}/limits")).unwrap_or_default();
+    let is_sealed = || {
+        limits().lines().any(|line| {
+            line.split_whitespace()
+                .take(6)
+                .eq(["Max", "core", "file", "size", "0", "0"])
+        })
+    };
+    while !is_sealed() && sealed.try_wait().unwrap().is_none() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let (sealed_limit, sealed_read, open_read) = (is_sealed(), can_be_read(pid), can_be_read(open_pid));
+    for child in [&mut sealed, &mut open] {
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    assert!(sealed_limit, "a core may be written");
+    assert!(open_read, "this account may look into its other processes");
+    assert!(!sealed_read);
 }

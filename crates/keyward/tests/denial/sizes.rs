@@ -225,14 +225,14 @@ async fn d3_unfinished_heads_cost_little_memory() {
 }
 
 /// Looks at a process's memory again and again.
-struct Watch {
+pub(crate) struct Watch {
     stop: Arc<AtomicBool>,
     most: Arc<AtomicU64>,
     before: u64,
 }
 
 impl Watch {
-    fn begin(world: &World) -> Self {
+    pub(crate) fn begin(world: &World) -> Self {
         let before = world.keyward.rss_kib();
         let (stop, most) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(before)));
         let (stopped, highest, pid) = (Arc::clone(&stop), Arc::clone(&most), world.keyward.pid());
@@ -249,9 +249,14 @@ impl Watch {
     }
 
     fn end(self, what: &str) {
-        self.stop.store(true, Ordering::Relaxed);
-        let grown = self.most.load(Ordering::Relaxed) - self.before;
+        let grown = self.grown();
         assert!(grown <= 32 * 1024, "{what}: {grown} KiB more");
+    }
+
+    /// How many KiB there were at most beyond those of the beginning.
+    pub(crate) fn grown(self) -> u64 {
+        self.stop.store(true, Ordering::Relaxed);
+        self.most.load(Ordering::Relaxed) - self.before
     }
 }
 

@@ -218,3 +218,23 @@ async fn m9_an_upstreams_own_permission_does_not_widen_the_rules() {
         }
     }
 }
+
+#[tokio::test]
+async fn preflights_of_one_client_are_bounded_and_a_page_may_read_the_refusal() {
+    let world = World::start(&format!("[gateway]\npreflights_per_second = 1\n{CORS}")).await;
+    let too_many = loop {
+        let said = world.say(&preflight("/api/1/x", ORIGIN)).await;
+        if said.status != 204 {
+            break said;
+        }
+    };
+    assert_eq!(too_many.word(), (429, "too_many_preflights"));
+    let head = too_many.head.unwrap();
+    assert_eq!(head.header("retry-after"), Some("1"));
+    assert_eq!(head.header("access-control-allow-origin"), Some(ORIGIN));
+    assert_eq!(head.header("content-type"), Some("application/problem+json"));
+    // Requests with a key are bounded by the key's own limit alone.
+    let secret = world.secret(KeySpec::new(OWNER, "K")).await;
+    let granted = world.say(&Ask::get("/api/1/x").key(&secret)).await;
+    assert_eq!(granted.status, 200);
+}

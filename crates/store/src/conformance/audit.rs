@@ -80,7 +80,11 @@ pub async fn a11_every_change_writes_its_event(store: Arc<dyn Store>) {
         .await
         .unwrap();
     store
-        .import_keys(&[super::samples::key(user.id)], &event("key.import"), &|_| {})
+        .import_keys(
+            &mut [super::samples::key(user.id)].chunks(1),
+            &event("key.import"),
+            &|_| {},
+        )
         .await
         .unwrap();
     let events = store.list_audit(&query()).await.unwrap();

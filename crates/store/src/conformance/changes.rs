@@ -48,7 +48,7 @@ pub async fn every_change_raises_the_revision_by_one(store: Arc<dyn Store>) {
     );
     let keys = [super::samples::key(user.id), super::samples::key(user.id)];
     let done = store
-        .import_keys(&keys, &event("key.import"), &|_| {})
+        .import_keys(&mut keys.chunks(700), &event("key.import"), &|_| {})
         .await
         .unwrap();
     assert_eq!(done, Revision(8));

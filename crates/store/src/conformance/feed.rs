@@ -151,7 +151,7 @@ pub async fn an_import_comes_whole(store: Arc<dyn Store>) {
     let owner = owner(&*store).await;
     let batch: Vec<Key> = (0..1500).map(|_| super::samples::key(owner.id)).collect();
     let revision = store
-        .import_keys(&batch, &event("key.import"), &|_| {})
+        .import_keys(&mut batch.chunks(700), &event("key.import"), &|_| {})
         .await
         .unwrap();
     let feed = store.changes_since(owner.revision).await.unwrap();
@@ -163,7 +163,7 @@ pub async fn load_is_of_one_instant_while_writers_go_on(store: Arc<dyn Store>) {
     let owner = owner(&*store).await;
     let batch: Vec<Key> = (0..3000).map(|_| super::samples::key(owner.id)).collect();
     store
-        .import_keys(&batch, &event("key.import"), &|_| {})
+        .import_keys(&mut batch.chunks(700), &event("key.import"), &|_| {})
         .await
         .unwrap();
     let stop = Arc::new(AtomicBool::new(false));

@@ -12,7 +12,9 @@ fn batch(owner: &User, count: usize) -> Vec<Key> {
 
 async fn assert_refused(store: &dyn Store, keys: &[Key], place: usize) {
     let before = footprint(store).await;
-    let done = store.import_keys(keys, &event("key.import"), &|_| {}).await;
+    let done = store
+        .import_keys(&mut keys.chunks(700), &event("key.import"), &|_| {})
+        .await;
     let Err(StoreError::Duplicate {
         what: Duplicate::Fingerprint,
         row,
@@ -31,7 +33,7 @@ pub async fn an_import_is_one_change_with_progress(store: Arc<dyn Store>) {
     let told = Mutex::new(Vec::new());
     let progress = |rows| told.lock().unwrap().push(rows);
     let done = store
-        .import_keys(&keys, &event("key.import"), &progress)
+        .import_keys(&mut keys.chunks(700), &event("key.import"), &progress)
         .await
         .unwrap();
     assert_eq!(done, Revision(revision.0 + 1));
@@ -53,7 +55,7 @@ pub async fn an_import_is_one_change_with_progress(store: Arc<dyn Store>) {
 
 pub async fn an_import_of_nothing_is_a_change_too(store: Arc<dyn Store>) {
     let done = store
-        .import_keys(&[], &event("key.import"), &|_| {})
+        .import_keys(&mut [].chunks(1), &event("key.import"), &|_| {})
         .await
         .unwrap();
     assert_eq!(footprint(&*store).await, (done, 1));
@@ -85,7 +87,9 @@ pub async fn an_import_for_an_absent_owner_is_not_found(store: Arc<dyn Store>) {
     let before = footprint(&*store).await;
     let mut keys = batch(&owner, 3);
     keys[1].owner = super::samples::user().id;
-    let done = store.import_keys(&keys, &event("key.import"), &|_| {}).await;
+    let done = store
+        .import_keys(&mut keys.chunks(700), &event("key.import"), &|_| {})
+        .await;
     assert!(matches!(done, Err(StoreError::NotFound)), "{done:?}");
     assert_eq!(footprint(&*store).await, before);
 }

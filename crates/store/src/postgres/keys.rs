@@ -4,7 +4,7 @@ use super::fault::{reading, writing};
 use super::once::{self, Claimed};
 use super::write::Write;
 use crate::rows::{KeyRow, address_rule_text, key_columns, key_status_cells, site_rule_text};
-use crate::{AuditEvent, IdempotencyClaim, Inserted, StoreError};
+use crate::{AuditEvent, IdempotencyClaim, Inserted, KeySource, StoreError};
 use keyward_domain::{Key, KeyId, Revision, Timestamp};
 use sqlx::{PgConnection, Postgres, QueryBuilder};
 use std::collections::HashSet;
@@ -62,29 +62,45 @@ pub(super) async fn insert(
 
 pub(super) async fn import(
     write: &mut Write<'_>,
-    keys: &[Key],
+    source: &mut dyn KeySource,
     audit: &AuditEvent,
     progress: &(dyn Fn(usize) + Sync),
 ) -> Result<Revision, StoreError> {
     let revision = write.raise().await?;
     let mut written = 0;
-    for chunk in keys.chunks(CHUNK) {
-        // A statement that fails is the end of a transaction, unless there is a point to go back to.
-        run(write, "SAVEPOINT chunk").await?;
-        match insert_rows(write, chunk, revision).await {
-            Ok(()) => run(write, "RELEASE SAVEPOINT chunk").await?,
-            Err(StoreError::Duplicate { what, row: _ }) => {
-                run(write, "ROLLBACK TO SAVEPOINT chunk").await?;
-                let row = written + first_duplicate(write, chunk).await?;
-                return Err(StoreError::Duplicate { what, row });
-            }
-            Err(fault) => return Err(fault),
+    loop {
+        let keys = source.next_keys().await?;
+        if keys.is_empty() {
+            break;
         }
-        written += chunk.len();
-        progress(written);
+        for chunk in keys.chunks(CHUNK) {
+            import_chunk(write, chunk, revision, written).await?;
+            written += chunk.len();
+            progress(written);
+        }
     }
     write.audit(audit).await?;
     Ok(revision)
+}
+
+/// Writes rows of an import, of which so many are written already.
+async fn import_chunk(
+    write: &mut Write<'_>,
+    chunk: &[Key],
+    revision: Revision,
+    written: usize,
+) -> Result<(), StoreError> {
+    // A statement that fails is the end of a transaction, unless there is a point to go back to.
+    run(write, "SAVEPOINT chunk").await?;
+    match insert_rows(write, chunk, revision).await {
+        Ok(()) => run(write, "RELEASE SAVEPOINT chunk").await,
+        Err(StoreError::Duplicate { what, row: _ }) => {
+            run(write, "ROLLBACK TO SAVEPOINT chunk").await?;
+            let row = written + first_duplicate(write, chunk).await?;
+            Err(StoreError::Duplicate { what, row })
+        }
+        Err(fault) => Err(fault),
+    }
 }
 
 async fn run(write: &mut Write<'_>, sql: &'static str) -> Result<(), StoreError> {

@@ -4,7 +4,7 @@ use super::fault::{reading, writing};
 use super::once::{self, Claimed};
 use super::write::Write;
 use crate::rows::{KeyRow, address_rule_text, key_columns, key_status_cells, site_rule_text};
-use crate::{AuditEvent, IdempotencyClaim, Inserted, StoreError};
+use crate::{AuditEvent, IdempotencyClaim, Inserted, KeySource, StoreError};
 use keyward_domain::{Key, KeyId, Revision, Timestamp};
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 use std::collections::HashSet;
@@ -62,23 +62,29 @@ pub(super) async fn insert(
 
 pub(super) async fn import(
     write: &mut Write<'_>,
-    keys: &[Key],
+    source: &mut dyn KeySource,
     audit: &AuditEvent,
     progress: &(dyn Fn(usize) + Sync),
 ) -> Result<Revision, StoreError> {
     let revision = write.raise().await?;
     let mut written = 0;
-    for chunk in keys.chunks(CHUNK) {
-        match insert_rows(write, chunk, revision).await {
-            Ok(()) => {}
-            Err(StoreError::Duplicate { what, row: _ }) => {
-                let row = written + first_duplicate(write, chunk).await?;
-                return Err(StoreError::Duplicate { what, row });
-            }
-            Err(fault) => return Err(fault),
+    loop {
+        let keys = source.next_keys().await?;
+        if keys.is_empty() {
+            break;
         }
-        written += chunk.len();
-        progress(written);
+        for chunk in keys.chunks(CHUNK) {
+            match insert_rows(write, chunk, revision).await {
+                Ok(()) => {}
+                Err(StoreError::Duplicate { what, row: _ }) => {
+                    let row = written + first_duplicate(write, chunk).await?;
+                    return Err(StoreError::Duplicate { what, row });
+                }
+                Err(fault) => return Err(fault),
+            }
+            written += chunk.len();
+            progress(written);
+        }
     }
     write.audit(audit).await?;
     Ok(revision)

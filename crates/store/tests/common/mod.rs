@@ -33,6 +33,9 @@ pub(crate) async fn fill(store: &SqliteStore, keys: u64) -> User {
     };
     user.revision = revision;
     let keys: Vec<Key> = (1..=keys).map(|number| key(user.id, number)).collect();
-    store.import_keys(&keys, &event(2), &|_| {}).await.unwrap();
+    store
+        .import_keys(&mut keys.chunks(700), &event(2), &|_| {})
+        .await
+        .unwrap();
     user
 }

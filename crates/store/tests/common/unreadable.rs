@@ -52,7 +52,10 @@ pub(crate) async fn fill(store: &dyn Store) {
     let made = store.insert_user(&owner, &event(1), None).await.unwrap();
     assert_eq!(made, Inserted::New(Revision(1)));
     let keys: Vec<Key> = (1..=3).map(|number| key(owner.id, number)).collect();
-    store.import_keys(&keys, &event(2), &|_| {}).await.unwrap();
+    store
+        .import_keys(&mut keys.chunks(700), &event(2), &|_| {})
+        .await
+        .unwrap();
 }
 
 /// What must hold once a row was made unreadable.

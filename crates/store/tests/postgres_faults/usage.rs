@@ -15,7 +15,10 @@ async fn large_batches_of_two_nodes_add_up_and_are_pruned_whole() {
     let second = PostgresStore::open(&options(&server)).await.unwrap();
     let owner = owner(&first).await;
     let keys: Vec<_> = (1..=KEYS).map(|number| key(owner.id, number)).collect();
-    first.import_keys(&keys, &event(2), &|_| {}).await.unwrap();
+    first
+        .import_keys(&mut keys.chunks(700), &event(2), &|_| {})
+        .await
+        .unwrap();
     let mut batch = UsageBatch::default();
     for key in keys.iter().map(|key| key.id) {
         batch.counts.push(UsageCount {

@@ -109,7 +109,7 @@ async fn s3_a_full_disk_changes_nothing_and_ends_without_a_restart() {
         assert!(matches!(full, StoreError::NotWritable(_)), "{full:?}");
         let before = contents(&store).await;
         let many: Vec<Key> = (0..3000).map(|n| key(owner.id, 100_000 + n)).collect();
-        let done = store.import_keys(&many, &event(9), &|_| {}).await;
+        let done = store.import_keys(&mut many.chunks(700), &event(9), &|_| {}).await;
         assert!(matches!(done, Err(StoreError::NotWritable(_))), "{done:?}");
         assert!(contents(&store).await == before);
         store.limit_pages(1_000_000).await.unwrap();

@@ -98,7 +98,10 @@ async fn add_keys(store: &SqliteStore, count: u64) {
         was_active: false,
     };
     keys[2].status = KeyStatus::Disabled;
-    store.import_keys(&keys, &event(4), &|_| {}).await.unwrap();
+    store
+        .import_keys(&mut keys.chunks(700), &event(4), &|_| {})
+        .await
+        .unwrap();
     let mut batch = UsageBatch::default();
     for (key, n) in keys.iter().zip(1..) {
         let refused = (n % 2 == 0).then_some(Reason::KeyExpired);

@@ -14,11 +14,14 @@ use keyward_engine::{ImportDefaults, ImportFile, ImportFormat, ImportNote, Impor
 use serde::Serialize;
 use tokio::sync::Semaphore;
 use utoipa::{IntoParams, ToSchema};
+use zeroize::Zeroizing;
 
 /// The largest import.
-const MOST_BYTES: usize = 64 << 20;
+const MOST_BYTES: usize = 48 << 20;
+/// The most keys of one. Some bytes of each are in memory while it is checked.
+const MOST_KEYS: usize = 400_000;
 /// Imports at once: each holds its whole file in memory.
-static IMPORTS: Semaphore = Semaphore::const_new(2);
+static IMPORTS: Semaphore = Semaphore::const_new(1);
 
 /// How the file is written, and what counts where it says nothing.
 #[derive(IntoParams)]
@@ -114,14 +117,17 @@ pub(crate) async fn import_keys(
     request: Request,
 ) -> Answer {
     // Whoever may not import is refused by the engine before it looks at the file, so the file is not read.
-    let (format, text) = if actor.is_admin() {
-        read_file(query.format, request).await?
+    let (format, text, _permit) = if actor.is_admin() {
+        let format = format_of(query.format, request.headers())?;
+        let permit = IMPORTS.acquire().await.ok();
+        (format, read_file(request).await?, permit)
     } else {
-        (ImportFormat::Csv, String::new())
+        (ImportFormat::Csv, Zeroizing::default(), None)
     };
     let file = ImportFile {
         format,
-        text: &text,
+        text,
+        most: Some(MOST_KEYS),
         defaults: ImportDefaults {
             owner: query.owner,
             use_case: query.use_case,
@@ -130,7 +136,7 @@ pub(crate) async fn import_keys(
         },
         dry_run: query.dry_run.unwrap_or(false),
     };
-    let imported = app.engine.import_keys(&actor, &file, &|_, _| {}).await?;
+    let imported = app.engine.import_keys(&actor, file, &|_, _| {}).await?;
     Ok(answer(StatusCode::OK, &ImportedWire::from(imported)))
 }
 
@@ -174,18 +180,16 @@ fn refused_type(detail: &str) -> Problem {
     )
 }
 
-async fn read_file(asked: Option<ImportFormat>, request: Request) -> Result<(ImportFormat, String), Problem> {
-    let told = format_of(asked, request.headers())?;
-    let _permit = IMPORTS.acquire().await;
+async fn read_file(request: Request) -> Result<Zeroizing<String>, Problem> {
     let bytes = read_bytes(request, MOST_BYTES).await?;
-    let file = String::from_utf8(bytes.into()).map_err(|error| {
-        let valid = error.utf8_error().valid_up_to();
-        let line = error.as_bytes()[..valid]
-            .iter()
-            .filter(|byte| **byte == b'\n')
-            .count()
-            + 1;
-        Problem::bad_request("malformed_file", format!("Line {line} of the file is not UTF-8."))
-    })?;
-    Ok((told, file))
+    match String::from_utf8(bytes) {
+        Ok(file) => Ok(Zeroizing::new(file)),
+        Err(error) => {
+            let valid = error.utf8_error().valid_up_to();
+            let bytes = Zeroizing::new(error.into_bytes());
+            let line = bytes.iter().take(valid).filter(|byte| **byte == b'\n').count() + 1;
+            let detail = format!("Line {line} of the file is not UTF-8.");
+            Err(Problem::bad_request("malformed_file", detail))
+        }
+    }
 }

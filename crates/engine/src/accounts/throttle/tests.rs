@@ -89,6 +89,7 @@ fn from(client: &str) -> Vec<Counter> {
     let own = [
         Counter::Network(1, Some(network_of(client))),
         Counter::Anywhere(1),
+        Counter::Strangers(1),
     ];
     own.into_iter().chain(around).collect()
 }
@@ -128,19 +129,70 @@ fn all_networks_of_one_ipv6_subscriber_are_looked_at_as_one() {
 }
 
 #[test]
-fn only_so_many_networks_an_hour_are_looked_at_and_known_devices_always() {
+fn however_many_networks_guess_a_hundred_an_hour_are_looked_at_and_known_devices_always() {
+    let at = |network: u32| from(&format!("10.{}.{}.1", network / 256, network % 256));
+    // All at once in each second, one after the other, and each at most twice.
+    for (networks, each) in [(1000, 1), (1000, 2), (20, 50), (3, 300)] {
+        let throttle = Throttle::default();
+        let mut looked_at = Vec::new();
+        for second in 0..3 * 3600 {
+            let now = START.plus_millis(second * 1000);
+            let turns = if second % 600 == 0 { networks * each } else { 1 };
+            for turn in 0..turns {
+                let network = (turn + u32::try_from(second).unwrap()) % networks;
+                if throttle.begin(&at(network), now).is_ok() {
+                    looked_at.push(second);
+                }
+            }
+        }
+        let in_the_hour_from = |begin: &i64| {
+            let within = looked_at
+                .iter()
+                .filter(|second| (*begin..begin + 3600).contains(second));
+            within.count()
+        };
+        let most = looked_at.iter().map(in_the_hour_from).max().unwrap_or(0);
+        assert!((50..=100).contains(&most), "{networks} networks: {most}");
+        let end = START.plus_millis(3 * 3_600_000);
+        assert_eq!(throttle.begin(&[device(1)], end), Ok(()));
+        // A success takes back what it counted, so those who come in do not fill the bucket.
+        throttle.succeed(&[device(1)]);
+    }
+}
+
+#[test]
+fn one_password_at_everybodys_account_is_slowed_by_network_and_other_networks_are_not() {
     let throttle = Throttle::default();
-    let now = guessed_at(&throttle);
-    let at =
-        |network: u32, now| throttle.begin(&from(&format!("10.{}.{}.1", network / 256, network % 256)), now);
-    let looked_at = (0..1000).filter(|network| at(*network, now).is_ok()).count();
-    assert_eq!(looked_at, 200);
-    assert_eq!(throttle.begin(&[device(1)], now), Ok(()));
-    // The others share one try a minute; the hour does not begin anew by their asking.
-    let later = now.plus_millis(60_000);
-    assert_eq!((at(2000, later), at(2001, later)), (Ok(()), Err(60)));
-    assert_eq!(at(2001, now.plus_millis(KEPT_MILLIS)), Ok(()));
-    assert_eq!(at(2002, now.plus_millis(KEPT_MILLIS)), Ok(()));
+    let at = |account: u64, network: &str| {
+        let network = Some(network_of(network.parse().unwrap()));
+        [
+            Counter::Network(account, network),
+            Counter::Anywhere(account),
+            Counter::Strangers(account),
+            Counter::Spray(network),
+        ]
+    };
+    let tried = (0..1000).filter(|account| throttle.begin(&at(*account, "192.0.2.7"), START).is_ok());
+    assert_eq!(tried.count(), 30);
+    assert_eq!(throttle.begin(&at(2000, "192.0.2.8"), START), Err(20));
+    assert_eq!(throttle.begin(&at(2000, "198.51.100.1"), START), Ok(()));
+    assert_eq!(throttle.begin(&[device(2000)], START), Ok(()));
+    let mut tried = 0;
+    for second in 1..=3600 {
+        let now = START.plus_millis(second * 1000);
+        tried += u32::from(
+            throttle
+                .begin(&at(3000 + second.cast_unsigned(), "192.0.2.7"), now)
+                .is_ok(),
+        );
+    }
+    assert_eq!(tried, 180);
+    // Who is let in takes nothing of it.
+    let later = START.plus_millis(8_000_000);
+    for account in 10_000..10_100 {
+        throttle.begin(&at(account, "192.0.2.7"), later).unwrap();
+        throttle.succeed(&at(account, "192.0.2.7"));
+    }
 }
 
 #[test]

@@ -1,47 +1,46 @@
 //! CSV: a header line, then a line a key.
 
-use super::{Row, column_of, unknown};
-use crate::Place;
+use super::{Out, Row, column_of, unknown};
+use crate::import::records::Records;
 use crate::import::told::Told;
 use serde_json::Value;
 
 /// `needs_owner` when nothing else names the owner.
-pub(super) fn read(file: &str, needs_owner: bool, told: &mut Told) -> Vec<(Place, Row)> {
-    let mut reader = csv::ReaderBuilder::new()
-        .trim(csv::Trim::All)
-        .from_reader(file.as_bytes());
-    let columns = match reader.headers() {
-        Ok(headers) => read_header(headers, needs_owner, told),
-        Err(error) => {
-            told.fault(1, None, csv_fault(&error));
+pub(super) fn read(file: &str, needs_owner: bool, out: &mut Out<'_>) {
+    let mut records = Records::of(file);
+    let columns = match records.next() {
+        Some((line, Ok(header))) => read_header(line, header, needs_owner, &mut out.told),
+        Some((line, Err(error))) => {
+            out.told.fault(line, None, csv_fault(&error));
             None
         }
+        None => None,
     };
-    let Some(columns) = columns else {
-        return Vec::new();
-    };
-    let mut rows = Vec::new();
-    for record in reader.records() {
-        match record {
-            Ok(record) => {
-                let line = record.position().map_or(1, csv::Position::line);
-                rows.extend(row_of_cells(line, &columns, &record, told).map(|row| (Place::Line(line), row)));
+    let Some(columns) = columns else { return };
+    while out.wants_more() {
+        match records.next() {
+            None => return,
+            Some((line, Ok(record))) => {
+                if let Some(row) = row_of_cells(line, &columns, record, &mut out.told) {
+                    out.give(line, row);
+                }
             }
-            Err(error) => {
-                let line = error.position().map_or(1, csv::Position::line);
-                told.fault(line, None, csv_fault(&error));
-            }
+            Some((line, Err(error))) => out.told.fault(line, None, csv_fault(&error)),
         }
     }
-    rows
 }
 
 /// The columns that the first line names.
-fn read_header(header: &csv::StringRecord, needs_owner: bool, told: &mut Told) -> Option<Vec<&'static str>> {
+fn read_header(
+    line: u64,
+    header: &csv::StringRecord,
+    needs_owner: bool,
+    told: &mut Told,
+) -> Option<Vec<&'static str>> {
     let mut columns = Vec::with_capacity(header.len());
     let mut is_good = true;
     let mut fault = |message: String| {
-        told.fault(1, None, message);
+        told.fault(line, None, message);
         is_good = false;
     };
     for (place, name) in (1..).zip(header) {
@@ -104,6 +103,7 @@ fn csv_fault(error: &csv::Error) -> String {
         csv::ErrorKind::UnequalLengths {
             expected_len, len, ..
         } => format!("the header has {expected_len} columns, this line {len}"),
+        csv::ErrorKind::Io(_) => "is longer than 64 KiB; nothing is read after it".into(),
         _ => "is not readable as CSV".into(),
     }
 }

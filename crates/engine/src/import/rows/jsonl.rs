@@ -1,7 +1,6 @@
 //! JSON lines: an object a line.
 
-use super::{Row, column_of, unknown};
-use crate::Place;
+use super::{MOST_OF_A_ROW, Out, Row, column_of, unknown};
 use crate::import::told::Told;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
@@ -34,18 +33,27 @@ impl<'de> Deserialize<'de> for Pairs {
     }
 }
 
-pub(super) fn read(file: &str, told: &mut Told) -> Vec<(Place, Row)> {
-    let mut rows = Vec::new();
+pub(super) fn read(file: &str, out: &mut Out<'_>) {
     for (line, text) in (1u64..).zip(file.lines()) {
+        if !out.wants_more() {
+            return;
+        }
         if text.trim().is_empty() {
             continue;
         }
+        if text.len() > MOST_OF_A_ROW {
+            out.told.fault(line, None, "is longer than 64 KiB");
+            continue;
+        }
         match serde_json::from_str::<Pairs>(text) {
-            Ok(pairs) => rows.extend(row_of(line, pairs, told).map(|row| (Place::Line(line), row))),
-            Err(error) => told.fault(line, None, json_fault(&error)),
+            Ok(pairs) => {
+                if let Some(row) = row_of(line, pairs, &mut out.told) {
+                    out.give(line, row);
+                }
+            }
+            Err(error) => out.told.fault(line, None, json_fault(&error)),
         }
     }
-    rows
 }
 
 fn row_of(line: u64, Pairs(pairs): Pairs, told: &mut Told) -> Option<Row> {

@@ -9,13 +9,15 @@ mod key;
 mod restriction;
 
 use super::pages::{Part, documents};
-use super::{Reading, Row};
+use super::{Out, Reading, Row};
 use crate::Place;
-use crate::import::told::{MOST_FAULTS, Told};
+use crate::import::told::MOST_FAULTS;
 use consumer::{Consumer, Consumers};
 use keyward_domain::Timestamp;
 use restriction::{Kind, Restriction};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher, RandomState};
+use zeroize::Zeroizing;
 
 /// The fields of a consumer that are read, or say nothing of what its keys may do.
 const KNOWN: [&str; 9] = [
@@ -30,32 +32,33 @@ const KNOWN: [&str; 9] = [
     "groups",
 ];
 
-struct Reader<'t> {
-    told: &'t mut Told,
+struct Reader<'t, 'o> {
+    out: &'t mut Out<'o>,
     now: Timestamp,
     owners: &'t HashMap<String, String>,
-    consumers: Consumers,
+    consumers: Consumers<'t>,
+    /// No more than can be told.
     restrictions: Vec<Restriction>,
-    /// How many keys of a consumer there were so far.
-    keys_of: HashMap<String, usize>,
-    rows: Vec<(Place, Row)>,
+    /// How many keys of a consumer there were so far, by its name.
+    keys_of: HashMap<u64, u32>,
+    hasher: RandomState,
     nth: usize,
 }
 
-pub(super) fn read<'t>(file: &str, reading: Reading<'t>, told: &'t mut Told) -> Vec<(Place, Row)> {
-    let documents = documents(file, told);
+pub(super) fn read<'t>(file: &'t str, reading: Reading<'t>, out: &'t mut Out<'_>) {
+    let documents = documents(file, &mut out.told);
     let mut reader = Reader {
-        told,
+        out,
         now: reading.now,
         owners: reading.owners,
         consumers: Consumers::default(),
         restrictions: Vec::new(),
         keys_of: HashMap::new(),
-        rows: Vec::new(),
+        hasher: RandomState::new(),
         nth: 0,
     };
     let parts: Vec<Part<'_>> = (1..)
-        .zip(&documents)
+        .zip(documents)
         .map(|(number, document)| Part::whole(number, document))
         .collect();
     // A page of keys may come before that of its consumers.
@@ -66,16 +69,32 @@ pub(super) fn read<'t>(file: &str, reading: Reading<'t>, told: &'t mut Told) -> 
         reader.read_document(part);
         reader.require_next(part, next);
     }
-    reader.refuse_restrictions();
-    reader.rows
+    reader.refuse_restrictions(&parts);
 }
 
 /// The list of a page.
 fn list_of<'a>(part: &Part<'a>) -> Option<Part<'a>> {
-    if part.value.is_array() {
+    if part.is_list() {
         return Some(part.clone());
     }
-    part.field("data").filter(|list| list.value.is_array())
+    part.field("data").filter(Part::is_list)
+}
+
+/// Visits all keys of a document, wherever they are read from.
+fn each_key(part: &Part<'_>, visit: &mut dyn FnMut(&Part<'_>)) {
+    let lists = [
+        list_of(part),
+        part.field("consumers"),
+        part.field("keyauth_credentials"),
+    ];
+    for item in lists.iter().flatten().filter_map(Part::items).flatten() {
+        visit(&item);
+        let own = item.field("keyauth_credentials");
+        own.iter()
+            .filter_map(Part::items)
+            .flatten()
+            .for_each(|key| visit(&key));
+    }
 }
 
 /// What a page of the Admin API lists.
@@ -90,7 +109,7 @@ enum Listed {
 impl Listed {
     /// By the fields that only one of them has.
     fn of(item: &Part<'_>) -> Self {
-        let has = |field: &str| item.value.get(field).is_some();
+        let has = |field: &str| item.has(field);
         match item {
             _ if has("key") => Self::Key,
             _ if has("group") && has("consumer") => Self::AclGroup,
@@ -105,24 +124,38 @@ impl Listed {
     }
 }
 
-impl Reader<'_> {
+impl<'t> Reader<'t, '_> {
+    /// Whether to go on: not when the answer is known already.
+    fn wants_more(&self) -> bool {
+        self.out.wants_more() && self.restrictions.len() < MOST_FAULTS
+    }
+
     fn place(&mut self, part: &Part<'_>) -> Place {
         self.nth += 1;
         part.place(self.nth)
     }
 
-    fn learn_consumers(&mut self, part: &Part<'_>) {
+    fn learn_consumers(&mut self, part: &Part<'t>) {
         let lists = [list_of(part), part.field("consumers")];
         for item in lists.iter().flatten().filter_map(Part::items).flatten() {
-            if Listed::of(&item) != Listed::Consumer {
+            if Listed::of(&item) != Listed::Consumer || !self.out.wants_more() {
                 continue;
             }
             let place = self.place(&item);
-            for (field, other) in self.consumers.learn(Consumer::of(&item), &place, self.owners) {
+            if self.consumers.len() == self.out.most {
+                let message = format!(
+                    "is one more than the {} consumers that are taken at once: split the file",
+                    self.out.most
+                );
+                self.out.told.fault(place, None, message);
+                self.out.is_wanted = false;
+                return;
+            }
+            for (field, other) in self.consumers.learn(&item, &place, self.owners) {
                 let message = format!(
                     "is also what the consumer in {other} is called, and stands in the table of owners: put a name into the table that only one of them has"
                 );
-                self.told.fault(place.clone(), Some(field), message);
+                self.out.told.fault(place.clone(), Some(field), message);
             }
         }
     }
@@ -132,6 +165,9 @@ impl Reader<'_> {
             return self.read_dump(part);
         };
         for item in list.items().into_iter().flatten() {
+            if !self.wants_more() {
+                return;
+            }
             match Listed::of(&item) {
                 Listed::Key => self.read_key(&item, None),
                 Listed::Consumer => self.read_consumer(&item),
@@ -148,27 +184,37 @@ impl Reader<'_> {
             return;
         };
         let place = self.place(item);
-        self.restrictions
-            .extend(Restriction::of(item, kind, &consumer, place));
+        if self.restrictions.len() < MOST_FAULTS {
+            self.restrictions
+                .extend(Restriction::of(item, kind, &consumer, place));
+        }
     }
 
     /// At the end, when all secrets are known: none of them may be told as a name.
-    fn refuse_restrictions(&mut self) {
-        let secrets = || self.rows.iter().filter_map(|(_, row)| row.secret.as_ref());
-        let may_show = |name: &str| !secrets().any(|secret| name.contains(secret.as_str()));
-        for restriction in self.restrictions.iter().take(MOST_FAULTS) {
-            let message = restriction.message(may_show);
-            self.told.fault(restriction.place.clone(), None, message);
+    fn refuse_restrictions(&mut self, parts: &[Part<'_>]) {
+        let names = self.restrictions.iter().flat_map(Restriction::names);
+        let mut shown: HashSet<String> = names.cloned().collect();
+        if !shown.is_empty() {
+            let mut hide = |key: &Part<'_>| {
+                if let Ok(Some(secret)) = key.text("key").map(|secret| secret.map(Zeroizing::new)) {
+                    shown.retain(|name| !name.contains(secret.as_str()));
+                }
+            };
+            parts.iter().for_each(|part| each_key(part, &mut hide));
+        }
+        for restriction in &self.restrictions {
+            let message = restriction.message(|name| shown.contains(name));
+            self.out.told.fault(restriction.place.clone(), None, message);
         }
     }
 
     fn list<'a>(&mut self, part: &Part<'a>, name: &'static str) -> Option<Part<'a>> {
         let list = part.field(name)?;
-        if list.value.is_array() {
+        if list.is_list() {
             return Some(list);
         }
         let place = self.place(&list);
-        self.told.fault(place, None, "must be a list");
+        self.out.told.fault(place, None, "must be a list");
         None
     }
 
@@ -176,21 +222,23 @@ impl Reader<'_> {
         let consumer = Consumer::of(item);
         if consumer.names().next().is_none() {
             let place = self.place(item);
-            return self.told.fault(
+            return self.out.told.fault(
                 place,
                 None,
                 "is neither a key (with `key`) nor a consumer (with `username`)",
             );
         }
         for name in item.filled() {
-            if !KNOWN.contains(&name) {
+            if !KNOWN.contains(&name.as_str()) {
                 let place = self.place(item);
-                self.told.note(place, None, consumer::note_of(name));
+                self.out.told.note(place, None, consumer::note_of(&name));
             }
         }
         if let Some(list) = self.list(item, "keyauth_credentials") {
             for key in list.items().into_iter().flatten() {
-                self.read_key(&key, Some(&consumer));
+                if self.wants_more() {
+                    self.read_key(&key, Some(&consumer));
+                }
             }
         }
         for (field, kind) in [
@@ -207,7 +255,7 @@ impl Reader<'_> {
 
     fn read_key(&mut self, item: &Part<'_>, consumer: Option<&Consumer>) {
         let place = self.place(item);
-        let Some(key) = key::read(item, &place, self.told) else {
+        let Some(key) = key::read(item, &place, &mut self.out.told) else {
             return;
         };
         let consumer = consumer
@@ -226,13 +274,13 @@ impl Reader<'_> {
             foreign_owners: consumer.names().cloned().collect(),
             ..Row::default()
         };
-        self.rows.push((place, row));
+        self.out.give(place, row);
     }
 
     /// The consumer's name, with a number from the second key on.
     fn name_for(&mut self, consumer: &Consumer) -> String {
         let name = consumer.names().next().map_or("Kong", String::as_str);
-        let count = self.keys_of.entry(name.to_owned()).or_default();
+        let count = self.keys_of.entry(self.hasher.hash_one(name)).or_default();
         *count += 1;
         match count {
             1 => name.to_owned(),
@@ -252,7 +300,7 @@ impl Reader<'_> {
         if !follows {
             let place = self.place(part);
             let message = "says that another page follows, which is not in the file: put all pages into it";
-            self.told.fault(place, Some("next"), message);
+            self.out.told.fault(place, Some("next"), message);
         }
     }
 }

@@ -8,18 +8,13 @@
 
 mod words;
 
-use super::Row;
-use crate::Place;
+use super::{MOST_OF_A_ROW, Out, Row};
 use crate::import::told::Told;
-use words::{Piece, Word, pieces};
+use words::{Piece, Pieces, Word};
 use zeroize::Zeroizing;
 
-/// An entry of a block, until the block's `default` is known.
-struct Entry {
-    line: u64,
-    key: Zeroizing<String>,
-    name: String,
-}
+/// The words of a statement that are kept: none has more than two that is good, and none that opens a block more than three.
+const MOST_WORDS: usize = 4;
 
 /// What is known of the block that is being read; also of a file without blocks.
 #[derive(Default)]
@@ -27,45 +22,72 @@ struct Block {
     is_open: bool,
     /// Whether its entries are no keys; that is told once, and the entries are passed over.
     is_foreign: bool,
+    /// The value of `default`, wherever in the block it stands.
     default: Option<String>,
     has_masks: bool,
-    entries: Vec<Entry>,
 }
 
-pub(super) fn read(file: &str, told: &mut Told) -> Vec<(Place, Row)> {
-    let mut rows = Vec::new();
-    let mut block = Block::default();
+pub(super) fn read(file: &str, out: &mut Out<'_>) {
+    let mut pieces = Pieces::of(file);
+    let mut block = Block::without_braces(&pieces);
     let mut words: Vec<Word> = Vec::new();
-    for (line, piece) in pieces(file) {
+    while let Some((line, piece)) = pieces.next().filter(|_| out.wants_more()) {
         match piece {
-            Piece::Word(word) => words.push(word),
-            Piece::End => block.take_statement(std::mem::take(&mut words), told),
+            Piece::Word(word) if words.len() < MOST_WORDS => words.push(word),
+            Piece::Word(_) => {}
+            Piece::End => block.take_statement(std::mem::take(&mut words), out),
             Piece::Open if block.may_open(&words) => {
-                block.close(&mut rows, told);
-                block = Block::open(&std::mem::take(&mut words), told);
+                let default = find_default(pieces.clone());
+                block = Block::open(&std::mem::take(&mut words), default, &mut out.told);
             }
-            Piece::Close if block.is_open && words.is_empty() => block.close(&mut rows, told),
+            Piece::Close if block.is_open && words.is_empty() => block = Block::without_braces(&pieces),
             Piece::Open | Piece::Close => {
                 let message = "only blocks of `map`, or the lines within one, can be read: copy them to a file of their own";
-                told.fault(line, None, message);
-                return rows;
+                return out.told.fault(line, None, message);
             }
-            Piece::Fault(message) => {
-                told.fault(line, None, message);
-                return rows;
-            }
+            Piece::Fault(message) => return out.told.fault(line, None, message),
         }
     }
-    if let Some(word) = words.first() {
-        told.fault(word.line, None, "has no `;` at its end");
-    } else if block.is_open {
-        told.fault(1, None, "a block of `map` has no `}` at its end");
+    if !out.wants_more() {
+        return;
     }
-    block.close(&mut rows, told);
-    rows
+    if let Some(word) = words.first() {
+        out.told.fault(word.line, None, "has no `;` at its end");
+    } else if block.is_open {
+        out.told.fault(1, None, "a block of `map` has no `}` at its end");
+    }
+}
+
+/// The last `default` of the block that begins here.
+fn find_default(pieces: Pieces<'_>) -> Option<String> {
+    let mut default = None;
+    let mut words: Vec<Word> = Vec::new();
+    for (_, piece) in pieces {
+        match piece {
+            Piece::Word(word) if words.len() < MOST_WORDS => words.push(word),
+            Piece::Word(_) => {}
+            Piece::End => {
+                if let Ok([word, value]) = <[Word; 2]>::try_from(std::mem::take(&mut words))
+                    && word.text == "default"
+                {
+                    default = Some(value.text);
+                }
+            }
+            Piece::Open | Piece::Close | Piece::Fault(_) => break,
+        }
+    }
+    default
 }
 
 impl Block {
+    /// What stands outside of blocks, or is included into one.
+    fn without_braces(pieces: &Pieces<'_>) -> Self {
+        Self {
+            default: find_default(pieces.clone()),
+            ..Self::default()
+        }
+    }
+
     /// Whether these words, followed by `{`, begin a block.
     fn may_open(&self, words: &[Word]) -> bool {
         let [map, _, variable] = words else { return false };
@@ -73,7 +95,7 @@ impl Block {
     }
 
     /// Begins the block of `map`, source and variable.
-    fn open(words: &[Word], told: &mut Told) -> Self {
+    fn open(words: &[Word], default: Option<String>, told: &mut Told) -> Self {
         let is_foreign = !words.get(1).is_some_and(|source| is_header_of_keys(&source.text));
         if is_foreign {
             let line = words.first().map_or(1, |word| word.line);
@@ -83,26 +105,28 @@ impl Block {
         Self {
             is_open: true,
             is_foreign,
-            ..Self::default()
+            default,
+            has_masks: false,
         }
     }
 
-    fn take_statement(&mut self, words: Vec<Word>, told: &mut Told) {
+    fn take_statement(&mut self, words: Vec<Word>, out: &mut Out<'_>) {
         if self.is_foreign {
             return;
         }
+        let told = &mut out.told;
         let Some(line) = words.first().map(|word| word.line) else {
             return told.fault(1, None, "a `;` stands alone");
         };
         let texts: Vec<String> = words.into_iter().map(|word| word.text).collect();
         match <[String; 2]>::try_from(texts) {
-            Ok([word, value]) if word == "default" => self.default = Some(value),
+            Ok([word, _]) if word == "default" => {}
             Ok([word, _]) if word == "include" => told.note(
                 line,
                 None,
                 "the entries of an included file are not in this one: import that file too",
             ),
-            Ok([key, name]) => self.take_entry(line, &key, name, told),
+            Ok([key, name]) => self.take_entry(line, &key, name, out),
             Err(words) => match words.as_slice() {
                 [word] if word == "volatile" => {}
                 [word] if word == "hostnames" => self.has_masks = true,
@@ -111,7 +135,8 @@ impl Block {
         }
     }
 
-    fn take_entry(&mut self, line: u64, key: &str, name: String, told: &mut Told) {
+    fn take_entry(&self, line: u64, key: &str, name: String, out: &mut Out<'_>) {
+        let told = &mut out.told;
         let is_mask = key.starts_with("*.") || key.starts_with('.') || key.ends_with(".*");
         if key.starts_with('~') {
             let message =
@@ -126,35 +151,21 @@ impl Block {
             let message = "holds a variable of nginx: write the name itself";
             return told.fault(line, Some("name"), message);
         }
+        if matches!(name.as_str(), "" | "0") || self.default.as_ref() == Some(&name) {
+            let message =
+                "has the value of what nginx refuses (that of `default`, 0 or an empty one): not imported";
+            return told.note(line, None, message);
+        }
+        let message = "becomes an active key: check that this map is of keys that may pass, not of keys that are blocked";
+        told.note(line, None, message);
         // nginx: a key that looks like one of the words above is written with a backslash in front.
         let key = key.strip_prefix('\\').unwrap_or(key).to_owned();
-        self.entries.push(Entry {
-            line,
-            key: Zeroizing::new(key),
+        let row = Row {
             name,
-        });
-    }
-
-    /// Hands over the entries that are keys, and begins anew.
-    fn close(&mut self, rows: &mut Vec<(Place, Row)>, told: &mut Told) {
-        let block = std::mem::take(self);
-        for entry in block.entries {
-            let is_refused =
-                matches!(entry.name.as_str(), "" | "0") || block.default.as_ref() == Some(&entry.name);
-            if is_refused {
-                let message = "has the value of what nginx refuses (that of `default`, 0 or an empty one): not imported";
-                told.note(entry.line, None, message);
-                continue;
-            }
-            let message = "becomes an active key: check that this map is of keys that may pass, not of keys that are blocked";
-            told.note(entry.line, None, message);
-            let row = Row {
-                name: entry.name,
-                secret: Some(entry.key),
-                ..Row::default()
-            };
-            rows.push((entry.line.into(), row));
-        }
+            secret: Some(Zeroizing::new(key)),
+            ..Row::default()
+        };
+        out.give(line, row);
     }
 }
 

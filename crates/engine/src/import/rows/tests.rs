@@ -20,7 +20,6 @@ pub(super) mod support {
 
     /// With a table that gives these names an owner.
     pub(crate) fn read_with_owners(format: ImportFormat, file: &str, names: &[&str]) -> Read {
-        let mut told = Told::default();
         let owners = names.iter().map(|name| (String::from(*name), String::new()));
         let reading = Reading {
             format,
@@ -28,12 +27,16 @@ pub(super) mod support {
             owners: &owners.collect(),
             now: Timestamp::from_millis(1_800_000_000_000),
         };
-        let rows = read_rows(reading, file, &mut told);
+        let mut rows = Vec::new();
+        let mut take = |place: Place, row| {
+            rows.push((place.to_string(), row));
+            true
+        };
+        let mut out = Out::new(100_000, &mut take);
+        read_rows(reading, file, &mut out);
+        let told = out.told;
         Read {
-            rows: rows
-                .into_iter()
-                .map(|(place, row)| (place.to_string(), row))
-                .collect(),
+            rows,
             faults: told
                 .faults
                 .into_iter()
@@ -168,6 +171,7 @@ fn a_fault_of_a_csv_file_names_its_column() {
     let file = "owner,name,limit\na,n,sixty\na,n,+5\na,n,18446744073709551616\na,n,007\na,n\na,n,60\n";
     faults(ImportFormat::Csv, file, &cells);
     assert_eq!(read(ImportFormat::Csv, file).0.len(), 1);
+    faults(ImportFormat::Csv, &file.replace('\n', "\r\n"), &cells);
     assert!(read(ImportFormat::Csv, "").1.is_empty());
 }
 
@@ -225,11 +229,10 @@ fn k1_a_secret_in_the_wrong_place_is_not_quoted() {
 fn k1_a_secret_in_a_field_that_is_shown_is_noticed() {
     let digest = "da4ec3358a10c9b0872eb877953cc7b07af5f4d75e4c1cb0597cbbf41e5dbe35";
     let shown = |line: &str| {
-        let mut told = Told::default();
-        let rows = jsonl::read(line, &mut told);
-        assert!(told.faults.is_empty(), "{:?}", told.faults);
-        let all = rows.iter().filter_map(|(_, row)| row.known_by()).collect();
-        rows[0].1.shown_secrets(&all)
+        let (rows, told) = read(ImportFormat::JsonLines, line);
+        assert!(told.is_empty(), "{told:?}");
+        let all = rows.iter().filter_map(|(_, row)| Some((row.known_by()?, 0)));
+        rows[0].1.shown_secrets(&all.collect())
     };
     for (fields, wanted) in [
         (r#""name": "n", "secret": "abcdef123456""#.to_owned(), &[][..]),
@@ -296,5 +299,50 @@ fn k1_a_broken_file_of_another_system_is_refused_without_a_quote_or_gives_what_i
                 );
             }
         }
+    }
+}
+
+#[test]
+fn a_file_of_more_keys_than_are_taken_is_refused_at_the_first_of_them() {
+    let owners = HashMap::new();
+    let reading = Reading {
+        format: ImportFormat::JsonLines,
+        needs_owner: true,
+        owners: &owners,
+        now: Timestamp::from_millis(0),
+    };
+    for (most, wanted) in [(3, None), (2, Some(Place::Line(3)))] {
+        let mut rows = 0;
+        let mut take = |_, _| {
+            rows += 1;
+            true
+        };
+        let mut out = Out::new(most, &mut take);
+        read_rows(reading, &"{\"name\":\"n\"}\n".repeat(3), &mut out);
+        let fault = out.told.faults.first().map(|fault| fault.place.clone());
+        assert_eq!((fault, rows), (wanted, most));
+    }
+}
+
+#[test]
+fn what_is_larger_than_a_row_may_be_is_refused_in_every_format() {
+    let long = "a".repeat(70_000);
+    for (format, file) in [
+        (ImportFormat::Csv, format!("owner,name,secret\na,{long},s\n")),
+        (ImportFormat::JsonLines, format!("{{\"name\":\"{long}\"}}\n")),
+        (ImportFormat::NginxMap, format!("{long} name;\n")),
+        (ImportFormat::NginxMap, format!("key \"{long}\";\n")),
+        (ImportFormat::Kong, format!("[{{\"key\":\"{long}\"}}]")),
+        (
+            ImportFormat::Unkey,
+            format!("{{\"data\":[{{\"meta\":[{}0]}}]}}", "0,".repeat(40_000)),
+        ),
+    ] {
+        let read = support::read_as(format, &file);
+        let told = &read.faults;
+        assert!(
+            read.rows.is_empty() && told.iter().any(|fault| fault.2.contains("64 KiB")),
+            "{format:?}: {told:?}"
+        );
     }
 }

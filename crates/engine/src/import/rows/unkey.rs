@@ -4,12 +4,11 @@
 //! What narrows a key down and cannot be said here is a fault, so that no key can do more than before. What only describes
 //! it is a note.
 
-use super::Row;
 use super::pages::{Part, documents};
+use super::{Out, Row};
 use crate::Place;
 use crate::import::told::Told;
 use keyward_domain::{Description, Timestamp};
-use serde_json::Value;
 use zeroize::Zeroizing;
 
 mod hash;
@@ -19,34 +18,37 @@ mod rest;
 use hash::hex_of_base64;
 use limit::limit_of;
 
-pub(super) fn read(file: &str, told: &mut Told) -> Vec<(Place, Row)> {
-    let documents = documents(file, told);
-    let mut rows = Vec::new();
+pub(super) fn read(file: &str, out: &mut Out<'_>) {
+    let documents = documents(file, &mut out.told);
     let mut nth = 0;
     for (number, document) in (1..).zip(&documents) {
         let part = Part::whole(number, document);
-        let list = if document.is_array() {
+        let list = if part.is_list() {
             Some(part.clone())
         } else {
             part.field("data")
         };
         let Some(items) = list.as_ref().and_then(Part::items) else {
             let message = "is no page of Unkey's `apis.listKeys` (with a list `data`)";
-            told.fault(part.place(nth), None, message);
+            out.told.fault(part.place(nth), None, message);
             continue;
         };
         for item in items {
+            if !out.wants_more() {
+                return;
+            }
             nth += 1;
             let place = item.place(nth);
-            rows.extend(read_key(&item, &place, told).map(|row| (place, row)));
+            if let Some(row) = read_key(&item, &place, &mut out.told) {
+                out.give(place, row);
+            }
         }
-        let has_more = part.value.pointer("/pagination/hasMore") == Some(&Value::Bool(true));
-        if has_more && documents.len() as u64 == number {
+        let more = part.field("pagination").and_then(|pages| pages.field("hasMore"));
+        if more.is_some_and(|more| more.is_word("true")) && documents.len() as u64 == number {
             let message = "says that there are more keys, which are not in the file: put all pages into it";
-            told.fault(part.place(nth), Some("pagination"), message);
+            out.told.fault(part.place(nth), Some("pagination"), message);
         }
     }
-    rows
 }
 
 /// Takes the fields of one key, and remembers whether all of them were good.
@@ -64,8 +66,12 @@ fn read_key(item: &Part<'_>, place: &Place, told: &mut Told) -> Option<Row> {
         told,
         is_good: true,
     };
-    if !item.value.is_object() {
+    if !item.is_object() {
         key.fault(None, "must be an object");
+        return None;
+    }
+    if item.is_large() {
+        key.fault(None, "is longer than 64 KiB");
         return None;
     }
     let fingerprint = key.fingerprint();
@@ -145,10 +151,10 @@ impl Key<'_, '_> {
     /// The metadata as they are, when there is room for them.
     fn description(&mut self) -> Option<String> {
         let meta = self.item.field("meta")?;
-        if meta.value.as_object().is_some_and(serde_json::Map::is_empty) {
+        if meta.is_object() && meta.is_empty() {
             return None;
         }
-        let text = format!("meta: {}", meta.value);
+        let text = format!("meta: {}", meta.value());
         if Description::new(&text).is_err() {
             self.note("meta", "is more than a description can hold: not taken over");
             return None;
@@ -163,14 +169,14 @@ impl Key<'_, '_> {
     }
 
     fn status(&mut self) -> Option<String> {
-        match self.item.value.get("enabled") {
-            None | Some(Value::Null | Value::Bool(true)) => None,
-            Some(Value::Bool(false)) => Some("disabled".to_owned()),
-            Some(_) => {
-                self.fault(Some("enabled"), "must be true or false");
-                None
-            }
+        let enabled = self.item.field("enabled")?;
+        if enabled.is_word("false") {
+            return Some("disabled".to_owned());
         }
+        if !enabled.is_word("true") {
+            self.fault(Some("enabled"), "must be true or false");
+        }
+        None
     }
 
     fn owners(&mut self) -> Vec<String> {
@@ -190,7 +196,7 @@ impl Key<'_, '_> {
 
     fn limit(&mut self) -> Option<u64> {
         let limits = self.item.field("ratelimits")?;
-        match limit_of(limits.value) {
+        match limit_of(&limits.value()) {
             Ok((limit, false)) => limit,
             Ok((limit, true)) => {
                 self.note(

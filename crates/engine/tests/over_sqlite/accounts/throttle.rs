@@ -144,3 +144,22 @@ async fn a_clock_that_is_set_back_keeps_nobody_out() {
     home.clock.advance(1000);
     assert_eq!(guess(&node, &visitor(1), PASSWORD, None).await, "in");
 }
+
+#[tokio::test]
+async fn a_thousand_networks_get_no_more_guesses_than_a_few_and_a_known_device_comes_in() {
+    let home = Home::new().await;
+    let (node, ada) = node_with_ada(&home).await;
+    let device = ada.device.unwrap().reveal().to_owned();
+    let hashed = node.status().password_runs;
+    for network in 0..1000_u32 {
+        let address = std::net::Ipv4Addr::from_bits(0x0a00_0001 + (network << 8));
+        let client = Visitor::new(Some(address.into()), "a script");
+        guess(&node, &client, OTHER, None).await;
+    }
+    let hashed = node.status().password_runs - hashed;
+    assert!(
+        (20..=100).contains(&hashed),
+        "{hashed} guesses reached the password"
+    );
+    assert_eq!(guess(&node, &visitor(1), PASSWORD, Some(&device)).await, "in");
+}

@@ -2,8 +2,8 @@
 
 use crate::Place;
 use crate::import::rows::pages::Part;
-use serde_json::Value;
 use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
 
 /// What a consumer is called, in the order in which the table of owners is asked.
 const FIELDS: [&str; 3] = ["username", "custom_id", "id"];
@@ -46,58 +46,76 @@ impl Consumer {
     }
 }
 
-/// The consumers of a file, by each of their names.
+/// The consumers of a file, by each of their names. What is kept of each is where its text is, and not what it says: there
+/// may be as many as keys.
 #[derive(Default)]
-pub(super) struct Consumers {
-    all: Vec<(Consumer, Place)>,
-    by_field: [HashMap<String, usize>; 3],
+pub(super) struct Consumers<'a> {
+    all: Vec<Part<'a>>,
+    by_field: [HashMap<u64, u32>; 3],
+    hasher: RandomState,
+    /// Where those stand that go by a name of the table of owners.
+    places: HashMap<u32, Place>,
 }
 
-impl Consumers {
+impl<'a> Consumers<'a> {
+    pub(super) fn len(&self) -> usize {
+        self.all.len()
+    }
+
     /// Takes one, and tells by which of its fields it goes by a name of the table that is another's, too, and whose.
     pub(super) fn learn(
         &mut self,
-        consumer: Consumer,
+        item: &Part<'a>,
         place: &Place,
         owners: &HashMap<String, String>,
     ) -> Vec<(&'static str, Place)> {
-        let named = || FIELDS.into_iter().zip(&consumer.names);
+        let consumer = Consumer::of(item);
         let mut clashes = Vec::new();
-        for (field, name) in named() {
+        let Ok(index) = u32::try_from(self.all.len()) else {
+            return clashes;
+        };
+        for (field, name) in FIELDS.into_iter().zip(&consumer.names) {
             let Some(name) = name.as_ref().filter(|name| owners.contains_key(*name)) else {
                 continue;
             };
-            let same_name = self.by_field.iter().filter_map(|names| names.get(name));
-            let mut others = same_name.filter_map(|index| self.all.get(*index));
-            if let Some((_, other)) = others.find(|(other, _)| !other.is(&consumer)) {
-                clashes.push((field, other.clone()));
+            let mut others = (0..FIELDS.len()).filter_map(|field| self.find(field, name));
+            if let Some((other, _)) = others.find(|(_, other)| !other.is(&consumer)) {
+                clashes.extend(self.places.get(&other).map(|other| (field, other.clone())));
             }
+            self.places.entry(index).or_insert_with(|| place.clone());
         }
         for (names, name) in self.by_field.iter_mut().zip(&consumer.names) {
             if let Some(name) = name {
-                names.entry(name.clone()).or_insert(self.all.len());
+                names.entry(self.hasher.hash_one(name)).or_insert(index);
             }
         }
-        self.all.push((consumer, place.clone()));
+        self.all.push(item.without_place());
         clashes
+    }
+
+    /// The first that has this name in a field.
+    fn find(&self, field: usize, name: &str) -> Option<(u32, Consumer)> {
+        let index = *self.by_field.get(field)?.get(&self.hasher.hash_one(name))?;
+        let consumer = Consumer::of(self.all.get(usize::try_from(index).ok()?)?);
+        let has_it = consumer.names.get(field)?.as_deref() == Some(name);
+        has_it.then_some((index, consumer))
     }
 
     /// Whom something names as its consumer: by id, or in a declarative configuration by user name.
     pub(super) fn named_by(&self, item: &Part<'_>) -> Option<Consumer> {
-        let (name, order) = match item.value.get("consumer")? {
-            Value::String(name) => (name, [0, 2, 1]),
-            Value::Object(fields) => match (fields.get("id"), fields.get("username")) {
-                (Some(Value::String(id)), _) => (id, [2, 0, 1]),
-                (_, Some(Value::String(name))) => (name, [0, 2, 1]),
-                _ => return None,
-            },
-            _ => return None,
+        let part = item.field("consumer")?;
+        let (name, order) = if let Some(name) = part.as_text() {
+            (name, [0, 2, 1])
+        } else {
+            let text = |field| part.text(field).ok().flatten();
+            match (text("id"), text("username")) {
+                (Some(id), _) => (id, [2, 0, 1]),
+                (None, Some(name)) => (name, [0, 2, 1]),
+                (None, None) => return None,
+            }
         };
-        let index = order
-            .into_iter()
-            .find_map(|field: usize| self.by_field.get(field)?.get(name));
-        let known = index.and_then(|index| self.all.get(*index));
-        Some(known.map_or_else(|| Consumer::called(name), |(consumer, _)| consumer.clone()))
+        let known = order.into_iter().find_map(|field| self.find(field, &name));
+        Some(known.map_or_else(|| Consumer::called(&name), |(_, consumer)| consumer))
     }
 }
 

@@ -17,10 +17,16 @@ const KNOWN: [&str; 7] = ["id", "key", "consumer", "ttl", "tags", "created_at", 
 
 /// The fields of a key, when all are good. What is not is told, and what is not taken over.
 pub(super) fn read(item: &Part<'_>, place: &Place, told: &mut Told) -> Option<Key> {
+    if item.is_large() {
+        told.fault(place.clone(), None, "is longer than 64 KiB");
+        return None;
+    }
     let secret = secret_of(item);
     // 0 is what Kong writes for a key that does not expire.
     let ttl = item.number("ttl").map(|ttl| ttl.filter(|seconds| *seconds != 0));
-    let tags = item.field("tags").map_or(Ok(None), |tags| join_texts(tags.value));
+    let tags = item
+        .field("tags")
+        .map_or(Ok(None), |tags| join_texts(&tags.value()));
     let faults = [
         ("key", secret.as_ref().err()),
         ("ttl", ttl.as_ref().err()),
@@ -38,7 +44,7 @@ pub(super) fn read(item: &Part<'_>, place: &Place, told: &mut Told) -> Option<Ke
         let message = "the seconds that a key has left are counted from this import on, not from the export";
         told.note(place.clone(), Some("ttl"), message);
     }
-    if item.filled().any(|name| !KNOWN.contains(&name)) {
+    if item.filled().any(|name| !KNOWN.contains(&name.as_str())) {
         let message = "fields of a key that this reader does not know are not taken over";
         told.note(place.clone(), None, message);
     }

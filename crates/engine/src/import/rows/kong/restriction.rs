@@ -3,7 +3,6 @@
 use super::consumer::Consumer;
 use crate::Place;
 use crate::import::rows::pages::Part;
-use serde_json::Value;
 
 /// What is attached.
 #[derive(Clone, Copy)]
@@ -24,7 +23,10 @@ pub(super) struct Restriction {
 impl Restriction {
     /// `None` for what is switched off.
     pub(super) fn of(item: &Part<'_>, kind: Kind, consumer: &Consumer, place: Place) -> Option<Self> {
-        if item.value.get("enabled") == Some(&Value::Bool(false)) {
+        if item
+            .field("enabled")
+            .is_some_and(|enabled| enabled.is_word("false"))
+        {
             return None;
         }
         let field = match kind {
@@ -39,8 +41,14 @@ impl Restriction {
         })
     }
 
+    /// The names that its message may show.
+    pub(super) fn names(&self) -> impl Iterator<Item = &String> {
+        self.name.iter().chain(self.consumer.names())
+    }
+
     /// What is told of it. A name that may not be shown is left out.
     pub(super) fn message(&self, may_show: impl Fn(&str) -> bool) -> String {
+        let may_show = |name: &str| name.len() <= 256 && may_show(name);
         let kind = match self.kind {
             Kind::Plugin => "plugin",
             Kind::AclGroup => "ACL group",

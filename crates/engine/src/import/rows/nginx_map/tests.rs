@@ -30,9 +30,9 @@ fn a_block_gives_its_keys_and_what_nginx_refuses_is_told() {
     );
     let notes = read_as(NginxMap, BLOCK).notes;
     assert_eq!(notes.len(), 3, "{notes:?}");
-    assert!(notes[0].2.contains("included file"), "{notes:?}");
-    assert_eq!((notes[1].0.as_str(), notes[1].3), ("line 6", 5));
-    assert!(notes[1].2.contains("becomes an active key"), "{notes:?}");
+    assert_eq!((notes[0].0.as_str(), notes[0].3), ("line 6", 5));
+    assert!(notes[0].2.contains("becomes an active key"), "{notes:?}");
+    assert!(notes[1].2.contains("included file"), "{notes:?}");
     assert_eq!((notes[2].0.as_str(), notes[2].3), ("line 11", 3));
     assert!(notes[2].2.contains("not imported"), "{notes:?}");
 }

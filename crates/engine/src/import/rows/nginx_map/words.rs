@@ -1,7 +1,10 @@
 //! The words of nginx's configuration: quotes, backslashes, comments.
 
+use super::MOST_OF_A_ROW;
 use std::iter::Peekable;
 use std::str::Chars;
+
+const TOO_LONG: &str = "a word is longer than 64 KiB";
 
 /// A piece of a configuration.
 #[derive(Debug, PartialEq, Eq)]
@@ -24,20 +27,15 @@ pub(super) struct Word {
 }
 
 /// The pieces of a text, each with its line.
-pub(super) fn pieces(text: &str) -> impl Iterator<Item = (u64, Piece)> {
-    let mut reader = Reader {
-        chars: text.chars().peekable(),
-        line: 1,
-    };
-    std::iter::from_fn(move || reader.next())
-}
-
-struct Reader<'a> {
+#[derive(Clone)]
+pub(super) struct Pieces<'a> {
     chars: Peekable<Chars<'a>>,
     line: u64,
 }
 
-impl Reader<'_> {
+impl Iterator for Pieces<'_> {
+    type Item = (u64, Piece);
+
     fn next(&mut self) -> Option<(u64, Piece)> {
         self.skip_blanks();
         let line = self.line;
@@ -52,6 +50,15 @@ impl Reader<'_> {
             _ => self.bare(line),
         };
         Some((line, piece))
+    }
+}
+
+impl<'a> Pieces<'a> {
+    pub(super) fn of(text: &'a str) -> Self {
+        Self {
+            chars: text.chars().peekable(),
+            line: 1,
+        }
     }
 
     fn take(&mut self) -> Option<char> {
@@ -87,6 +94,9 @@ impl Reader<'_> {
     fn quoted(&mut self, line: u64, quote: char) -> Piece {
         let mut text = String::new();
         loop {
+            if text.len() > MOST_OF_A_ROW {
+                return Piece::Fault(TOO_LONG);
+            }
             match self.take() {
                 None => return Piece::Fault("a quoted text does not end"),
                 Some('\\') => self.escaped(&mut text),
@@ -103,6 +113,9 @@ impl Reader<'_> {
     fn bare(&mut self, line: u64) -> Piece {
         let mut text = String::new();
         while let Some(next) = self.chars.peek() {
+            if text.len() > MOST_OF_A_ROW {
+                return Piece::Fault(TOO_LONG);
+            }
             match next {
                 ' ' | '\t' | '\r' | '\n' | ';' => break,
                 '{' if !text.ends_with('$') => break,

@@ -1,8 +1,7 @@
 //! The fields of a key that no column takes: what restricts the key is a fault, what describes it a note.
 
 use super::Key;
-use crate::import::rows::pages::{Part, is_empty, quotable};
-use serde_json::Value;
+use crate::import::rows::pages::{Part, quotable};
 
 /// The fields that say nothing of what a key may do, or are read elsewhere.
 const KNOWN: [&str; 26] = [
@@ -40,7 +39,7 @@ impl Key<'_, '_> {
     pub(super) fn tell_rest(&mut self) {
         self.refuse_restrictions();
         for field in ["permissions", "roles"] {
-            if self.item.field(field).is_some_and(|part| !is_empty(part.value)) {
+            if self.item.field(field).is_some_and(|part| !part.is_empty()) {
                 self.note(
                     field,
                     "is not taken over: what a key may do beyond sites and use cases is for your API to know",
@@ -78,7 +77,7 @@ impl Key<'_, '_> {
                 "addresses are not taken over: take it out to take the key over without it, and then restrict the key to its addresses",
             ),
         ] {
-            if item.field(field).is_some_and(|part| !is_empty(part.value)) {
+            if item.field(field).is_some_and(|part| !part.is_empty()) {
                 self.fault(Some(field), message);
             }
         }
@@ -89,13 +88,10 @@ impl Key<'_, '_> {
         let Some(identity) = self.item.field("identity") else {
             return;
         };
-        if !identity.value.is_object() {
+        if !identity.is_object() {
             self.fault(Some("identity"), "must be an object");
         }
-        if identity
-            .field("ratelimits")
-            .is_some_and(|part| !is_empty(part.value))
-        {
+        if identity.field("ratelimits").is_some_and(|part| !part.is_empty()) {
             let message = "its `ratelimits` count all keys of the identity together, which cannot be said here: take them out to take the key over without them";
             self.fault(Some("identity"), message);
         }
@@ -103,16 +99,16 @@ impl Key<'_, '_> {
 
     /// What is not known may restrict the key, unless it holds nothing.
     fn tell_unknown(&mut self) {
-        for (name, value) in self.item.value.as_object().into_iter().flatten() {
+        for (name, value) in self.item.fields() {
             if KNOWN.contains(&name.as_str()) {
                 continue;
             }
-            if is_empty(value) {
+            if value.is_empty() {
                 let message = "fields of a key that this reader does not know are not taken over";
                 self.told.note(self.place.clone(), None, message);
                 continue;
             }
-            let field = quotable(name).map_or("a field".to_owned(), |name| format!("the field `{name}`"));
+            let field = quotable(&name).map_or("a field".to_owned(), |name| format!("the field `{name}`"));
             let message = format!(
                 "{field} is not known here and may restrict the key: removing it from the file takes the key over without it"
             );
@@ -123,6 +119,5 @@ impl Key<'_, '_> {
 
 /// Whether credits are a limit: all but an object without a value, as of a key that has no end of them.
 fn limits(credits: &Part<'_>) -> bool {
-    let fields = credits.value.as_object();
-    !fields.is_some_and(|fields| fields.values().all(Value::is_null))
+    !credits.is_object() || credits.fields().any(|(_, value)| !value.is_word("null"))
 }

@@ -1,0 +1,78 @@
+//! The bounds of memory that docs/operations.md states for each port.
+
+use crate::support::{World, get, sized, verdict};
+use keyward_testkit::{Certificate, RawClient};
+use std::net::SocketAddr;
+
+/// A head of nearly 32 KiB that does not end.
+fn unfinished(secret: &str) -> Vec<u8> {
+    let head = format!("GET /api/1/x HTTP/1.1\r\nHost: localhost\r\nX-API-KEY: {secret}\r\nA: ");
+    let filler = "v".repeat(32_000 - head.len());
+    format!("{head}{filler}").into_bytes()
+}
+
+/// The beginning of a ClientHello of 16 KiB.
+fn half_a_greeting() -> Vec<u8> {
+    let mut bytes = vec![0x16, 3, 1, 0x3f, 0xff, 1, 0, 0x3f, 0xfb, 3, 3];
+    bytes.resize(12_000, 7);
+    bytes
+}
+
+async fn hold(address: SocketAddr, count: u64, bytes: &[u8]) -> Vec<RawClient> {
+    let mut clients = Vec::new();
+    for _ in 0..count {
+        let mut client = RawClient::connect(address).await;
+        // Who is one too many is closed, which is one way to keep the bound.
+        drop(client.try_send(bytes).await);
+        clients.push(client);
+    }
+    clients
+}
+
+/// The most that was resident so far, in KiB.
+fn most_kib(world: &World) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", world.keyward.pid())).unwrap();
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .unwrap();
+    line.split_whitespace().next().unwrap().parse().unwrap()
+}
+
+#[tokio::test]
+async fn unfinished_requests_on_every_port_cost_what_the_manual_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let certificate = Certificate::create(folder.path());
+    let config =
+        "[gateway]\nmax_connections = 4000\n[authz]\nproxies = [\"127.0.0.1\"]\n[log]\naccess = false\n";
+    let world = World::start_with(config, |builder| builder.console_tls(&certificate)).await;
+    let head = unfinished(world.secret());
+    let idle = most_kib(&world);
+    let short = head[..200].to_vec();
+    let ports = [
+        ("gateway, short", world.keyward.gateway(), 500, 96, &short),
+        ("gateway", world.keyward.gateway(), sized(500, 1000), 192, &head),
+        ("authz", world.keyward.authz(), 200, 192, &head),
+        ("ops", world.keyward.ops(), 250, 192, &head),
+        (
+            "console, TLS",
+            world.keyward.console(),
+            250,
+            64,
+            &half_a_greeting(),
+        ),
+    ];
+    let mut held = Vec::new();
+    for (port, address, count, most, bytes) in ports {
+        let before = most_kib(&world);
+        held.extend(hold(address, count, bytes).await);
+        // Those that come after are served all the same, and then all before have been read.
+        assert_eq!(verdict(&world.send(get("/api/1/x", world.secret())).await), "200");
+        let each = most_kib(&world).saturating_sub(before) / count;
+        println!("{port}: {each} KiB for each");
+        assert!(each <= most, "{port}: {each} KiB for each");
+    }
+    let all = most_kib(&world);
+    assert!(all <= 256 << 10, "{all} KiB, of which {idle} when idle");
+    drop(held);
+}
