@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
 /// Our crates, and which of our crates each may name.
-const WALLS: [(&str, &[&str]); 12] = [
+const WALLS: [(&str, &[&str]); 13] = [
     ("domain", &[]),
     ("dial", &[]),
     ("store", &["domain"]),
@@ -15,10 +15,11 @@ const WALLS: [(&str, &[&str]); 12] = [
     // One rule says where a request comes from.
     ("listener", &["domain"]),
     ("oidc", &["domain", "dial"]),
+    ("envoy", &[]),
     ("engine", &["domain", "store", "limit"]),
     // The engine is one of two things that may decide behind the middleware; who has it opens its store, and says how it counts.
     ("tower", &["domain", "dial", "engine", "store", "limit"]),
-    ("gateway", &["domain", "dial", "engine", "tower", "listener"]),
+    ("gateway", &["domain", "dial", "engine", "envoy", "tower", "listener"]),
     ("console", &["domain", "engine", "tower", "listener", "oidc"]),
     (
         "keyward",
@@ -30,12 +31,13 @@ const WALLS: [(&str, &[&str]); 12] = [
 ];
 
 /// Libraries, by the beginning of their names, and the only crates that may name them.
-const RESERVED: [(&[&str], &[&str]); 6] = [
+const RESERVED: [(&[&str], &[&str]); 7] = [
     (&["sqlx", "rusqlite", "libsqlite3"], &["store"]),
     (&["redis", "fred"], &["limit"]),
     (&["clap", "figment", "config"], &["keyward"]),
     (&["openidconnect", "oauth2", "chrono"], &["oidc"]),
-    (&["envoy-types", "tonic", "prost"], &["gateway"]),
+    (&["tonic"], &["gateway"]),
+    (&["prost"], &["envoy"]),
     // The testkit writes configurations.
     (&["toml"], &["keyward", "testkit"]),
 ];
