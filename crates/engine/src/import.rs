@@ -7,6 +7,7 @@ mod stream;
 mod take;
 mod told;
 
+use crate::in_force::Refusal;
 use crate::{Actor, Engine, EngineError, LineFault, Place, Subject};
 use keyward_domain::{Fingerprint, KeyId, Timestamp};
 use keyward_store::{KeyQuery, KeyStatusFilter, StoreError};
@@ -115,13 +116,22 @@ impl Engine {
     ) -> Result<Imported, EngineError> {
         self.require_admin(actor, "key.import", Subject::New("key"))
             .await?;
+        self.answer(self.take_keys(actor, file, progress).await).await
+    }
+
+    async fn take_keys(
+        &self,
+        actor: &Actor,
+        file: ImportFile,
+        progress: &(dyn Fn(usize, usize) + Sync),
+    ) -> Result<Imported, Refusal> {
         let now = self.clock.now();
         let file = Arc::new(file);
         let first = file.first_rows(now).await?;
         let mut taking = Taking::new(self, &file, now, first).await?;
         let (keys, notes) = taking.check().await?;
         if keys == 0 {
-            return Err(fault_at(1.into(), "the file holds no keys"));
+            return Err(fault_at(1.into(), "the file holds no keys").into());
         }
         let written = if file.dry_run {
             self.require_new(taking.first()).await
@@ -129,7 +139,7 @@ impl Engine {
             self.write_keys(actor, taking, keys, progress).await
         };
         match written {
-            Err(Refused::Known(row)) => Err(known_already(&file, now, row).await?),
+            Err(Refused::Known(row)) => Err(known_already(&file, now, row).await?.into()),
             Err(Refused::Error(error)) => Err(error),
             Ok(()) => Ok(Imported { keys, notes }),
         }
@@ -149,7 +159,7 @@ impl Engine {
         match self.store.import_keys(&mut source, &event, &progress).await {
             Ok(revision) => {
                 drop(source);
-                Ok(self.confirm(revision).await?)
+                Ok(self.confirm(revision).await.map(drop)?)
             }
             Err(StoreError::Duplicate { row, .. }) => Err(Refused::Known(row)),
             Err(error) => Err(EngineError::from(error).into()),
@@ -182,12 +192,12 @@ impl Engine {
 enum Refused {
     /// The key of this row is there already.
     Known(usize),
-    Error(EngineError),
+    Error(Refusal),
 }
 
-impl From<EngineError> for Refused {
-    fn from(error: EngineError) -> Self {
-        Self::Error(error)
+impl<E: Into<Refusal>> From<E> for Refused {
+    fn from(error: E) -> Self {
+        Self::Error(error.into())
     }
 }
 
