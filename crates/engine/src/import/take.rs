@@ -5,7 +5,7 @@ use super::told::Told;
 use super::{ImportDefaults, Place};
 use crate::access::SiteBook;
 use crate::draft::Faults;
-use crate::{Actor, Engine, EngineError, FieldFault, KeyDraft};
+use crate::{Actor, Engine, EngineError, FieldFault, KeyDraft, RestrictionDraft};
 use keyward_domain::{Fingerprint, Hint, Key, KeyStatus, Secret, User};
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
@@ -71,10 +71,10 @@ impl Engine {
             name: row.name,
             description: row.description,
             use_case: row.use_case,
-            expires_at: row.expires_at,
-            sites: row.sites,
-            addresses: row.addresses,
-            limit: row.limit,
+            expires_at: row.expires_at.unwrap_or_default(),
+            sites: row.sites.unwrap_or_default(),
+            addresses: row.addresses.unwrap_or_default(),
+            limit: row.limit.unwrap_or_default(),
         };
         let Some(owner) = owner else {
             if named.is_empty() && row.foreign_owners.is_empty() {
@@ -142,7 +142,7 @@ impl ImportDefaults {
             row.use_case.clone_from(&self.use_case);
         }
         if row.sites.is_none() {
-            row.sites.clone_from(&self.sites);
+            row.sites = self.sites.clone().map(RestrictionDraft::Only);
         }
     }
 }
