@@ -18,6 +18,7 @@ mod fault;
 mod fields;
 mod guard;
 mod json;
+mod paging;
 mod problem;
 mod public_url;
 mod rights;

@@ -4,7 +4,7 @@ use crate::access::check_seen;
 use crate::audit::site_snapshot;
 use crate::draft::Faults;
 use crate::once::check_same_request;
-use crate::{Actor, Created, Engine, EngineError, Once, SiteEdit, Subject};
+use crate::{Actor, Created, Engine, EngineError, Once, Page, PageAsk, SiteEdit, Subject};
 use keyward_domain::{Revision, Site, SiteId, SiteName, SiteRule, SiteStatus};
 use keyward_store::{AuditEvent, Inserted};
 use serde_json::{Value, json};
@@ -79,6 +79,20 @@ impl Engine {
             .into_iter()
             .filter(|site| visible.allows(site.id))
             .collect())
+    }
+
+    /// Lists sites by name, a page of them. Members see those that they may use.
+    ///
+    /// # Errors
+    /// `Invalid` for a page that there cannot be.
+    pub async fn list_sites_page(&self, actor: &Actor, ask: &PageAsk) -> Result<Page<SiteView>, EngineError> {
+        let mut sites = self.list_sites(actor).await?;
+        sites.sort_by(|a, b| a.name.cmp(&b.name));
+        let starts = |sites: &[SiteView], cursor: &str| {
+            let last = SiteName::new(cursor).ok()?;
+            Some(sites.partition_point(|site| site.name <= last))
+        };
+        Page::of_whole(sites, ask, starts, |site| site.name.to_string())
     }
 
     /// Shows a site.
