@@ -135,6 +135,15 @@ impl Fields {
         self.text_or(name, "leave the field out, or send a text")
     }
 
+    /// A text of a query that is looked for, of 1000 characters at most: nothing that is found is longer.
+    pub(crate) fn sought(&mut self, name: &str) -> Option<String> {
+        let text = self.text(name)?;
+        if text.chars().count() > 1000 {
+            return self.refuse(name, "must be at most 1000 characters");
+        }
+        Some(text)
+    }
+
     /// A truth value that may be absent.
     pub(crate) fn bool(&mut self, name: &str) -> Option<bool> {
         match self.take(name, "leave the field out, or send true or false")? {

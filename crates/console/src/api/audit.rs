@@ -39,7 +39,7 @@ impl Decode for AuditQuery {
         Self {
             user: fields.text("user"),
             target_kind: fields.text("target_kind"),
-            target_id: fields.text("target_id"),
+            target_id: fields.sought("target_id"),
             action: fields.text("action"),
             since: fields.text("since"),
             until: fields.text("until"),

@@ -26,7 +26,7 @@ use utoipa::ToSchema;
 }))]
 pub(crate) struct VerifyRequest {
     /// What the client sent in `X-API-KEY`.
-    #[schema(max_length = 65536)]
+    #[schema(max_length = 1_048_576)]
     secret: String,
     /// The site that the request names; absent is none.
     #[schema(value_type = Option<String>, min_length = 1, max_length = 64, pattern = "^[A-Za-z0-9._-]+$")]
@@ -38,7 +38,7 @@ pub(crate) struct VerifyRequest {
     #[schema(value_type = Option<String>, min_length = 1, max_length = 64, pattern = "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")]
     method: Option<http::Method>,
     /// The path, without its query, byte for byte as it was sent.
-    #[schema(min_length = 1, max_length = 65536, pattern = "^/")]
+    #[schema(min_length = 1, max_length = 1_048_576, pattern = "^/")]
     path: String,
     /// Whether the request counts (the default).
     count: Option<bool>,

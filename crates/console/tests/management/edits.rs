@@ -116,6 +116,8 @@ async fn a9_if_match_has_one_form() {
         (revision.clone(), 400),
         (format!("W/\"{revision}\""), 400),
         (format!("\"{revision}\", \"1\""), 400),
+        ("\"a b\"".to_owned(), 400),
+        (format!("\"{}\"", "1".repeat(127)), 400),
         (String::new(), 400),
         ("*".to_owned(), 200),
     ] {

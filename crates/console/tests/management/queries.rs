@@ -172,6 +172,21 @@ async fn a_site_that_is_added_between_two_pages_pushes_none_onto_the_next() {
 }
 
 #[tokio::test]
+async fn what_is_sought_has_a_bound() {
+    let plane = Plane::start().await;
+    for (list, field) in [("keys", "text"), ("users", "text"), ("audit", "target_id")] {
+        for (length, status) in [(1000, 200), (1001, 422)] {
+            let path = format!("/v1/{list}?{field}={}", "x".repeat(length));
+            assert_eq!(
+                plane.get(&plane.admin, &path).await.status,
+                status,
+                "{list} {length}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_parameter_that_nobody_reads_is_refused_and_nothing_changes() {
     let plane = Plane::start().await;
     let made = plane.make_key(json!({ "name": "kept" })).await;

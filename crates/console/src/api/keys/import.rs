@@ -58,6 +58,7 @@ impl Decode for ImportQuery {
 #[schema(as = Imported)]
 pub(crate) struct ImportedWire {
     /// Keys that were added; of a dry run: that could be.
+    #[schema(value_type = u64)]
     keys: usize,
     /// What was not taken over, or is good to know; absent when there is nothing.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -77,6 +78,7 @@ pub(crate) struct ImportNoteWire {
     /// What is to be known.
     message: &'static str,
     /// At how many places.
+    #[schema(value_type = u64)]
     times: usize,
 }
 

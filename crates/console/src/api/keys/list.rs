@@ -37,7 +37,7 @@ impl Decode for KeyQuery {
             status: fields.text("status"),
             site: fields.text("site"),
             use_case: fields.text("use_case"),
-            text: fields.text("text"),
+            text: fields.sought("text"),
         }
     }
 }

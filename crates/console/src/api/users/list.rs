@@ -27,7 +27,7 @@ impl Decode for UserQuery {
     fn decode(fields: &mut Fields) -> Self {
         Self {
             with_deleted: fields.query_bool("with_deleted"),
-            text: fields.text("text"),
+            text: fields.sought("text"),
         }
     }
 }
