@@ -127,7 +127,7 @@ impl Template {
                 Segment::Literal(literal) if **literal == *found => {}
                 // It is for readers that drop or fold signs: no other route may take it.
                 Segment::Literal(literal) if path::Segment::new(found.as_bytes()).is_dressed(literal) => {
-                    plain = false
+                    plain = false;
                 }
                 Segment::Literal(_) => return Ok(None),
                 Segment::Any | Segment::Site if found.is_empty() => return Ok(None),

@@ -57,7 +57,7 @@ mod tests {
     #[test]
     fn the_latest_of_each_setting_is_kept_and_the_log_is_told_once_a_minute() {
         let remarks = Remarks::default();
-        let at = |millis| Timestamp::from_millis(1_800_000_000_000 + millis);
+        let at = |millis: i64| Timestamp::from_millis(1_800_000_000_000 + millis);
         for (millis, setting, what, is_told) in [
             (0, "a", "1", true),
             (0, "b", "2", true),
