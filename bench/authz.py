@@ -123,8 +123,8 @@ def prepare(binary, folder):
     (folder / "keyward.toml").write_text(CONFIG)
     run("users", "create", "bench@example.com")
     run("sites", "create", "s1")
-    key = {"owner": "bench@example.com", "name": "bench", "secret": SECRET, "sites": ["s1"],
-           "addresses": ["127.0.0.0/8"], "limit": None}
+    key = {"owner": "bench@example.com", "name": "bench", "secret": SECRET, "sites": {"only": ["s1"]},
+           "addresses": {"only": ["127.0.0.0/8"]}, "limit": {"unlimited": True}}
     (folder / "import.jsonl").write_text(json.dumps(key) + "\n")
     run("import", "import.jsonl", "--format", "jsonl")
     (folder / "question.bin").write_bytes(question())

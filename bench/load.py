@@ -67,8 +67,8 @@ def write_keys():
     write("nginx_sites.map", (f'"{k}" "{s}";\n' for k, s, _ in rows))
     write("nginx_high.map", (f'"{k}" "{k}";\n' for k, _, l in rows if l > 10))
     write("nginx_low.map", (f'"{k}" "{k}";\n' for k, _, l in rows if l == 10))
-    write("import.jsonl", (json.dumps({"owner": "bench@example.com", "name": "bench", "secret": k, "sites": [s],
-                                       "addresses": ["127.0.0.0/8"], "limit": l}) + "\n" for k, s, l in rows))
+    write("import.jsonl", (json.dumps({"owner": "bench@example.com", "name": "bench", "secret": k, "sites": {"only": [s]},
+                                       "addresses": {"only": ["127.0.0.0/8"]}, "limit": {"per_minute": l}}) + "\n" for k, s, l in rows))
 
 
 def run(*command):

@@ -118,8 +118,8 @@ def measure(keys, size):
         run("sites", "create", f"s{site}")
     with open(RUN / "import.jsonl", "w") as file:
         for number in range(keys):
-            row = {"owner": "bench@example.com", "name": f"k{number}", "sites": [f"s{number % 100}"],
-                   "addresses": ["192.0.2.0/24"], "limit": 60, "secret": key(number)}
+            row = {"owner": "bench@example.com", "name": f"k{number}", "sites": {"only": [f"s{number % 100}"]},
+                   "addresses": {"only": ["192.0.2.0/24"]}, "limit": {"per_minute": 60}, "secret": key(number)}
             file.write(json.dumps(row) + "\n")
     took = run("import", "import.jsonl", "--format", "jsonl")
     after_use = []

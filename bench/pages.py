@@ -55,11 +55,11 @@ def run(*command, **more):
 def rows(count):
     for number in range(count):
         row = {"owner": f"person{number % 50}@example.com", "name": f"worker-{number}", "secret": f"old-{number:032}",
-               "sites": [f"s{number % 100}"], "limit": 60 + number % 1000, "status": "active" if number % 10 else "disabled"}
+               "sites": {"only": [f"s{number % 100}"]}, "limit": {"per_minute": 60 + number % 1000}, "status": "active" if number % 10 else "disabled"}
         if number % 2:
-            row["addresses"] = ["192.0.2.0/24"]
+            row["addresses"] = {"only": ["192.0.2.0/24"]}
         if number % 3:
-            row["expires_at"] = f"20{30 + number % 40}-01-01T00:00:00Z"
+            row["expires_at"] = {"at": f"20{30 + number % 40}-01-01T00:00:00Z"}
         yield json.dumps(row) + "\n"
 
 

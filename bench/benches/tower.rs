@@ -12,7 +12,9 @@
 use divan::{Bencher, black_box};
 use http::{Request, Response};
 use keyward_domain::{Prefix, SecretFormat, UseCase, UseCaseCatalogue, UseCaseName};
-use keyward_engine::{Actor, Created, Engine, KeyDraft, OnStale, Settings, SystemClock, UserDraft};
+use keyward_engine::{
+    Actor, Created, Engine, KeyDraft, LimitDraft, OnStale, RestrictionDraft, Settings, SystemClock, UserDraft,
+};
 use keyward_store::{SqliteOptions, SqliteStore};
 use keyward_tower::{Embedded, KeywardLayer};
 use std::convert::Infallible;
@@ -61,9 +63,9 @@ async fn make_key(engine: &Engine) -> String {
         owner: Some("bench@example.com".into()),
         name: "k".into(),
         use_case: Some("rest-api".into()),
-        sites: Some(vec!["1".into()]),
-        addresses: Some(vec!["127.0.0.0/8".into()]),
-        limit: Some(1_000_000),
+        sites: RestrictionDraft::Only(vec!["1".into()]),
+        addresses: RestrictionDraft::Only(vec!["127.0.0.0/8".into()]),
+        limit: LimitDraft::PerMinute(1_000_000),
         ..KeyDraft::default()
     };
     match engine.create_key(&Actor::OPERATOR, &draft, None).await.unwrap() {

@@ -205,7 +205,7 @@ fn find_seen(headers: &HeaderMap) -> Result<Option<Revision>, Problem> {
     let tag = value
         .strip_prefix('"')
         .and_then(|rest| rest.strip_suffix('"'))
-        .filter(|tag| !tag.contains('"'))
+        .filter(|tag| tag.len() <= 126 && tag.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"'))
         .ok_or_else(malformed)?;
     // No row is at revision 0: a tag that is none of ours matches nothing.
     let number = tag.parse().ok().filter(|number: &u64| number.to_string() == tag);

@@ -1,12 +1,14 @@
 //! The OpenAPI document, Swagger UI, and the first page.
 
 mod complete;
+mod strict;
 
+use crate::api::catalogue::RouteWire;
 use crate::app::App;
 use crate::base_path::BasePath;
 use crate::body::Named;
 use crate::problem::{Problem, ProblemDocument};
-use crate::wire::{ImportFormatWord, KeyStatusFilterWord, PeriodWord, TargetKindWord};
+use crate::wire::{ImportFormatWord, KeyStatusFilterWord, MethodsChoice, PeriodWord, TargetKindWord};
 use axum::Router;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
@@ -29,8 +31,10 @@ use utoipa_swagger_ui::Config;
                        Answers about one thing carry an `ETag`; with `If-Match` an edit is made only if the thing is \
                        still as it was seen. Lists come in pages: `next` of one goes into `cursor` for the next."
     ),
-    // What stands in queries alone is not found by itself.
-    components(schemas(ProblemDocument, KeyStatusFilterWord, PeriodWord, TargetKindWord, ImportFormatWord)),
+    // What stands in queries alone, or in a choice, is not found by itself.
+    components(schemas(
+        ProblemDocument, KeyStatusFilterWord, PeriodWord, TargetKindWord, ImportFormatWord, RouteWire, MethodsChoice
+    )),
     security(("ApiKey" = [])),
     tags(
         (name = "keys", description = "The keys of the protected API's clients, and those that manage Keyward."),

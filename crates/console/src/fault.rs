@@ -55,17 +55,20 @@ fn invalid(faults: &[FieldFault]) -> Problem {
 }
 
 fn invalid_lines(detail: String, faults: &[LineFault]) -> Problem {
-    let errors: Vec<Value> = faults
-        .iter()
-        .map(|fault| match &fault.place {
-            Place::Line(line) => json!({ "line": line, "field": fault.field, "message": fault.message }),
+    let error = |fault: &LineFault| {
+        let mut error = match &fault.place {
+            Place::Line(line) => json!({ "line": line }),
             Place::Item {
                 document, pointer, ..
-            } => json!({
-                "document": document, "pointer": pointer, "field": fault.field, "message": fault.message
-            }),
-        })
-        .collect();
+            } => json!({ "document": document, "pointer": pointer }),
+        };
+        if let Some(field) = fault.field {
+            error["field"] = field.into();
+        }
+        error["message"] = fault.message.clone().into();
+        error
+    };
+    let errors: Vec<Value> = faults.iter().map(error).collect();
     Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_lines", detail)
         .with_extra("errors", errors.into())
 }

@@ -1,6 +1,9 @@
 //! Reading fields out of a body or a query: every fault is named, what nobody asked for is refused.
 
 use crate::json::Json;
+use keyward_engine::{
+    ADDRESSES, Choice, ChoiceForm, EXPIRES_AT, EngineError, FieldFault, LIMIT, SITES, read_choice,
+};
 use std::collections::BTreeMap;
 
 /// A field that cannot be taken, and why.
@@ -55,8 +58,9 @@ pub(crate) fn decode<T: Decode>(values: BTreeMap<String, Json>) -> Result<T, Fie
     };
     let value = T::decode(&mut fields);
     for name in fields.values.into_keys().take(20) {
-        let shown: String = name.chars().take(64).collect();
-        fields.errors.push(error(&shown, "there is no such field here"));
+        fields
+            .errors
+            .push(error(&shortened(&name), "there is no such field here"));
     }
     if fields.errors.is_empty() {
         Ok(value)
@@ -82,6 +86,11 @@ fn immutable_message(field: &str) -> &'static str {
     }
 }
 
+/// A name that somebody else chose.
+fn shortened(name: &str) -> String {
+    name.chars().take(64).collect()
+}
+
 fn error(field: &str, message: &str) -> FieldError {
     FieldError {
         field: field.to_owned(),
@@ -98,67 +107,62 @@ impl Fields {
     /// A text that must be there.
     pub(crate) fn required_text(&mut self, name: &str) -> String {
         let missing = !self.values.contains_key(name);
-        let text = self.edited_text(name);
+        let text = self.text_or(name, "send a text");
         if missing {
             self.errors.push(error(name, "is required"));
         }
         text.unwrap_or_default()
     }
 
-    /// A text that may be absent or null.
-    pub(crate) fn text(&mut self, name: &str) -> Option<String> {
-        self.drop_null(name);
-        self.edited_text(name)
+    /// Takes a value that is there. Null is none: it does not say whether nothing was meant, or "no restriction", or "as it
+    /// is", and programs send it for what nobody has set.
+    fn take(&mut self, name: &str, way_out: &str) -> Option<Json> {
+        match self.values.remove(name)? {
+            Json::Null => self.refuse(name, &format!("null does not say what is meant: {way_out}")),
+            value => Some(value),
+        }
     }
 
-    /// A text that may be absent, but not null.
-    pub(crate) fn edited_text(&mut self, name: &str) -> Option<String> {
-        match self.values.remove(name)? {
+    fn text_or(&mut self, name: &str, way_out: &str) -> Option<String> {
+        match self.take(name, way_out)? {
             Json::Text(text) => Some(text),
             _ => self.refuse(name, "must be a text"),
         }
     }
 
-    /// A truth value that may be absent, but not null.
-    pub(crate) fn edited_bool(&mut self, name: &str) -> Option<bool> {
-        match self.values.remove(name)? {
+    /// A text that may be absent.
+    pub(crate) fn text(&mut self, name: &str) -> Option<String> {
+        self.text_or(name, "leave the field out, or send a text")
+    }
+
+    /// A text of a query that is looked for, of 1000 characters at most: nothing that is found is longer.
+    pub(crate) fn sought(&mut self, name: &str) -> Option<String> {
+        let text = self.text(name)?;
+        if text.chars().count() > 1000 {
+            return self.refuse(name, "must be at most 1000 characters");
+        }
+        Some(text)
+    }
+
+    /// A truth value that may be absent.
+    pub(crate) fn bool(&mut self, name: &str) -> Option<bool> {
+        match self.take(name, "leave the field out, or send true or false")? {
             Json::Bool(value) => Some(value),
             _ => self.refuse(name, "must be true or false"),
         }
     }
 
-    /// A list of texts that may be absent; `Some(None)` when it is null.
-    pub(crate) fn nullable_texts(&mut self, name: &str) -> Option<Option<Vec<String>>> {
-        let message = "must be a list of texts, or null";
-        let items = match self.values.remove(name)? {
-            Json::Null => return Some(None),
-            Json::List(items) => items,
-            _ => return self.refuse(name, message),
+    /// What can be left open, in a word or with a value; it may be absent.
+    pub(crate) fn choice<T: Choice>(&mut self, form: &ChoiceForm) -> Option<T> {
+        let fault = match read_choice(form, self.values.remove(form.field)?.into_plain()) {
+            Ok(value) => return Some(value),
+            Err(fault) => fault,
         };
-        let texts = items.into_iter().map(|item| match item {
-            Json::Text(text) => Some(text),
-            _ => None,
-        });
-        match texts.collect::<Option<Vec<_>>>() {
-            Some(texts) => Some(Some(texts)),
-            None => self.refuse(name, message),
-        }
-    }
-
-    /// A whole number from 0 that may be absent; `Some(None)` when it is null.
-    pub(crate) fn nullable_number(&mut self, name: &str) -> Option<Option<u64>> {
-        let number = match self.values.remove(name)? {
-            Json::Null => return Some(None),
-            Json::Number(text) => whole(&text),
-            _ => None,
+        let field = match fault.member {
+            None => form.field.to_owned(),
+            Some(member) => format!("{}.{}", form.field, shortened(&member)),
         };
-        match number {
-            Some(number) => Some(Some(number)),
-            None => self.refuse(
-                name,
-                "must be a whole number such as 60 (without quotes), or null",
-            ),
-        }
+        self.refuse(&field, &fault.message)
     }
 
     /// A small whole number, written as text, as queries have it.
@@ -191,16 +195,27 @@ impl Fields {
             Err(fault) => self.refuse(name, &fault.to_string()),
         }
     }
+}
 
-    fn drop_null(&mut self, name: &str) {
-        if self.values.get(name) == Some(&Json::Null) {
-            self.values.remove(name);
+/// A fault of the engine's, at the place of a body where the value stands: it is never the word for open that cannot be
+/// taken.
+pub(crate) fn at_member(error: EngineError) -> EngineError {
+    let EngineError::Invalid(faults) = error else {
+        return error;
+    };
+    let at_member = |fault: FieldFault| {
+        let mut forms = [SITES, ADDRESSES, LIMIT, EXPIRES_AT].into_iter();
+        let form = forms.find(|form| form.field == fault.field);
+        FieldFault {
+            field: form.map_or(fault.field, |form| form.set_path),
+            ..fault
         }
-    }
+    };
+    EngineError::Invalid(faults.into_iter().map(at_member).collect())
 }
 
 /// A whole number of digits alone; what does not fit is as good as the largest.
-fn whole(text: &str) -> Option<u64> {
+pub(crate) fn whole(text: &str) -> Option<u64> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     digits.then(|| text.parse().unwrap_or(u64::MAX))
 }

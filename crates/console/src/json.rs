@@ -4,6 +4,8 @@
 //! the end) and keeps numbers as they were written, so that `1e400` can be refused by the field that it stands in. A
 //! fault says where, never what: a secret may stand there.
 
+use crate::fields::whole;
+use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// The deepest nesting.
@@ -22,6 +24,28 @@ pub(crate) enum Json {
     Text(String),
     List(Vec<Json>),
     Object(BTreeMap<String, Json>),
+}
+
+impl Json {
+    /// As others read values. A number that they cannot hold becomes the nearest that they can.
+    pub(crate) fn into_plain(self) -> Value {
+        match self {
+            Self::Null => Value::Null,
+            Self::Bool(value) => value.into(),
+            Self::Number(text) => whole(&text).map_or_else(|| fraction(&text), Value::from),
+            Self::Text(text) => text.into(),
+            Self::List(items) => items.into_iter().map(Self::into_plain).collect(),
+            Self::Object(members) => {
+                let members = members.into_iter();
+                members.map(|(name, value)| (name, value.into_plain())).collect()
+            }
+        }
+    }
+}
+
+fn fraction(text: &str) -> Value {
+    let number = text.parse::<f64>().unwrap_or_default();
+    Value::from(number.clamp(f64::MIN, f64::MAX))
 }
 
 /// Where a text stops being JSON, and why. Line and column are counted from 1, columns in bytes.

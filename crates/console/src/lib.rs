@@ -21,6 +21,7 @@ mod fields;
 pub mod fuzzed;
 mod guard;
 mod json;
+mod paging;
 mod problem;
 mod public_url;
 mod rights;

@@ -36,7 +36,7 @@ pub(crate) struct Facts {
     "type": "about:blank", "title": "Unprocessable Entity", "status": 422, "code": "invalid",
     "detail": "Some fields cannot be taken; nothing was changed. Look at: limit.",
     "request_id": "01a20c66-800d-7474-ad47-c83966004113",
-    "errors": [{ "field": "limit", "message": "a limit is 1 to 1,000,000 requests a minute" }]
+    "errors": [{ "field": "limit.per_minute", "message": "a limit is 1 to 1,000,000 requests a minute" }]
 }))]
 #[expect(dead_code, reason = "only described here")]
 pub(crate) struct ProblemDocument {
@@ -53,13 +53,10 @@ pub(crate) struct ProblemDocument {
     /// Stands in the log too.
     request_id: String,
     /// The fields (or lines of an import) at fault.
-    #[schema(nullable = false)]
     errors: Option<Vec<FieldProblem>>,
     /// Where a body that is not JSON stops being it: the line, from 1.
-    #[schema(nullable = false)]
     line: Option<u64>,
     /// The place in that line, from 1.
-    #[schema(nullable = false)]
     column: Option<u64>,
 }
 
@@ -67,14 +64,16 @@ pub(crate) struct ProblemDocument {
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "only described here")]
 pub(crate) struct FieldProblem {
-    /// The field, parameter or header; null when it is a whole line of an import.
-    #[schema(required)]
+    /// The field, parameter or header; absent when it is a whole line of an import.
     field: Option<String>,
     /// What is wrong and the way out.
     message: String,
     /// The line of an import, from 1.
-    #[schema(nullable = false)]
     line: Option<u64>,
+    /// The JSON document of an import in which it stands, from 1.
+    document: Option<u64>,
+    /// Its JSON pointer (RFC 6901) there.
+    pointer: Option<String>,
 }
 
 impl Problem {

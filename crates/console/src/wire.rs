@@ -2,6 +2,7 @@
 //! API, and of the command line's `--json`.
 
 mod audit;
+mod choice;
 mod key;
 mod node;
 mod page;
@@ -11,6 +12,9 @@ mod user;
 mod words;
 
 pub use audit::{ActorWire, AuditWire, TargetWire};
+pub(crate) use choice::{
+    AddressesChoice, ExpiryChoice, LimitChoice, MethodsChoice, RoutesChoice, SitesChoice,
+};
 pub use key::{CreatedKeyWire, KeyWire, LastUsedWire, OwnerWire};
 pub(crate) use node::NodeWire;
 pub use page::PageWire;
@@ -18,8 +22,3 @@ pub use site::SiteWire;
 pub use usage::{BucketWire, UsageWire};
 pub use user::UserWire;
 pub(crate) use words::{ImportFormatWord, KeyStatusFilterWord, PeriodWord, RoleWord, TargetKindWord};
-
-/// A list that may stand for everything.
-fn texts<T: ToString>(list: Option<&[T]>) -> Option<Vec<String>> {
-    list.map(|list| list.iter().map(ToString::to_string).collect())
-}

@@ -15,7 +15,7 @@ pub struct RateLimit(NonZeroU32);
 
 /// A number that is no limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a limit is 1 to 1,000,000 requests a minute; leave it out (null) for no limit")]
+#[error("a limit is 1 to 1,000,000 requests a minute")]
 pub struct RateLimitFault;
 
 impl RateLimit {

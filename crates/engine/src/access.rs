@@ -1,6 +1,6 @@
 //! What the use cases share: rights with their audit trail, texts turned into ids, and sites by name.
 
-use crate::{Actor, Engine, EngineError};
+use crate::{Actor, Engine, EngineError, RestrictionDraft};
 use keyward_domain::{
     Email, Key, KeyId, Revision, Site, SiteId, SiteName, SiteRule, SiteStatus, User, UserId,
 };
@@ -222,18 +222,18 @@ impl SiteBook {
         allowed.map(|(name, _)| name)
     }
 
-    /// The rule that a list of names stands for; absent is every site.
-    pub(crate) fn rule(&self, names: Option<&[String]>) -> Result<SiteRule, String> {
-        self.visible_rule(names, &SiteRule::ANY)
+    /// The rule that names stand for.
+    pub(crate) fn rule(&self, sites: &RestrictionDraft) -> Result<SiteRule, String> {
+        self.visible_rule(sites, &SiteRule::ANY)
     }
 
     /// The same for a caller who may know of some sites only: to them the others are as if they never were.
     pub(crate) fn visible_rule(
         &self,
-        names: Option<&[String]>,
+        sites: &RestrictionDraft,
         visible: &SiteRule,
     ) -> Result<SiteRule, String> {
-        let Some(names) = names else {
+        let RestrictionDraft::Only(names) = sites else {
             return Ok(SiteRule::ANY);
         };
         let mut ids = Vec::with_capacity(names.len());

@@ -4,7 +4,7 @@ use crate::access::SiteBook;
 use crate::draft::Faults;
 use crate::in_force::Refusal;
 use crate::page::page_size;
-use crate::{Actor, Engine, EngineError, Page};
+use crate::{Actor, Engine, EngineError, ExpiryDraft, LimitDraft, Page, RestrictionDraft};
 use keyward_domain::{AuditId, Key, Site, SiteStatus, User, UserId};
 use keyward_store::{AuditActor, AuditEvent, AuditOutcome, AuditQuery};
 use serde_json::{Map, Value, json};
@@ -259,10 +259,10 @@ pub(crate) fn key_snapshot(key: &Key, sites: &SiteBook) -> Value {
         "use_case": key.use_case.as_str(),
         "hint": key.hint.as_str(),
         "status": status,
-        "expires_at": key.expires_at.map(|at| at.to_string()),
+        "expires_at": ExpiryDraft::from(key.expires_at),
         "sites": site_names(sites, &key.sites),
-        "addresses": key.addresses.nets().map(|nets| nets.iter().map(ToString::to_string).collect::<Vec<_>>()),
-        "limit": key.limit.map(keyward_domain::RateLimit::per_minute),
+        "addresses": RestrictionDraft::of_addresses(&key.addresses),
+        "limit": LimitDraft::from(key.limit),
     })
 }
 
@@ -282,8 +282,6 @@ pub(crate) fn site_snapshot(site: &Site) -> Value {
     json!({ "name": site.name.as_str(), "active": site.status == SiteStatus::Active })
 }
 
-fn site_names(sites: &SiteBook, rule: &keyward_domain::SiteRule) -> Option<Vec<String>> {
-    sites
-        .names(rule)
-        .map(|names| names.iter().map(ToString::to_string).collect())
+fn site_names(sites: &SiteBook, rule: &keyward_domain::SiteRule) -> RestrictionDraft {
+    RestrictionDraft::of_sites(sites.names(rule).as_deref())
 }

@@ -1,8 +1,15 @@
 //! What people and programs send, in plain texts and numbers; the use cases turn it into domain values, and name every
 //! field that cannot be.
 
+mod choice;
+
 use crate::{Engine, EngineError, FieldFault};
 use keyward_domain::{AddressRule, RateLimit};
+
+pub use choice::{
+    ADDRESSES, Choice, ChoiceFault, ChoiceForm, EXPIRES_AT, ExpiryDraft, LIMIT, LimitDraft, RestrictionDraft,
+    SITES, read_choice,
+};
 
 /// A key to be made.
 #[derive(Clone, Debug, Default)]
@@ -15,14 +22,14 @@ pub struct KeyDraft {
     pub description: Option<String>,
     /// Use case; absent is the first configured.
     pub use_case: Option<String>,
-    /// RFC 3339 instant; absent is never.
-    pub expires_at: Option<String>,
-    /// Site names; absent is every site, empty is none.
-    pub sites: Option<Vec<String>>,
-    /// Addresses and networks; absent is every client, empty is none.
-    pub addresses: Option<Vec<String>>,
-    /// Requests a minute; absent is no limit.
-    pub limit: Option<u64>,
+    /// From when on it is refused.
+    pub expires_at: ExpiryDraft,
+    /// Site names.
+    pub sites: RestrictionDraft,
+    /// Addresses and networks.
+    pub addresses: RestrictionDraft,
+    /// How many requests it has.
+    pub limit: LimitDraft,
 }
 
 /// A change of a key; absent fields stay as they are.
@@ -32,12 +39,12 @@ pub struct KeyEdit {
     pub name: Option<String>,
     /// New description.
     pub description: Option<String>,
-    /// New sites; `Some(None)` is every site.
-    pub sites: Option<Option<Vec<String>>>,
-    /// New addresses; `Some(None)` is every client.
-    pub addresses: Option<Option<Vec<String>>>,
-    /// New limit; `Some(None)` is no limit.
-    pub limit: Option<Option<u64>>,
+    /// New sites.
+    pub sites: Option<RestrictionDraft>,
+    /// New addresses.
+    pub addresses: Option<RestrictionDraft>,
+    /// New limit.
+    pub limit: Option<LimitDraft>,
 }
 
 /// A user to be made.
@@ -49,8 +56,8 @@ pub struct UserDraft {
     pub name: Option<String>,
     /// `admin` or `member`; absent is `member`.
     pub role: Option<String>,
-    /// Site names; absent is every site, empty is none.
-    pub sites: Option<Vec<String>>,
+    /// Site names.
+    pub sites: RestrictionDraft,
 }
 
 /// A change of a user; absent fields stay as they are.
@@ -60,8 +67,8 @@ pub struct UserEdit {
     pub name: Option<String>,
     /// New role.
     pub role: Option<String>,
-    /// New sites; `Some(None)` is every site.
-    pub sites: Option<Option<Vec<String>>>,
+    /// New sites.
+    pub sites: Option<RestrictionDraft>,
 }
 
 /// A change of a site; absent fields stay as they are.
@@ -134,13 +141,18 @@ impl Engine {
     }
 }
 
-pub(crate) fn parse_limit(limit: Option<u64>) -> Result<Option<RateLimit>, keyward_domain::RateLimitFault> {
-    let narrow = |number| u32::try_from(number).unwrap_or(u32::MAX);
-    limit.map(|number| RateLimit::new(narrow(number))).transpose()
+pub(crate) fn parse_limit(limit: LimitDraft) -> Result<Option<RateLimit>, keyward_domain::RateLimitFault> {
+    match limit {
+        LimitDraft::Unlimited => Ok(None),
+        LimitDraft::PerMinute(number) => RateLimit::new(u32::try_from(number).unwrap_or(u32::MAX)).map(Some),
+    }
 }
 
-pub(crate) fn parse_addresses(list: Option<&[String]>) -> Result<AddressRule, keyward_domain::AddressFault> {
-    list.map_or(Ok(AddressRule::ANY), |entries| {
-        AddressRule::listed(entries.iter().map(String::as_str))
-    })
+pub(crate) fn parse_addresses(
+    addresses: &RestrictionDraft,
+) -> Result<AddressRule, keyward_domain::AddressFault> {
+    match addresses {
+        RestrictionDraft::Any => Ok(AddressRule::ANY),
+        RestrictionDraft::Only(entries) => AddressRule::listed(entries.iter().map(String::as_str)),
+    }
 }

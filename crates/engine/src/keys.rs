@@ -62,7 +62,7 @@ impl Engine {
         let book = self.site_book().await?;
         let (secret, fingerprint) = self.new_secret(&self.format)?;
         let key = self.read_key_draft(actor, draft, owner.as_ref(), &book, &mut faults)?;
-        if self.is_over(draft.expires_at.as_deref()) {
+        if self.is_over(draft.expires_at.at()) {
             faults.add("expires_at", "must be in the future");
         }
         faults.into_result()?;

@@ -44,7 +44,10 @@ pub use audit::{AuditFilter, AuditView};
 pub use authenticate::{Asked, Counting, Decision, Denied, Granted};
 pub use background::Background;
 pub use clock::{Clock, ManualClock, SystemClock};
-pub use draft::{KeyDraft, KeyEdit, SiteEdit, UserDraft, UserEdit};
+pub use draft::{
+    ADDRESSES, Choice, ChoiceFault, ChoiceForm, EXPIRES_AT, ExpiryDraft, KeyDraft, KeyEdit, LIMIT,
+    LimitDraft, RestrictionDraft, SITES, SiteEdit, UserDraft, UserEdit, read_choice,
+};
 pub use engine::{Engine, EngineStatus, OnStale, Settings};
 pub use error::{EngineError, FieldFault, LineFault, Place};
 pub use import::{ImportDefaults, ImportFile, ImportFormat, ImportNote, Imported};
@@ -52,7 +55,7 @@ pub use keys::{ActBy, HealthCount, HealthMark, Hindrance, IssuedKey, KeyAct, Key
 pub use nodes::{NodeAbout, NodeView};
 pub use once::{Created, Once};
 pub use own_key::OwnKey;
-pub use page::Page;
+pub use page::{Page, PageAsk};
 pub use priority::yield_to_others;
 pub use remarks::{Remark, Remarks};
 pub use setup::Administrator;

@@ -4,7 +4,7 @@
 //! something can wait until all nodes have it ([`Engine::wait_for_nodes`]). It writes its row by a task of its own, so that a write that waits never holds up the following of changes. The row of
 //! a node that ends cleanly is taken away; that of one that is gone fades, and is dropped after a day.
 
-use crate::{Actor, Engine, EngineError};
+use crate::{Actor, Engine, EngineError, Page, PageAsk};
 use keyward_domain::{NodeId, Revision, Timestamp};
 use keyward_store::{NodeRecord, SeenNode, StoreError};
 use std::collections::{HashMap, HashSet};
@@ -183,9 +183,30 @@ impl Engine {
             tokio::time::sleep(LOOK_EVERY).await;
         }
     }
+
+    /// Lists them, a page of them. Admins only.
+    ///
+    /// # Errors
+    /// `Forbidden` to members; `Invalid` for a page that there cannot be.
+    pub async fn list_nodes_page(&self, actor: &Actor, ask: &PageAsk) -> Result<Page<NodeView>, EngineError> {
+        let mut nodes = self.list_nodes(actor).await?;
+        nodes.sort_by_cached_key(cursor_of);
+        let starts = |nodes: &[NodeView], cursor: &str| {
+            let is_hex = |byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+            let is_one = cursor.bytes().all(is_hex);
+            is_one.then(|| nodes.partition_point(|node| cursor_of(node).as_str() <= cursor))
+        };
+        Page::of_whole(nodes, ask, starts, cursor_of)
+    }
 }
 
 /// Where a node is, and since when.
 fn started(node: &NodeView) -> ((String, String), Timestamp) {
     ((node.host.clone(), node.address.clone()), node.started_at)
+}
+
+/// A node's place in the list, by host and address, in hexadecimal: a node that has gone meanwhile has one too.
+fn cursor_of(node: &NodeView) -> String {
+    let place = format!("{}\n{}\n{}", node.host, node.address, node.id);
+    place.bytes().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,7 +1,9 @@
 //! What a client may learn about its own key.
 
 use crate::{Denied, Engine};
-use keyward_domain::{ClientAddress, CredentialFault, KeyId, Presented, Quota, Reason, SiteName, Timestamp};
+use keyward_domain::{
+    ClientAddress, CredentialFault, KeyId, Presented, Quota, RateLimit, Reason, SiteName, Timestamp,
+};
 use std::sync::atomic::Ordering;
 
 /// A key, as its holder may see it.
@@ -17,6 +19,8 @@ pub struct OwnKey {
     pub expires_at: Option<Timestamp>,
     /// Sites that it reaches; `None` is every site.
     pub sites: Option<Vec<SiteName>>,
+    /// Requests a minute, when it has a limit.
+    pub limit: Option<RateLimit>,
     /// What is left of its limit, when it has one and anybody knows.
     pub quota: Option<Quota>,
 }
@@ -72,6 +76,7 @@ impl Engine {
                         .unwrap_or_default(),
                     expires_at: record.expiry.at(),
                     sites: self.replica.site_names(&record.sites),
+                    limit: record.limit,
                     quota: None,
                 };
                 Ok((own, entry.question(false)))

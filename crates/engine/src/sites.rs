@@ -5,7 +5,7 @@ use crate::audit::site_snapshot;
 use crate::draft::Faults;
 use crate::in_force::{InForce, Refusal};
 use crate::once::check_same_request;
-use crate::{Actor, Created, Engine, EngineError, Once, SiteEdit, Subject};
+use crate::{Actor, Created, Engine, EngineError, Once, Page, PageAsk, SiteEdit, Subject};
 use keyward_domain::{Revision, Site, SiteId, SiteName, SiteRule, SiteStatus};
 use keyward_store::{AuditEvent, Inserted};
 use serde_json::{Value, json};
@@ -103,6 +103,20 @@ impl Engine {
             _in_force: here,
         };
         Ok(sites.into_iter().map(view).collect())
+    }
+
+    /// Lists sites by name, a page of them. Members see those that they may use.
+    ///
+    /// # Errors
+    /// `Invalid` for a page that there cannot be.
+    pub async fn list_sites_page(&self, actor: &Actor, ask: &PageAsk) -> Result<Page<SiteView>, EngineError> {
+        let mut sites = self.list_sites(actor).await?;
+        sites.sort_by(|a, b| a.name.cmp(&b.name));
+        let starts = |sites: &[SiteView], cursor: &str| {
+            let last = SiteName::new(cursor).ok()?;
+            Some(sites.partition_point(|site| site.name <= last))
+        };
+        Page::of_whole(sites, ask, starts, |site| site.name.to_string())
     }
 
     /// Shows a site.

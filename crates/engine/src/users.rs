@@ -189,7 +189,7 @@ impl Engine {
             sites: edit
                 .sites
                 .as_ref()
-                .and_then(|names| faults.take("sites", book.rule(names.as_deref()))),
+                .and_then(|sites| faults.take("sites", book.rule(sites))),
         };
         let checked = faults.into_result();
         self.change_user(
@@ -342,7 +342,7 @@ impl Engine {
         let name = draft.name.as_deref().unwrap_or(&local);
         let name = faults.take("name", self.shown(name, Name::new));
         let role = faults.take("role", draft.role.as_deref().unwrap_or("member").parse::<Role>());
-        let sites = faults.take("sites", book.rule(draft.sites.as_deref()));
+        let sites = faults.take("sites", book.rule(&draft.sites));
         faults.into_result()?;
         let (millis, random) = self.id_parts()?;
         match (email, name, role, sites) {

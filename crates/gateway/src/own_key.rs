@@ -7,7 +7,7 @@ use crate::rules::Compiled;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, VARY};
 use http::{HeaderMap, HeaderValue, Response};
 use keyward_domain::{ClientAddress, Quota};
-use keyward_engine::{Engine, OwnKey};
+use keyward_engine::{Engine, ExpiryDraft, LimitDraft, OwnKey, RestrictionDraft};
 use keyward_tower::wire::{Refusal, credential, rate_limit_headers, rate_limit_headers_ietf};
 use serde_json::json;
 
@@ -65,15 +65,19 @@ pub(crate) async fn answer(
     }
 }
 
+/// As the management API shows a key; what is left of a limit, when it has one and anybody knows.
 fn describe(own: &OwnKey) -> serde_json::Value {
-    json!({
+    let mut told = json!({
         "id": own.id.to_string(),
         "status": own.status,
         "use_case": own.use_case,
-        "expires_at": own.expires_at.map(|at| at.to_string()),
-        "sites": own.sites.as_ref().map(|names| names.iter().map(ToString::to_string).collect::<Vec<_>>()),
-        "limit": own.quota.map(|quota| quota.limit),
-        "remaining": own.quota.map(|quota| quota.remaining),
-        "reset": own.quota.map(|quota| quota.reset),
-    })
+        "expires_at": ExpiryDraft::from(own.expires_at),
+        "sites": RestrictionDraft::of_sites(own.sites.as_deref()),
+        "limit": LimitDraft::from(own.limit),
+    });
+    if let Some(quota) = own.quota {
+        told["remaining"] = quota.remaining.into();
+        told["reset"] = quota.reset.into();
+    }
+    told
 }

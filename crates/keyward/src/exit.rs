@@ -145,7 +145,9 @@ fn file_line(fault: &LineFault) -> String {
 
 fn line_json(fault: &LineFault) -> Value {
     let mut json = place_json(&fault.place);
-    json["field"] = fault.field.into();
+    if let Some(field) = fault.field {
+        json["field"] = field.into();
+    }
     json["message"] = fault.message.clone().into();
     json
 }

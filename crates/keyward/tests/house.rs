@@ -19,7 +19,10 @@ const WALLS: [(&str, &[&str]); 13] = [
     ("engine", &["domain", "store", "limit"]),
     // The engine is one of two things that may decide behind the middleware; who has it opens its store, and says how it counts.
     ("tower", &["domain", "dial", "engine", "store", "limit"]),
-    ("gateway", &["domain", "dial", "engine", "envoy", "tower", "listener"]),
+    (
+        "gateway",
+        &["domain", "dial", "engine", "envoy", "tower", "listener"],
+    ),
     ("console", &["domain", "engine", "tower", "listener", "oidc"]),
     (
         "keyward",

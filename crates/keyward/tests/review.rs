@@ -122,7 +122,7 @@ async fn a2_a_member_learns_nothing_of_sites_beyond_their_own() {
             &secret,
             "POST",
             "/v1/keys",
-            &json!({ "name": "n", "sites": ["mine"] }),
+            &json!({ "name": "n", "sites": { "only": ["mine"] } }),
         )
         .await;
     assert_eq!(made.status, 201, "{made:?}");
@@ -134,10 +134,10 @@ async fn a2_a_member_learns_nothing_of_sites_beyond_their_own() {
             json.to_string().replace(site, "SITE")
         };
         let mut answer = Vec::new();
-        let create = json!({ "name": "n", "sites": [site] });
+        let create = json!({ "name": "n", "sites": { "only": [site] } });
         for (method, path, body) in [
             ("POST", "/v1/keys", create),
-            ("PATCH", &*key, json!({ "sites": ["mine", site] })),
+            ("PATCH", &*key, json!({ "sites": { "only": ["mine", site] } })),
             ("GET", &*format!("/v1/keys?site={site}"), Value::Null),
             ("GET", &*format!("/v1/sites/{site}"), Value::Null),
         ] {

@@ -53,7 +53,7 @@ async fn users_sites_and_keys_are_made_by_the_api_while_the_server_runs() {
         ("kw_api", &json!("kw_cli"))
     );
     let expected = json!({
-        "owner": "a@example.com", "name": "k", "sites": ["1"], "addresses": [], "limit": 5, "description": "d"
+        "owner": "a@example.com", "name": "k", "sites": { "only": ["1"] }, "addresses": { "only": [] }, "limit": { "per_minute": 5 }, "description": "d"
     });
     assert_eq!(issued.json["sent"], expected);
     assert_eq!(keyward.api("GET", "/v1/nothing", &json!(null)).await.status, 404);

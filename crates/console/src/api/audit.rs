@@ -6,6 +6,7 @@ use crate::app::App;
 use crate::body::Query;
 use crate::caller::Caller;
 use crate::fields::{Decode, Fields};
+use crate::paging::{Listed, Paging};
 use crate::wire::{AuditWire, PageWire, TargetKindWord};
 use axum::extract::State;
 use http::StatusCode;
@@ -31,11 +32,6 @@ pub(crate) struct AuditQuery {
     /// Only before this instant (RFC 3339).
     #[param(format = DateTime)]
     until: Option<String>,
-    /// `next` of the page before.
-    cursor: Option<String>,
-    /// How many at most: 1 to 200, else 50.
-    #[param(minimum = 1, maximum = 200)]
-    limit: Option<u32>,
 }
 
 impl Decode for AuditQuery {
@@ -43,18 +39,16 @@ impl Decode for AuditQuery {
         Self {
             user: fields.text("user"),
             target_kind: fields.text("target_kind"),
-            target_id: fields.text("target_id"),
+            target_id: fields.sought("target_id"),
             action: fields.text("action"),
             since: fields.text("since"),
             until: fields.text("until"),
-            cursor: fields.text("cursor"),
-            limit: fields.query_number("limit"),
         }
     }
 }
 
-impl From<AuditQuery> for AuditFilter {
-    fn from(query: AuditQuery) -> Self {
+impl From<Listed<AuditQuery>> for AuditFilter {
+    fn from(Listed(query, page): Listed<AuditQuery>) -> Self {
         Self {
             user: query.user,
             target_kind: query.target_kind,
@@ -62,8 +56,8 @@ impl From<AuditQuery> for AuditFilter {
             action: query.action,
             since: query.since,
             until: query.until,
-            cursor: query.cursor,
-            limit: query.limit,
+            cursor: page.cursor,
+            limit: page.limit,
         }
     }
 }
@@ -71,12 +65,12 @@ impl From<AuditQuery> for AuditFilter {
 /// List the audit log, newest first
 ///
 /// Members see what they did themselves.
-#[utoipa::path(get, path = "/v1/audit", tag = "audit", params(AuditQuery),
+#[utoipa::path(get, path = "/v1/audit", tag = "audit", params(AuditQuery, Paging),
     responses((status = 200, body = PageWire<AuditWire>)))]
 pub(crate) async fn list_audit(
     State(app): State<App>,
     Caller(actor): Caller,
-    Query(query): Query<AuditQuery>,
+    Query(query): Query<Listed<AuditQuery>>,
 ) -> Answer {
     let page = app.engine.list_audit(&actor, &query.into()).await?;
     Ok(answer(StatusCode::OK, &PageWire::<AuditWire>::of(&page)))

@@ -3,12 +3,14 @@
 use crate::answer::answer;
 use crate::api::Answer;
 use crate::app::App;
-use crate::body::NoQuery;
+use crate::body::{NoQuery, Query};
 use crate::caller::Caller;
-use crate::wire::PageWire;
+use crate::paging::{Listed, Paging};
+use crate::wire::{MethodsChoice, PageWire, RoutesChoice};
 use axum::extract::State;
 use http::StatusCode;
 use keyward_domain::{RoutePattern, UseCase};
+use keyward_engine::RestrictionDraft;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -20,17 +22,26 @@ pub(crate) struct UseCaseWire {
     name: String,
     /// What people read when they choose.
     title: String,
-    /// Routes that it opens; null is every route.
-    #[schema(required)]
-    routes: Option<Vec<RouteWire>>,
+    /// Routes that it opens.
+    #[schema(value_type = RoutesChoice)]
+    routes: RoutesWire,
+}
+
+/// Routes, in the form of what can be left open.
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+enum RoutesWire {
+    Any(bool),
+    Only(Vec<RouteWire>),
 }
 
 /// Methods and a path that a use case opens.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Route)]
 pub(crate) struct RouteWire {
-    /// Methods; an empty list is every method.
-    methods: Vec<String>,
+    /// Methods.
+    #[schema(value_type = MethodsChoice)]
+    methods: RestrictionDraft,
     /// The path's template.
     path: String,
 }
@@ -38,24 +49,30 @@ pub(crate) struct RouteWire {
 impl From<&UseCase> for UseCaseWire {
     fn from(use_case: &UseCase) -> Self {
         let route = |pattern: &RoutePattern| RouteWire {
-            methods: pattern.methods.clone(),
+            methods: match &*pattern.methods {
+                [] => RestrictionDraft::Any,
+                methods => RestrictionDraft::only(methods),
+            },
             path: pattern.path.to_string(),
         };
         Self {
             name: use_case.name.to_string(),
             title: use_case.title.clone(),
-            routes: use_case
-                .routes
-                .as_ref()
-                .map(|routes| routes.iter().map(route).collect()),
+            routes: use_case.routes.as_ref().map_or(RoutesWire::Any(true), |routes| {
+                RoutesWire::Only(routes.iter().map(route).collect())
+            }),
         }
     }
 }
 
 /// List what keys may be for
-#[utoipa::path(get, path = "/v1/use-cases", tag = "use cases",
+#[utoipa::path(get, path = "/v1/use-cases", tag = "use cases", params(Paging),
     responses((status = 200, body = PageWire<UseCaseWire>)))]
-pub(crate) async fn list_use_cases(State(app): State<App>, _caller: Caller, _: NoQuery) -> Answer {
-    let items = app.engine.catalogue().iter().map(UseCaseWire::from).collect();
-    Ok(answer(StatusCode::OK, &PageWire::whole(items)))
+pub(crate) async fn list_use_cases(
+    State(app): State<App>,
+    _caller: Caller,
+    Query(Listed(NoQuery, page)): Query<Listed<NoQuery>>,
+) -> Answer {
+    let page = app.engine.list_use_cases_page(&page)?;
+    Ok(answer(StatusCode::OK, &PageWire::<UseCaseWire>::of(&page)))
 }

@@ -19,7 +19,8 @@ pub(crate) struct MeWire {
     /// The user.
     user: UserWire,
     /// The management key that speaks for the user.
-    #[schema(required, format = "uuid")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = "uuid")]
     key_id: Option<String>,
 }
 

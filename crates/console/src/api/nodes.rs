@@ -3,8 +3,9 @@
 use crate::answer::answer;
 use crate::api::Answer;
 use crate::app::App;
-use crate::body::NoQuery;
+use crate::body::{NoQuery, Query};
 use crate::caller::Caller;
+use crate::paging::{Listed, Paging};
 use crate::wire::{NodeWire, PageWire};
 use axum::extract::State;
 use http::StatusCode;
@@ -13,9 +14,12 @@ use http::StatusCode;
 ///
 /// Those that were seen within a day, the one that is asked among them. One that ended cleanly is not listed. Administrators
 /// only.
-#[utoipa::path(get, path = "/v1/nodes", tag = "nodes", responses((status = 200, body = PageWire<NodeWire>)))]
-pub(crate) async fn list_nodes(State(app): State<App>, Caller(actor): Caller, _: NoQuery) -> Answer {
-    let nodes = app.engine.list_nodes(&actor).await?;
-    let items = nodes.iter().map(NodeWire::from).collect();
-    Ok(answer(StatusCode::OK, &PageWire::whole(items)))
+#[utoipa::path(get, path = "/v1/nodes", tag = "nodes", params(Paging), responses((status = 200, body = PageWire<NodeWire>)))]
+pub(crate) async fn list_nodes(
+    State(app): State<App>,
+    Caller(actor): Caller,
+    Query(Listed(NoQuery, page)): Query<Listed<NoQuery>>,
+) -> Answer {
+    let page = app.engine.list_nodes_page(&actor, &page).await?;
+    Ok(answer(StatusCode::OK, &PageWire::<NodeWire>::of(&page)))
 }

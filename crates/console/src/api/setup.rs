@@ -18,11 +18,13 @@ use utoipa::ToSchema;
 #[schema(example = json!({ "token": "setup_…", "email": "ada@example.com", "name": "Ada" }))]
 pub(crate) struct NewAdministrator {
     /// The one-time set-up token.
+    #[schema(max_length = 256)]
     token: String,
     /// E-mail address.
-    #[schema(format = Email)]
+    #[schema(format = Email, min_length = 3, max_length = 254)]
     email: String,
     /// Name: 1 to 64 characters; absent is the e-mail address up to the `@`.
+    #[schema(min_length = 1, max_length = 64)]
     name: Option<String>,
 }
 

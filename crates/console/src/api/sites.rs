@@ -3,9 +3,10 @@
 use crate::answer::{answer, created, tagged};
 use crate::api::Answer;
 use crate::app::App;
-use crate::body::{Body, Named, NoQuery, OnceBody, Target};
+use crate::body::{Body, Named, NoQuery, OnceBody, Query, Target};
 use crate::caller::Caller;
 use crate::fields::{Decode, Fields};
+use crate::paging::{Listed, Paging};
 use crate::problem::Problem;
 use crate::wire::{PageWire, SiteWire};
 use axum::extract::State;
@@ -35,15 +36,9 @@ impl Decode for NewSite {
 #[schema(example = json!({ "active": false }))]
 pub(crate) struct SiteChange {
     /// 1 to 64 of `A-Za-z0-9._-`. Keys follow a renamed site.
-    #[schema(
-        nullable = false,
-        min_length = 1,
-        max_length = 64,
-        pattern = "^[A-Za-z0-9._-]+$"
-    )]
+    #[schema(min_length = 1, max_length = 64, pattern = "^[A-Za-z0-9._-]+$")]
     name: Option<String>,
     /// Open (true) or disabled.
-    #[schema(nullable = false)]
     active: Option<bool>,
 }
 
@@ -52,8 +47,8 @@ impl Decode for SiteChange {
 
     fn decode(fields: &mut Fields) -> Self {
         Self {
-            name: fields.edited_text("name"),
-            active: fields.edited_bool("active"),
+            name: fields.text("name"),
+            active: fields.bool("active"),
         }
     }
 }
@@ -82,11 +77,14 @@ pub(crate) async fn create_site(
 /// List sites by name
 ///
 /// Members see those that they may use.
-#[utoipa::path(get, path = "/v1/sites", tag = "sites", responses((status = 200, body = PageWire<SiteWire>)))]
-pub(crate) async fn list_sites(State(app): State<App>, Caller(actor): Caller, _: NoQuery) -> Answer {
-    let sites = app.engine.list_sites(&actor).await?;
-    let items = sites.iter().map(SiteWire::from).collect();
-    Ok(answer(StatusCode::OK, &PageWire::whole(items)))
+#[utoipa::path(get, path = "/v1/sites", tag = "sites", params(Paging), responses((status = 200, body = PageWire<SiteWire>)))]
+pub(crate) async fn list_sites(
+    State(app): State<App>,
+    Caller(actor): Caller,
+    Query(Listed(NoQuery, page)): Query<Listed<NoQuery>>,
+) -> Answer {
+    let page = app.engine.list_sites_page(&actor, &page).await?;
+    Ok(answer(StatusCode::OK, &PageWire::<SiteWire>::of(&page)))
 }
 
 /// Show a site

@@ -8,10 +8,11 @@ use crate::caller::Caller;
 use crate::fault::cannot_tell;
 use crate::fields::{Decode, Fields};
 use crate::problem::Problem;
+use crate::wire::{ExpiryChoice, LimitChoice};
 use axum::extract::State;
 use http::StatusCode;
 use keyward_domain::{ClientAddress, Presented, Reason, SiteName, StrictPath, Timestamp};
-use keyward_engine::{Asked, Counting, Decision, Denied, EngineError};
+use keyward_engine::{Asked, Counting, Decision, Denied, EngineError, ExpiryDraft, LimitDraft};
 use keyward_tower::wire::retry_after;
 use serde::Serialize;
 use std::net::IpAddr;
@@ -25,20 +26,21 @@ use utoipa::ToSchema;
 }))]
 pub(crate) struct VerifyRequest {
     /// What the client sent in `X-API-KEY`.
+    #[schema(max_length = 1_048_576)]
     secret: String,
     /// The site that the request names; absent is none.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 64, pattern = "^[A-Za-z0-9._-]+$")]
     site: Option<SiteName>,
     /// The client's address; absent is unknown, which satisfies no restriction.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, min_length = 2, max_length = 45, pattern = "^[0-9A-Fa-f:.]+$")]
     address: Option<IpAddr>,
     /// The method; absent is `GET`.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 64, pattern = "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")]
     method: Option<http::Method>,
     /// The path, without its query, byte for byte as it was sent.
+    #[schema(min_length = 1, max_length = 1_048_576, pattern = "^/")]
     path: String,
     /// Whether the request counts (the default).
-    #[schema(nullable = false)]
     count: Option<bool>,
 }
 
@@ -55,7 +57,7 @@ impl Decode for VerifyRequest {
                 str::parse::<http::Method>(method).map_err(|_| "must be an HTTP method such as GET")
             }),
             path: fields.required_text("path"),
-            count: fields.edited_bool("count"),
+            count: fields.bool("count"),
         }
     }
 }
@@ -67,39 +69,42 @@ pub(crate) struct DecisionWire {
     /// Whether the request may pass.
     granted: bool,
     /// Why it may not.
-    #[schema(required)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'static str>,
     /// The status to answer with: 200, 401, 403 or 429.
     status: u16,
     /// The key, when the whole secret of one was sent.
-    #[schema(required, format = "uuid")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = "uuid")]
     key_id: Option<String>,
     /// Its owner, when granted.
-    #[schema(required, format = "uuid")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = "uuid")]
     owner_id: Option<String>,
     /// The site that was asked for.
-    #[schema(required)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     site: Option<String>,
     /// What the key is for, when granted.
-    #[schema(required)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     use_case: Option<String>,
-    /// Requests a minute, when the key has a limit.
-    #[schema(required)]
-    limit: Option<u32>,
+    /// Requests a minute, when granted; when refused, if the key has a limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<LimitChoice>)]
+    limit: Option<LimitDraft>,
     /// Requests left in this minute.
-    #[schema(required)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     remaining: Option<u32>,
     /// Unix seconds at which the minute ends.
-    #[schema(required)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     reset: Option<i64>,
     /// Seconds to wait, when the limit is used up: what `Retry-After` says.
-    #[schema(required)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     retry_after: Option<i64>,
     /// A short title of the refusal, for people.
-    #[schema(required)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     title: Option<&'static str>,
     /// What happened and the way out, for the client.
-    #[schema(required)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<&'static str>,
     /// The revision that was in force when this was decided, or an older one. Whoever keeps an answer must not use it when
     /// `watchChanges` has told of a newer one.
@@ -107,9 +112,10 @@ pub(crate) struct DecisionWire {
     /// When it was decided, by this node's clock.
     #[schema(format = DateTime)]
     decided_at: String,
-    /// First instant at which the key is refused, when granted; null when it does not expire.
-    #[schema(required, format = DateTime)]
-    valid_until: Option<String>,
+    /// From when on the key is refused, when granted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<ExpiryChoice>)]
+    expires_at: Option<ExpiryDraft>,
 }
 
 /// Decide about a request of somebody else's
@@ -169,7 +175,8 @@ fn decision_wire(decision: &Decision<'_>, now: Timestamp) -> Result<DecisionWire
                 key_id: Some(granted.key.to_string()),
                 owner_id: Some(granted.owner.to_string()),
                 use_case: Some(granted.use_case.name.to_string()),
-                valid_until: granted.expiry.at().map(|at| at.to_string()),
+                expires_at: Some(granted.expiry.at().into()),
+                limit: Some(LimitDraft::Unlimited),
                 ..DecisionWire::default()
             },
             granted.quota,
@@ -188,7 +195,9 @@ fn decision_wire(decision: &Decision<'_>, now: Timestamp) -> Result<DecisionWire
         ),
     };
     Ok(DecisionWire {
-        limit: quota.map(|quota| quota.limit),
+        limit: quota
+            .map(|quota| LimitDraft::PerMinute(quota.limit.into()))
+            .or(wire.limit),
         remaining: quota.map(|quota| quota.remaining),
         reset: quota.map(|quota| quota.reset),
         ..wire

@@ -1,6 +1,7 @@
 //! What operations have in common, added to the document that is generated from them: problems, headers, and one type
 //! for a thing wherever it stands. Who adds a status that answers can have adds it to [`PROBLEMS`] and [`statuses`].
 
+use super::strict::{bound, close_what_is_sent};
 use serde_json::{Value, json};
 use utoipa::openapi::OpenApi;
 
@@ -75,14 +76,59 @@ pub(super) fn completed(document: &OpenApi) -> Value {
     for (name, schema) in each(&mut document["components"]["schemas"]) {
         refer_to_items(name, schema);
     }
-    for (_, path) in each(&mut document["paths"]) {
+    for (path, item) in each(&mut document["paths"]) {
         for method in METHODS {
-            if path[method].is_object() {
-                complete_operation(method, &mut path[method]);
+            if item[method].is_object() {
+                complete_operation(method, path, &mut item[method]);
             }
         }
     }
+    close_what_is_sent(&mut document);
+    say_no_null(&mut document);
+    document["servers"] = json!([{ "url": "/", "description": "Where this document was fetched" }]);
     document
+}
+
+/// Takes null out of the document: nothing that is sent or answered has it, and what is absent is not required.
+fn say_no_null(value: &mut Value) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(say_no_null),
+        Value::Object(members) => {
+            members.retain(|_, member| !member.is_null());
+            let kinds = members.get_mut("type").and_then(Value::as_array_mut);
+            if let Some([kind]) = kinds
+                .map(|kinds| {
+                    kinds.retain(|kind| kind != "null");
+                    kinds.clone()
+                })
+                .as_deref()
+            {
+                members.insert("type".into(), kind.clone());
+            }
+            if let Some(Value::Array(mut ways)) = members.remove("oneOf") {
+                ways.retain(|way| way["type"] != "null");
+                match ways.pop() {
+                    Some(Value::Object(only)) if ways.is_empty() => {
+                        for (name, member) in only {
+                            members.entry(name).or_insert(member);
+                        }
+                    }
+                    last => {
+                        ways.extend(last);
+                        members.insert("oneOf".into(), ways.into());
+                    }
+                }
+            }
+            // "Always true" in words that programs that write clients can read: of `enum` they make a type of its own, which in
+            // C# does not compile and in Python refuses `true`.
+            if members.get("enum") == Some(&json!([true])) {
+                members.remove("enum");
+                members.insert("not".into(), json!({ "const": false }));
+            }
+            members.values_mut().for_each(say_no_null);
+        }
+        _ => {}
+    }
 }
 
 fn each(object: &mut Value) -> impl Iterator<Item = (&String, &mut Value)> {
@@ -132,12 +178,13 @@ fn header(says: &str) -> Value {
     json!({ "description": says, "schema": { "type": "string" } })
 }
 
-fn complete_operation(method: &str, operation: &mut Value) {
+fn complete_operation(method: &str, path: &str, operation: &mut Value) {
     for parameter in operation["parameters"].as_array_mut().into_iter().flatten() {
         // What is absent is not sent; nothing in a header is null.
         if parameter["in"] == "header" {
             parameter["schema"] = json!({ "type": "string" });
         }
+        bound(path, parameter);
     }
     for status in ["200", "201"] {
         let replays = status == "200" && operation["responses"]["201"].is_object();

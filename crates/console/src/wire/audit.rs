@@ -19,7 +19,7 @@ pub struct AuditWire {
     /// Who.
     pub actor: ActorWire,
     /// From where, when known.
-    #[schema(required)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub address: Option<String>,
     /// What: `key.create`, `user.disable`, ….
     pub action: String,
@@ -29,13 +29,15 @@ pub struct AuditWire {
     #[schema(value_type = OutcomeWord)]
     pub outcome: &'static str,
     /// Why it was denied.
-    #[schema(required)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// The changed fields before.
-    #[schema(required, value_type = Option<Object>)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
     pub before: Option<Value>,
     /// The changed fields after.
-    #[schema(required, value_type = Option<Object>)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
     pub after: Option<Value>,
 }
 
@@ -47,13 +49,15 @@ pub struct ActorWire {
     #[schema(value_type = ActorKindWord)]
     pub kind: &'static str,
     /// The user's id.
-    #[schema(required, format = "uuid")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = "uuid")]
     pub id: Option<String>,
     /// The user's e-mail address.
-    #[schema(required)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
     /// The management key that spoke for the user.
-    #[schema(required, format = "uuid")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = "uuid")]
     pub key_id: Option<String>,
 }
 

@@ -1,8 +1,8 @@
 //! Keys.
 
-use super::texts;
+use super::choice::{AddressesChoice, ExpiryChoice, LimitChoice, SitesChoice};
 use super::words::KeyStatusWord;
-use keyward_engine::{KeyView, LastUsed};
+use keyward_engine::{ExpiryDraft, KeyView, LastUsed, LimitDraft, RestrictionDraft};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -26,26 +26,26 @@ pub struct KeyWire {
     /// `active`, `disabled`, `expired` or `deleted`.
     #[schema(value_type = KeyStatusWord)]
     pub status: &'static str,
-    /// Sites that the key reaches: null is every site, an empty list none.
-    #[schema(required)]
-    pub sites: Option<Vec<String>>,
-    /// Addresses and networks that may use the key: null is every address, an empty list none.
-    #[schema(required)]
-    pub addresses: Option<Vec<String>>,
-    /// Requests a minute; null is no limit.
-    #[schema(required, minimum = 1, maximum = 1_000_000)]
-    pub limit: Option<u32>,
-    /// First instant at which the key is refused; null is never. Never changed.
-    #[schema(required, format = DateTime)]
-    pub expires_at: Option<String>,
+    /// Sites that the key reaches.
+    #[schema(value_type = SitesChoice)]
+    pub sites: RestrictionDraft,
+    /// Addresses and networks that may use the key.
+    #[schema(value_type = AddressesChoice)]
+    pub addresses: RestrictionDraft,
+    /// Requests a minute.
+    #[schema(value_type = LimitChoice)]
+    pub limit: LimitDraft,
+    /// From when on the key is refused. Never changed.
+    #[schema(value_type = ExpiryChoice)]
+    pub expires_at: ExpiryDraft,
     /// When it was made.
     #[schema(format = DateTime)]
     pub created_at: String,
     /// When it was last changed.
     #[schema(format = DateTime)]
     pub updated_at: String,
-    /// When and from where it was last granted.
-    #[schema(required)]
+    /// When and from where it was last granted; absent when it never was.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub last_used: Option<LastUsedWire>,
     /// The revision of its last change; the ETag.
     pub revision: u64,
@@ -71,7 +71,7 @@ pub struct LastUsedWire {
     #[schema(format = DateTime)]
     pub at: String,
     /// From where, when known.
-    #[schema(required)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub address: Option<String>,
 }
 
@@ -98,10 +98,10 @@ impl From<&KeyView> for KeyWire {
             use_case: key.use_case.to_string(),
             hint: key.hint.as_str().to_owned(),
             status: view.state,
-            sites: texts(view.sites.as_deref()),
-            addresses: texts(key.addresses.nets()),
-            limit: key.limit.map(keyward_domain::RateLimit::per_minute),
-            expires_at: key.expires_at.map(|at| at.to_string()),
+            sites: RestrictionDraft::of_sites(view.sites.as_deref()),
+            addresses: RestrictionDraft::of_addresses(&key.addresses),
+            limit: key.limit.into(),
+            expires_at: key.expires_at.into(),
             created_at: key.created_at.to_string(),
             updated_at: key.updated_at.to_string(),
             last_used: view.last_used.map(Into::into),

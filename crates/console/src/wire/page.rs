@@ -10,8 +10,8 @@ use utoipa::ToSchema;
 pub struct PageWire<T: ToSchema> {
     /// What is on it.
     pub items: Vec<T>,
-    /// What to send as `cursor` for the next page; null on the last.
-    #[schema(required)]
+    /// What to send as `cursor` for the next page; absent on the last.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
 }
 

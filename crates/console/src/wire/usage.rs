@@ -22,8 +22,8 @@ pub struct UsageWire {
     pub until: String,
     /// Buckets that are not empty, by start.
     pub buckets: Vec<BucketWire>,
-    /// When and from where the key was last granted.
-    #[schema(required)]
+    /// When and from where the key was last granted; absent when it never was.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub last_used: Option<LastUsedWire>,
 }
 

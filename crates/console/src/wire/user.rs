@@ -1,8 +1,8 @@
 //! Users.
 
-use super::texts;
+use super::choice::SitesChoice;
 use super::words::{RoleWord, UserStatusWord};
-use keyward_engine::UserView;
+use keyward_engine::{RestrictionDraft, UserView};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -24,9 +24,9 @@ pub struct UserWire {
     /// `active`, `disabled` or `deleted`.
     #[schema(value_type = UserStatusWord)]
     pub status: &'static str,
-    /// Sites that the user's keys reach at most: null is every site, an empty list none.
-    #[schema(required)]
-    pub sites: Option<Vec<String>>,
+    /// Sites that the user's keys reach at most.
+    #[schema(value_type = SitesChoice)]
+    pub sites: RestrictionDraft,
     /// When it was made.
     #[schema(format = DateTime)]
     pub created_at: String,
@@ -43,7 +43,7 @@ impl From<&UserView> for UserWire {
             name: user.name.to_string(),
             role: user.role.as_str(),
             status: user.status.as_str(),
-            sites: texts(view.sites.as_deref()),
+            sites: RestrictionDraft::of_sites(view.sites.as_deref()),
             created_at: user.created_at.to_string(),
             revision: user.revision.0,
         }

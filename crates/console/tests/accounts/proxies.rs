@@ -1,7 +1,7 @@
 //! Behind a proxy: whose address a visitor has.
 
 use crate::support::{ADA, House, PASSWORD, Reached};
-use keyward_engine::{Actor, Created, KeyDraft};
+use keyward_engine::{Actor, Created, KeyDraft, RestrictionDraft};
 
 const FORM: [(&str, &str); 2] = [("email", ADA), ("password", PASSWORD)];
 
@@ -68,7 +68,7 @@ async fn i2_a_management_key_is_held_to_its_addresses_behind_the_proxy() {
         name: "from the office".into(),
         use_case: Some("management".into()),
         // The proxy is in there, which is nothing to whoever it does not name.
-        addresses: Some(vec!["192.0.2.0/24".into(), "127.0.0.0/8".into()]),
+        addresses: RestrictionDraft::only(["192.0.2.0/24", "127.0.0.0/8"]),
         ..KeyDraft::default()
     };
     let made = house.engine.create_key(&Actor::OPERATOR, &draft, None).await;

@@ -40,7 +40,11 @@ async fn a5_bodies_are_json_of_known_fields_and_nothing_else() {
         (b"{\"name\": null}".to_vec(), 422, "invalid"),
         (b"{\"name\": [\"n\"]}".to_vec(), 422, "invalid"),
         (b"{\"name\": \"n\", \"sites\": \"1\"}".to_vec(), 422, "invalid"),
-        (b"{\"name\": \"n\", \"sites\": [1]}".to_vec(), 422, "invalid"),
+        (
+            b"{\"name\": \"n\", \"sites\": { \"only\": [1] }}".to_vec(),
+            422,
+            "invalid",
+        ),
         (b"{\"name\": \"n\", \"addresses\": {}}".to_vec(), 422, "invalid"),
         (b"{\"name\": \"n\", \"unknown\": 1}".to_vec(), 422, "invalid"),
         (b"{\"name\": \"n\", \"__proto__\": {}}".to_vec(), 422, "invalid"),
@@ -196,8 +200,9 @@ async fn r9_every_field_of_an_import_is_checked_as_in_a_create() {
     ] {
         let mut row = json!({ "owner": "admin@example.com", "name": "one", "secret": "abcdef123456" });
         row[field] = match field {
-            "sites" | "addresses" => json!([value]),
-            "limit" => json!(0),
+            "sites" | "addresses" => json!({ "only": [value] }),
+            "limit" => json!({ "per_minute": 0 }),
+            "expires_at" => json!({ "at": value }),
             _ => json!(value),
         };
         let cell = |name: &str| match (name == field, name) {
@@ -276,7 +281,8 @@ async fn an_import_is_all_or_nothing_and_names_its_lines() {
             .await;
         assert_eq!(answer.status, 415, "{kind}{query}");
     }
-    let lines = br#"{"owner":"admin@example.com","name":"two","secret":"abcdef654321","sites":[]}"#;
+    let lines =
+        br#"{"owner":"admin@example.com","name":"two","secret":"abcdef654321","sites": { "only": [] }}"#;
     let jsonl = [("Content-Type", "application/x-ndjson")];
     assert_eq!(
         plane

@@ -138,7 +138,7 @@ async fn r1_the_stream_ends_when_its_key_or_its_owner_may_no_longer_have_it() {
     let (_, demoted_secret) = key(&plane.engine, &owner, "management", None).await;
     let until = plane.clock.now().plus_millis(60_000).to_string();
     let expiring = plane
-        .make_key(json!({ "name": "n", "use_case": "management", "expires_at": until }))
+        .make_key(json!({ "name": "n", "use_case": "management", "expires_at": { "at": until } }))
         .await;
     let mut streams = Vec::new();
     for secret in [&disabled_secret, &deleted_secret, &demoted_secret] {

@@ -187,7 +187,11 @@ async fn a_program_that_writes_clients_finds_all_it_needs() {
                 "{name}.{field}: {property}"
             );
             if field.ends_with("_at") || ["at", "from", "until", "start"].contains(&field.as_str()) {
-                assert_eq!(property["format"], "date-time", "{name}.{field}");
+                let instant = match property["$ref"].as_str() {
+                    Some(_) => &at(&document, property)["properties"]["at"],
+                    None => property,
+                };
+                assert_eq!(instant["format"], "date-time", "{name}.{field}");
             }
         }
     }
@@ -229,6 +233,76 @@ async fn a_program_that_writes_clients_finds_all_it_needs() {
             "setup"
         ]
     );
+}
+
+/// Programs check by it before they send: a body has no other fields, and a text or number has bounds.
+#[tokio::test]
+async fn everything_that_is_sent_has_bounds() {
+    let plane = Plane::start().await;
+    let document = document(&plane).await;
+    assert_eq!(document["servers"][0]["url"], "/");
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            for parameter in operation["parameters"].as_array().into_iter().flatten() {
+                is_bounded(
+                    &document,
+                    &parameter["schema"],
+                    &format!("{method} {path} {}", parameter["name"]),
+                );
+            }
+            let body = &operation["requestBody"]["content"]["application/json"]["schema"];
+            if path != "/v1/keys/import" && !body.is_null() {
+                is_bounded(&document, body, &format!("{method} {path}"));
+            }
+        }
+    }
+    // Exactly one of two, and the word for open is always true: said without a union, and without an `enum` of one truth value.
+    for (name, open) in [
+        ("Sites", "any"),
+        ("Addresses", "any"),
+        ("Limit", "unlimited"),
+        ("Expiry", "never"),
+    ] {
+        let schema = &document["components"]["schemas"][name];
+        assert_eq!(
+            (&schema["minProperties"], &schema["maxProperties"]),
+            (&json!(1), &json!(1)),
+            "{name}"
+        );
+        assert_eq!(
+            schema["properties"][open]["not"],
+            json!({ "const": false }),
+            "{name}"
+        );
+        assert_eq!(schema["properties"].as_object().unwrap().len(), 2, "{name}");
+    }
+}
+
+fn is_bounded(document: &Value, schema: &Value, name: &str) {
+    let schema = at(document, schema);
+    assert!(
+        schema["oneOf"].is_null() && schema["anyOf"].is_null(),
+        "{name}: a union"
+    );
+    match schema["type"].as_str() {
+        Some("string") => {
+            let is_short = ["maxLength", "enum"].iter().any(|bound| !schema[bound].is_null());
+            assert!(
+                is_short || schema["format"] == "date-time",
+                "{name}: how long may it be?"
+            );
+        }
+        Some("integer") => assert!(schema["minimum"].is_i64() && schema["maximum"].is_i64(), "{name}"),
+        Some("boolean") => {}
+        Some("array") => is_bounded(document, &schema["items"], name),
+        Some("object") => {
+            assert_eq!(schema["additionalProperties"], false, "{name} has other fields");
+            for (field, schema) in schema["properties"].as_object().unwrap() {
+                is_bounded(document, schema, &format!("{name} {field}"));
+            }
+        }
+        other => panic!("{name}: {other:?}"),
+    }
 }
 
 #[track_caller]

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 async fn a4_an_immutable_field_is_named_and_nothing_changes() {
     let plane = Plane::start().await;
     let made = plane
-        .make_key(json!({ "name": "n", "limit": 5, "expires_at": "2999-01-01T00:00:00Z" }))
+        .make_key(json!({ "name": "n", "limit": { "per_minute": 5 }, "expires_at": { "at": "2999-01-01T00:00:00Z" } }))
         .await;
     let path = format!("/v1/keys/{}", made["id"].as_str().unwrap());
     let before = plane.get(&plane.admin, &path).await.json();
@@ -37,7 +37,7 @@ async fn a4_an_immutable_field_is_named_and_nothing_changes() {
         "ID",
     ] {
         for value in [json!("x"), Value::Null, before[field].clone()] {
-            let body = json!({ "name": "changed", "limit": null, field: value });
+            let body = json!({ "name": "changed", "limit": { "unlimited": true }, field: value });
             let answer = plane.call(&plane.admin, "PATCH", &path, &body).await;
             assert_eq!(
                 (answer.status, answer.code().as_str()),
@@ -51,7 +51,7 @@ async fn a4_an_immutable_field_is_named_and_nothing_changes() {
 }
 
 #[tokio::test]
-async fn a_patch_leaves_absent_fields_and_null_takes_restrictions_away() {
+async fn a_patch_leaves_absent_fields_and_takes_restrictions_away_in_words() {
     let plane = Plane::start().await;
     assert_eq!(
         plane
@@ -61,7 +61,7 @@ async fn a_patch_leaves_absent_fields_and_null_takes_restrictions_away() {
         201
     );
     let made = plane
-        .make_key(json!({ "name": "n", "description": "d", "limit": 5, "sites": ["123"], "addresses": ["192.0.2.0/24"] }))
+        .make_key(json!({ "name": "n", "description": "d", "limit": { "per_minute": 5 }, "sites": { "only": ["123"] }, "addresses": { "only": ["192.0.2.0/24"] } }))
         .await;
     let path = format!("/v1/keys/{}", made["id"].as_str().unwrap());
     let edited = plane
@@ -72,12 +72,12 @@ async fn a_patch_leaves_absent_fields_and_null_takes_restrictions_away() {
     for field in ["description", "limit", "sites", "addresses", "hint", "created_at"] {
         assert_eq!(edited.json()[field], made[field], "{field}");
     }
-    let open = json!({ "limit": null, "sites": null, "addresses": [] });
+    let open =
+        json!({ "limit": { "unlimited": true }, "sites": { "any": true }, "addresses": { "only": [] } });
     let edited = plane.call(&plane.admin, "PATCH", &path, &open).await.json();
-    assert_eq!(
-        (&edited["limit"], &edited["sites"], &edited["addresses"]),
-        (&json!(null), &json!(null), &json!([]))
-    );
+    for field in ["limit", "sites", "addresses"] {
+        assert_eq!(edited[field], open[field], "{field}");
+    }
     assert_eq!(edited["name"], "m");
 }
 
@@ -116,6 +116,8 @@ async fn a9_if_match_has_one_form() {
         (revision.clone(), 400),
         (format!("W/\"{revision}\""), 400),
         (format!("\"{revision}\", \"1\""), 400),
+        ("\"a b\"".to_owned(), 400),
+        (format!("\"{}\"", "1".repeat(127)), 400),
         (String::new(), 400),
         ("*".to_owned(), 200),
     ] {
@@ -292,7 +294,7 @@ async fn users_and_sites_have_fields_that_cannot_be_modified_too() {
             &plane.admin,
             "PATCH",
             &user,
-            &json!({ "role": "admin", "sites": ["124"] }),
+            &json!({ "role": "admin", "sites": { "only": ["124"] } }),
         )
         .await;
     assert_eq!((role.status, role.json()["role"].as_str()), (200, Some("admin")));

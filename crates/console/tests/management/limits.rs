@@ -5,9 +5,11 @@ use keyward_engine::Clock;
 use serde_json::{Value, json};
 
 #[tokio::test]
-async fn l6_a_limit_is_a_whole_number_of_1_to_a_million_or_null() {
+async fn l6_a_limit_is_a_whole_number_of_1_to_a_million_or_there_is_none() {
     let plane = Plane::start().await;
-    let made = plane.make_key(json!({ "name": "n", "limit": 7 })).await;
+    let made = plane
+        .make_key(json!({ "name": "n", "limit": { "per_minute": 7 } }))
+        .await;
     let path = format!("/v1/keys/{}", made["id"].as_str().unwrap());
     for limit in [
         "0",
@@ -28,20 +30,27 @@ async fn l6_a_limit_is_a_whole_number_of_1_to_a_million_or_null() {
         "true",
         "[60]",
         "{}",
+        "null",
     ] {
+        let limit = format!("{{\"per_minute\": {limit}}}");
         let new = format!("{{\"name\": \"n\", \"limit\": {limit}}}");
         let edit = format!("{{\"limit\": {limit}}}");
         for (method, path, body) in [("POST", "/v1/keys", new), ("PATCH", path.as_str(), edit)] {
             let answer = plane.json(&plane.admin, method, path, &[], &body).await;
             assert_eq!(
                 (answer.status, answer.fields()),
-                (422, vec!["limit".to_owned()]),
+                (422, vec!["limit.per_minute".to_owned()]),
                 "{body}"
             );
         }
     }
-    assert_eq!(plane.get(&plane.admin, &path).await.json()["limit"], 7);
-    for limit in [json!(1), json!(1_000_000), Value::Null] {
+    let seven = json!({ "per_minute": 7 });
+    assert_eq!(plane.get(&plane.admin, &path).await.json()["limit"], seven);
+    for limit in [
+        json!({ "per_minute": 1 }),
+        json!({ "per_minute": 1_000_000 }),
+        json!({ "unlimited": true }),
+    ] {
         let answer = plane
             .call(&plane.admin, "PATCH", &path, &json!({ "limit": limit }))
             .await;
@@ -73,12 +82,12 @@ async fn r9_expiry_is_an_instant_of_the_calendar_in_the_future() {
                 &plane.admin,
                 "POST",
                 "/v1/keys",
-                &json!({ "name": "n", "expires_at": at }),
+                &json!({ "name": "n", "expires_at": { "at": at } }),
             )
             .await;
         assert_eq!(
             (answer.status, answer.fields()),
-            (422, vec!["expires_at".to_owned()]),
+            (422, vec!["expires_at.at".to_owned()]),
             "{at}"
         );
     }
@@ -87,8 +96,10 @@ async fn r9_expiry_is_an_instant_of_the_calendar_in_the_future() {
         ("2999-01-01T14:00:00+14:00", "2999-01-01T00:00:00Z"),
         ("2996-02-29T00:00:00Z", "2996-02-29T00:00:00Z"),
     ] {
-        let made = plane.make_key(json!({ "name": "n", "expires_at": sent })).await;
-        let at = made["expires_at"].as_str().unwrap();
+        let made = plane
+            .make_key(json!({ "name": "n", "expires_at": { "at": sent } }))
+            .await;
+        let at = made["expires_at"]["at"].as_str().unwrap();
         assert_eq!(
             at.trim_end_matches('Z').trim_end_matches(".000"),
             kept.trim_end_matches('Z')
@@ -97,7 +108,7 @@ async fn r9_expiry_is_an_instant_of_the_calendar_in_the_future() {
     let now = plane.clock.now();
     let at = now.plus_millis(5_000).to_string();
     let made = plane
-        .make_key(json!({ "name": "n", "use_case": "management", "expires_at": at }))
+        .make_key(json!({ "name": "n", "use_case": "management", "expires_at": { "at": at } }))
         .await;
     let secret = made["secret"].as_str().unwrap();
     for (after, status) in [(4_999, 200), (5_000, 401), (5_001, 401)] {
@@ -147,7 +158,7 @@ async fn verify_gives_the_whole_decision() {
         .call(&plane.admin, "POST", "/v1/sites", &json!({ "name": "456" }))
         .await;
     let made = plane
-        .make_key(json!({ "name": "n", "sites": ["123"], "addresses": ["192.0.2.0/24"], "limit": 2 }))
+        .make_key(json!({ "name": "n", "sites": { "only": ["123"] }, "addresses": { "only": ["192.0.2.0/24"] }, "limit": { "per_minute": 2 } }))
         .await;
     let base =
         json!({ "secret": made["secret"], "site": "123", "address": "192.0.2.9", "path": "/api/123/x" });
@@ -160,9 +171,7 @@ async fn verify_gives_the_whole_decision() {
     };
     let table = [
         (json!({ "site": "456" }), "site_forbidden", 403),
-        (json!({ "site": null }), "site_forbidden", 403),
         (json!({ "address": "198.51.100.1" }), "ip_forbidden", 403),
-        (json!({ "address": null }), "ip_forbidden", 403),
         (json!({ "secret": "" }), "key_missing", 401),
         (json!({ "secret": "a b" }), "key_malformed", 401),
         (json!({ "secret": "kw_x" }), "key_invalid", 401),
@@ -179,6 +188,15 @@ async fn verify_gives_the_whole_decision() {
             (&json!(false), &json!(reason), &json!(status))
         );
     }
+    for (left_out, reason) in [("site", "site_forbidden"), ("address", "ip_forbidden")] {
+        let mut body = base.clone();
+        body.as_object_mut().unwrap().remove(left_out);
+        let answer = plane.call(&plane.admin, "POST", "/v1/verify", &body).await;
+        assert_eq!(answer.json()["reason"], reason, "without {left_out}");
+        body[left_out] = Value::Null;
+        let answer = plane.call(&plane.admin, "POST", "/v1/verify", &body).await;
+        assert_eq!((answer.status, answer.fields()), (422, vec![left_out.to_owned()]));
+    }
     let mut remaining = Vec::new();
     for count in [false, true, false, true, false] {
         let answer = plane
@@ -193,7 +211,7 @@ async fn verify_gives_the_whole_decision() {
         remaining.push((answer["granted"].clone(), answer["remaining"].clone()));
         assert_eq!(
             (&answer["limit"], &answer["site"], &answer["key_id"]),
-            (&json!(2), &json!("123"), &made["id"])
+            (&json!({ "per_minute": 2 }), &json!("123"), &made["id"])
         );
     }
     let left: Vec<_> = [(true, 2), (true, 1), (true, 1), (true, 0), (false, 0)]
@@ -232,7 +250,7 @@ async fn r9_verify_tells_how_long_its_answer_may_be_kept() {
     let plane = Plane::start().await;
     let until = plane.clock.now().plus_millis(90_000).to_string();
     let expiring = plane
-        .make_key(json!({ "name": "n", "limit": 1, "expires_at": until }))
+        .make_key(json!({ "name": "n", "limit": { "per_minute": 1 }, "expires_at": { "at": until } }))
         .await;
     let lasting = plane.make_key(json!({ "name": "n" })).await;
     let ask = async |secret: &Value| {
@@ -243,14 +261,18 @@ async fn r9_verify_tells_how_long_its_answer_may_be_kept() {
     let revision = json!(plane.engine.revision().0);
     let granted = ask(&expiring["secret"]).await;
     assert_eq!(
-        (&granted["valid_until"], &granted["decided_at"]),
-        (&json!(until), &json!(now))
+        (&granted["expires_at"], &granted["decided_at"]),
+        (&json!({ "at": until }), &json!(now))
     );
     assert_eq!(granted["revision"], revision);
     for absent in ["title", "detail", "retry_after", "reason"] {
-        assert_eq!(granted[absent], Value::Null, "{absent}");
+        assert_eq!(granted.get(absent), None, "{absent}");
     }
-    assert_eq!(ask(&lasting["secret"]).await["valid_until"], Value::Null);
+    let open = ask(&lasting["secret"]).await;
+    assert_eq!(
+        (&open["expires_at"], &open["limit"]),
+        (&json!({ "never": true }), &json!({ "unlimited": true }))
+    );
     let full = ask(&expiring["secret"]).await;
     assert_eq!(
         (&full["reason"], &full["title"]),
@@ -263,8 +285,8 @@ async fn r9_verify_tells_how_long_its_answer_may_be_kept() {
         unknown["detail"].as_str().unwrap().starts_with("No such API key"),
         "{unknown}"
     );
-    assert_eq!(
-        (&unknown["revision"], &unknown["valid_until"]),
-        (&revision, &Value::Null)
-    );
+    assert_eq!(unknown["revision"], revision);
+    for absent in ["expires_at", "limit", "key_id", "owner_id"] {
+        assert_eq!(unknown.get(absent), None, "{absent}");
+    }
 }

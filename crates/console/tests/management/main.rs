@@ -9,6 +9,7 @@
 mod audit;
 mod bodies;
 mod changes;
+mod choices;
 mod documents;
 mod edits;
 mod imports;

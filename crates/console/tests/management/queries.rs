@@ -46,6 +46,146 @@ async fn queries_are_strict() {
     assert_eq!(seen.len(), 3);
 }
 
+/// Every operation that answers a page.
+async fn lists(plane: &Plane) -> Vec<String> {
+    let document = plane.send(None, "GET", "/openapi.json", &[], b"").await.json();
+    let mut lists = Vec::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        let answer = &item["get"]["responses"]["200"]["content"]["application/json"]["schema"];
+        if answer["$ref"].as_str().is_some_and(|name| name.contains("Page_")) {
+            lists.push(path.clone());
+        }
+    }
+    lists
+}
+
+#[tokio::test]
+async fn every_list_is_paged_alike() {
+    let plane = Plane::start().await;
+    for name in ["b", "a", "C", "a.b", "10"] {
+        let made = plane
+            .call(&plane.admin, "POST", "/v1/sites", &json!({ "name": name }))
+            .await;
+        assert_eq!(made.status, 201);
+    }
+    let lists = lists(&plane).await;
+    assert_eq!(
+        lists,
+        [
+            "/v1/audit",
+            "/v1/keys",
+            "/v1/nodes",
+            "/v1/sites",
+            "/v1/use-cases",
+            "/v1/users"
+        ]
+    );
+    for list in lists {
+        let whole = plane.get(&plane.admin, &list).await.json();
+        assert_eq!(whole.get("next"), None, "{list}");
+        for size in [1, 2, 200] {
+            let mut found = Vec::new();
+            let mut path = format!("{list}?limit={size}");
+            loop {
+                let page = plane.get(&plane.admin, &path).await;
+                assert_eq!(page.status, 200, "{path}");
+                let page = page.json();
+                let items = page["items"].as_array().unwrap();
+                assert!(
+                    items.len() <= size && (!items.is_empty() || found.is_empty()),
+                    "{path}"
+                );
+                found.extend(items.clone());
+                match page.get("next") {
+                    None => break,
+                    Some(next) => path = format!("{list}?limit={size}&cursor={}", next.as_str().unwrap()),
+                }
+            }
+            for thing in whole["items"].as_array().unwrap() {
+                assert!(
+                    found.iter().any(|other| same(thing, other)),
+                    "{list} by {size}: {thing}"
+                );
+            }
+            assert_eq!(
+                found.len(),
+                whole["items"].as_array().unwrap().len(),
+                "{list} by {size}"
+            );
+        }
+        for (query, field) in [
+            ("limit=0", "limit"),
+            ("limit=201", "limit"),
+            ("limit=-1", "limit"),
+            ("limit=x", "limit"),
+            ("limit=", "limit"),
+            ("cursor=%20", "cursor"),
+            ("cursor=a%2Fb", "cursor"),
+            ("nosuch=1", "nosuch"),
+        ] {
+            let answer = plane.get(&plane.admin, &format!("{list}?{query}")).await;
+            assert_eq!(
+                (answer.status, answer.fields()),
+                (422, vec![field.to_owned()]),
+                "{list}?{query}"
+            );
+        }
+    }
+}
+
+/// The same thing, whatever has been counted of it meanwhile.
+fn same(one: &Value, other: &Value) -> bool {
+    ["id", "name"].iter().all(|field| one[field] == other[field])
+}
+
+/// A page begins where the one before ended, whatever was made or renamed meanwhile.
+#[tokio::test]
+async fn a_site_that_is_added_between_two_pages_pushes_none_onto_the_next() {
+    let plane = Plane::start().await;
+    let make = async |name: &str| {
+        plane
+            .call(&plane.admin, "POST", "/v1/sites", &json!({ "name": name }))
+            .await
+            .status
+    };
+    for name in ["b", "d", "f"] {
+        assert_eq!(make(name).await, 201);
+    }
+    let first = plane.get(&plane.admin, "/v1/sites?limit=2").await.json();
+    assert_eq!(make("a").await, 201);
+    let renamed = plane
+        .call(&plane.admin, "PATCH", "/v1/sites/d", &json!({ "name": "c" }))
+        .await;
+    assert_eq!(renamed.status, 200);
+    let next = first["next"].as_str().unwrap();
+    let second = plane
+        .get(&plane.admin, &format!("/v1/sites?limit=2&cursor={next}"))
+        .await
+        .json();
+    let names: Vec<&str> = second["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|site| site["name"].as_str().unwrap())
+        .collect();
+    assert_eq!((names, second.get("next")), (vec!["f"], None));
+}
+
+#[tokio::test]
+async fn what_is_sought_has_a_bound() {
+    let plane = Plane::start().await;
+    for (list, field) in [("keys", "text"), ("users", "text"), ("audit", "target_id")] {
+        for (length, status) in [(1000, 200), (1001, 422)] {
+            let path = format!("/v1/{list}?{field}={}", "x".repeat(length));
+            assert_eq!(
+                plane.get(&plane.admin, &path).await.status,
+                status,
+                "{list} {length}"
+            );
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_parameter_that_nobody_reads_is_refused_and_nothing_changes() {
     let plane = Plane::start().await;

@@ -2,7 +2,7 @@
 
 use keyward_console::{Console, Settings};
 use keyward_domain::{Prefix, SecretFormat, UseCase, UseCaseCatalogue, UseCaseName};
-use keyward_engine::{Actor, Clock, Created, Engine, KeyDraft, ManualClock, OnStale, UserDraft};
+use keyward_engine::{Actor, Clock, Created, Engine, KeyDraft, LimitDraft, ManualClock, OnStale, UserDraft};
 use keyward_store::{SqliteOptions, SqliteStore};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -136,12 +136,22 @@ pub(crate) async fn key(
         owner: Some(owner.into()),
         name: "a key".into(),
         use_case: Some(use_case.into()),
-        limit,
+        limit: limit.map_or(LimitDraft::Unlimited, LimitDraft::PerMinute),
         ..KeyDraft::default()
     };
     match engine.create_key(&Actor::OPERATOR, &draft, None).await.unwrap() {
         Created::New(issued) => (issued.view.key.id.to_string(), issued.secret.reveal().to_owned()),
         Created::Replay(_) => unreachable!("nothing was repeated"),
+    }
+}
+
+/// Whether null stands anywhere in a value. No answer has it: what there is none of is left out.
+pub(crate) fn holds_null(json: &Value) -> bool {
+    match json {
+        Value::Null => true,
+        Value::Array(items) => items.iter().any(holds_null),
+        Value::Object(fields) => fields.values().any(holds_null),
+        _ => false,
     }
 }
 
@@ -198,6 +208,8 @@ impl Plane {
             may_show: bytes.starts_with(b"POST /v1/keys HTTP") || bytes.starts_with(b"POST /v1/setup "),
             head,
         };
+        let json: Option<Value> = serde_json::from_slice(&answer.body).ok();
+        assert!(!json.as_ref().is_some_and(holds_null), "null in {answer:?}");
         self.seen.lock().unwrap().push(answer.clone());
         answer
     }

@@ -2,7 +2,7 @@
 
 use crate::keys::{created, key, path};
 use crate::support::House;
-use keyward_engine::{Actor, KeyEdit};
+use keyward_engine::{Actor, KeyEdit, RestrictionDraft};
 
 #[tokio::test]
 async fn the_form_of_a_new_key_says_what_is_final_and_begins_tomorrow_where_one_is() {
@@ -53,12 +53,12 @@ async fn a_long_change_is_told_by_what_is_different() {
     let nets = |last: u8| -> Vec<String> { (0..30).chain([last]).map(|n| format!("192.0.2.{n}")).collect() };
     let (id, _) = key(&house, "admin@example.com", |draft| {
         draft.description = Some(text("old"));
-        draft.addresses = Some(nets(77));
+        draft.addresses = RestrictionDraft::Only(nets(77));
     })
     .await;
     let edit = KeyEdit {
         description: Some(text("new")),
-        addresses: Some(Some(nets(88))),
+        addresses: Some(RestrictionDraft::Only(nets(88))),
         ..KeyEdit::default()
     };
     house

@@ -5,7 +5,7 @@ use super::links::link_gone;
 use super::session::begun;
 use super::{AccountFault, SignedIn, Visitor};
 use crate::audit::user_snapshot;
-use crate::{Actor, Engine, EngineError, UserDraft, Who};
+use crate::{Actor, Engine, EngineError, RestrictionDraft, UserDraft, Who};
 use keyward_domain::{Fingerprint, NewPassword, Presented};
 
 impl Engine {
@@ -43,7 +43,7 @@ impl Engine {
             email: email.to_owned(),
             name: name.map(str::to_owned),
             role: Some("admin".to_owned()),
-            sites: None,
+            sites: RestrictionDraft::Any,
         };
         let mut user = self.read_user_draft(&draft, &book)?;
         let password = NewPassword::new(password, &user.email, &user.name)?;

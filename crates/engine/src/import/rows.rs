@@ -13,6 +13,10 @@ mod unkey;
 
 use super::told::Told;
 use super::{ImportFormat, Place};
+use crate::{
+    ADDRESSES, Choice, ChoiceForm, EXPIRES_AT, ExpiryDraft, LIMIT, LimitDraft, RestrictionDraft, SITES,
+    read_choice,
+};
 use keyward_domain::{Fingerprint, Presented, Timestamp};
 use serde_json::Value;
 use std::collections::HashMap;
@@ -47,10 +51,10 @@ pub(super) struct Row {
     pub(super) hint: Option<String>,
     pub(super) description: Option<String>,
     pub(super) use_case: Option<String>,
-    pub(super) expires_at: Option<String>,
-    pub(super) sites: Option<Vec<String>>,
-    pub(super) addresses: Option<Vec<String>>,
-    pub(super) limit: Option<u64>,
+    pub(super) expires_at: Option<ExpiryDraft>,
+    pub(super) sites: Option<RestrictionDraft>,
+    pub(super) addresses: Option<RestrictionDraft>,
+    pub(super) limit: Option<LimitDraft>,
     pub(super) status: Option<String>,
 }
 
@@ -172,17 +176,16 @@ impl Row {
         holding.map(|(field, _)| field).collect()
     }
 
-    /// Takes a value; null is absent.
-    fn set(&mut self, column: &str, value: Value) -> Result<(), &'static str> {
+    /// Takes a value as the management API writes it.
+    fn set(&mut self, column: &str, value: Value) -> Result<(), String> {
         match (column, value) {
-            (_, Value::Null) => {}
-            ("sites", list) => self.sites = Some(texts(list)?),
-            ("addresses", list) => self.addresses = Some(texts(list)?),
-            ("limit", number) => {
-                self.limit = Some(number.as_u64().ok_or("must be a whole number such as 60")?);
-            }
+            ("sites", value) => self.sites = Some(choice(&SITES, value)?),
+            ("addresses", value) => self.addresses = Some(choice(&ADDRESSES, value)?),
+            ("limit", value) => self.limit = Some(choice(&LIMIT, value)?),
+            ("expires_at", value) => self.expires_at = Some(choice(&EXPIRES_AT, value)?),
             (_, Value::String(text)) => self.set_text(column, text),
-            _ => return Err("must be a text"),
+            (_, Value::Null) => return Err("null is not taken: leave the field out, or write a text".into()),
+            _ => return Err("must be a text".into()),
         }
         Ok(())
     }
@@ -196,7 +199,7 @@ impl Row {
             "hint" => self.hint = Some(text),
             "description" => self.description = Some(text),
             "use_case" => self.use_case = Some(text),
-            "expires_at" => self.expires_at = Some(text),
+            "expires_at" => self.expires_at = Some(ExpiryDraft::At(text)),
             _ => self.status = Some(text),
         }
     }
@@ -205,6 +208,11 @@ impl Row {
 fn fingerprint_of(secret: &str) -> Option<Fingerprint> {
     let presented = Presented::parse(secret.as_bytes()).ok()?;
     Some(presented.fingerprint())
+}
+
+fn choice<T: Choice>(form: &ChoiceForm, value: Value) -> Result<T, String> {
+    // A member that is not known is not quoted.
+    read_choice(form, value).map_err(|fault| fault.message)
 }
 
 fn texts(value: Value) -> Result<Vec<String>, &'static str> {

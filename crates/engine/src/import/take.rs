@@ -6,7 +6,7 @@ use super::told::{MOST_FAULTS, Told};
 use super::{ImportDefaults, ImportFile, ImportNote, Place};
 use crate::access::SiteBook;
 use crate::draft::Faults;
-use crate::{Actor, Engine, EngineError, FieldFault, KeyDraft};
+use crate::{Actor, Engine, EngineError, FieldFault, KeyDraft, RestrictionDraft};
 use async_trait::async_trait;
 use keyward_domain::{Fingerprint, Hint, Key, KeyStatus, Secret, Timestamp, User};
 use keyward_store::{KeySource, StoreError};
@@ -167,10 +167,10 @@ impl Engine {
             name: row.name,
             description: row.description,
             use_case: row.use_case,
-            expires_at: row.expires_at,
-            sites: row.sites,
-            addresses: row.addresses,
-            limit: row.limit,
+            expires_at: row.expires_at.unwrap_or_default(),
+            sites: row.sites.unwrap_or_default(),
+            addresses: row.addresses.unwrap_or_default(),
+            limit: row.limit.unwrap_or_default(),
         };
         let Some(owner) = owner else {
             if named.is_empty() && row.foreign_owners.is_empty() {
@@ -238,7 +238,7 @@ impl ImportDefaults {
             row.use_case.clone_from(&self.use_case);
         }
         if row.sites.is_none() {
-            row.sites.clone_from(&self.sites);
+            row.sites = self.sites.clone().map(RestrictionDraft::Only);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::access::SiteBook;
 use crate::draft::{Faults, parse_addresses, parse_limit};
-use crate::{Actor, Engine, EngineError, KeyDraft, KeyEdit};
+use crate::{Actor, Engine, EngineError, KeyDraft, KeyEdit, RestrictionDraft};
 use keyward_domain::{
     Description, Fingerprint, Hint, Key, KeyId, KeyPatch, KeyStatus, Name, Revision, SiteRule, Timestamp,
     UseCaseName, User,
@@ -23,14 +23,14 @@ impl Engine {
         let description = draft.description.as_deref().unwrap_or_default();
         let description = faults.take("description", self.shown(description, Description::new));
         let use_case = faults.take("use_case", self.use_case_for(draft.use_case.as_deref()));
-        let expires_at = draft.expires_at.as_deref().map(str::parse::<Timestamp>);
+        let expires_at = draft.expires_at.at().map(str::parse::<Timestamp>);
         let expires_at = faults.take("expires_at", expires_at.transpose());
         let sites = match owner {
-            Some(owner) => sites_within(actor, owner, book, draft.sites.as_deref()),
-            None => book.rule(draft.sites.as_deref()),
+            Some(owner) => sites_within(actor, owner, book, &draft.sites),
+            None => book.rule(&draft.sites),
         };
         let sites = faults.take("sites", sites);
-        let addresses = faults.take("addresses", parse_addresses(draft.addresses.as_deref()));
+        let addresses = faults.take("addresses", parse_addresses(&draft.addresses));
         let limit = faults.take("limit", parse_limit(draft.limit));
         let (millis, random) = self.id_parts()?;
         let now = self.clock.now();
@@ -82,11 +82,11 @@ impl Engine {
             sites: edit
                 .sites
                 .as_ref()
-                .and_then(|names| faults.take("sites", sites_within(actor, owner, book, names.as_deref()))),
+                .and_then(|sites| faults.take("sites", sites_within(actor, owner, book, sites))),
             addresses: edit
                 .addresses
                 .as_ref()
-                .and_then(|list| faults.take("addresses", parse_addresses(list.as_deref()))),
+                .and_then(|addresses| faults.take("addresses", parse_addresses(addresses))),
             limit: edit
                 .limit
                 .and_then(|limit| faults.take("limit", parse_limit(limit))),
@@ -118,12 +118,12 @@ fn sites_within(
     actor: &Actor,
     owner: &User,
     book: &SiteBook,
-    names: Option<&[String]>,
+    sites: &RestrictionDraft,
 ) -> Result<SiteRule, String> {
     if !actor.is_admin() {
-        return book.visible_rule(names, &owner.sites);
+        return book.visible_rule(sites, &owner.sites);
     }
-    let rule = book.rule(names)?;
+    let rule = book.rule(sites)?;
     if rule.ids().is_some() && !rule.is_within(&owner.sites) {
         return Err(format!(
             "the owner {} may not use all of these sites",

@@ -3,7 +3,8 @@
 use crate::common::{Home, OPERATOR, OWNER, Random, create_key, create_user, draft, sized};
 use keyward_domain::Role;
 use keyward_engine::{
-    Actor, AuditFilter, AuditOutcome, EngineError, KeyDraft, KeyEdit, SiteEdit, UserDraft, UserEdit, Who,
+    Actor, AuditFilter, AuditOutcome, EngineError, KeyDraft, KeyEdit, LimitDraft, SiteEdit, UserDraft,
+    UserEdit, Who,
 };
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -53,7 +54,7 @@ async fn a11_every_change_and_every_denied_change_has_one_line() {
             }
             5 => {
                 let bad = KeyDraft {
-                    limit: Some(random.below(2) as u64),
+                    limit: LimitDraft::PerMinute(random.below(2) as u64),
                     ..draft()
                 };
                 match node.create_key(actor, &bad, None).await {

@@ -2,11 +2,11 @@
 
 use crate::common::{Home, OPERATOR, OWNER, START, ask, create_key, draft, judged, word};
 use keyward_domain::{Reason, Timestamp};
-use keyward_engine::{Counting, EngineError, ImportFile, ImportFormat, KeyDraft};
+use keyward_engine::{Counting, EngineError, ExpiryDraft, ImportFile, ImportFormat, KeyDraft, LimitDraft};
 
 fn expiring(at: &str) -> KeyDraft {
     KeyDraft {
-        expires_at: Some(at.to_owned()),
+        expires_at: ExpiryDraft::At(at.to_owned()),
         ..draft()
     }
 }
@@ -154,7 +154,7 @@ async fn s12_no_jump_of_the_clock_panics_or_gives_a_key_more_than_one_window() {
     for from in targets {
         for to in targets {
             let key_draft = KeyDraft {
-                limit: Some(LIMIT as u64),
+                limit: LimitDraft::PerMinute(LIMIT as u64),
                 ..draft()
             };
             home.clock.set(START);

@@ -2,12 +2,12 @@
 
 use crate::common::{Home, OPERATOR, Random, START, ask, create_key, draft, judged, sized, word};
 use keyward_domain::{Quota, Reason};
-use keyward_engine::{Counting, Decision, EngineError, KeyDraft, KeyEdit};
+use keyward_engine::{Counting, Decision, EngineError, KeyDraft, KeyEdit, LimitDraft, RestrictionDraft};
 use std::sync::Barrier;
 
 fn limited(limit: u64) -> KeyDraft {
     KeyDraft {
-        limit: Some(limit),
+        limit: LimitDraft::PerMinute(limit),
         ..draft()
     }
 }
@@ -76,7 +76,7 @@ async fn l6_limits_outside_1_to_1_000_000_are_refused_at_save() {
             "{bad}: {made:?}"
         );
         let edit = KeyEdit {
-            limit: Some(Some(bad)),
+            limit: Some(LimitDraft::PerMinute(bad)),
             ..KeyEdit::default()
         };
         let edited = node.edit_key(OPERATOR, &key.id, &edit, None).await;
@@ -108,17 +108,17 @@ async fn l7_a_lowered_raised_or_removed_limit_holds_from_the_next_request() {
     for _ in 0..50 {
         judged(&node, &key.secret).unwrap();
     }
-    set(Some(10)).await;
+    set(LimitDraft::PerMinute(10)).await;
     assert_eq!(judged(&node, &key.secret), Err(Reason::RateLimited));
-    set(Some(51)).await;
+    set(LimitDraft::PerMinute(51)).await;
     assert_eq!(judged(&node, &key.secret), Ok(()));
     assert_eq!(judged(&node, &key.secret), Err(Reason::RateLimited));
-    set(None).await;
+    set(LimitDraft::Unlimited).await;
     for _ in 0..100 {
         judged(&node, &key.secret).unwrap();
     }
     // Without a limit nothing is counted: the 51 of before still stand.
-    set(Some(52)).await;
+    set(LimitDraft::PerMinute(52)).await;
     assert_eq!(judged(&node, &key.secret), Ok(()));
     assert_eq!(judged(&node, &key.secret), Err(Reason::RateLimited));
 }
@@ -193,7 +193,7 @@ async fn l10_refusals_cost_nothing() {
     let home = Home::new().await;
     let node = home.node_with_owner().await;
     let forbidden = KeyDraft {
-        sites: Some(Vec::new()),
+        sites: RestrictionDraft::Only(Vec::new()),
         ..limited(5)
     };
     let key = create_key(&node, &forbidden).await;

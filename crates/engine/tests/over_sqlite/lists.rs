@@ -3,8 +3,8 @@
 use crate::common::{Home, OPERATOR, OWNER, START, create_key, create_user, draft};
 use keyward_domain::{KeyId, Role};
 use keyward_engine::{
-    Actor, Engine, EngineError, HealthCount, HealthMark, KeyDraft, KeyFilter, KeyOrder, KeyView, LastUsed,
-    Store, Who,
+    Actor, Engine, EngineError, ExpiryDraft, HealthCount, HealthMark, KeyDraft, KeyFilter, KeyOrder, KeyView,
+    LastUsed, RestrictionDraft, Store, Who,
 };
 use keyward_store::UsageBatch;
 use std::collections::BTreeSet;
@@ -192,8 +192,8 @@ async fn a_text_finds_the_owners_address_for_administrators_who_ask() {
 /// A key with no mark but those that `edit` gives it.
 async fn healthy(home: &Home, node: &Engine, edit: impl FnOnce(&mut KeyDraft)) -> String {
     let mut healthy = KeyDraft {
-        expires_at: Some(START.plus_days(365).to_string()),
-        addresses: Some(vec!["192.0.2.0/24".into()]),
+        expires_at: ExpiryDraft::At(START.plus_days(365).to_string()),
+        addresses: RestrictionDraft::Only(vec!["192.0.2.0/24".into()]),
         ..draft()
     };
     edit(&mut healthy);
@@ -209,8 +209,8 @@ async fn health_counts_active_keys_by_mark_with_examples_and_a_list_of_each() {
     let mut wanted = Vec::new();
     healthy(&home, &node, |_| {}).await;
     let bare = KeyDraft {
-        expires_at: Some(START.plus_days(365).to_string()),
-        addresses: Some(vec!["192.0.2.0/24".into()]),
+        expires_at: ExpiryDraft::At(START.plus_days(365).to_string()),
+        addresses: RestrictionDraft::Only(vec!["192.0.2.0/24".into()]),
         ..draft()
     };
     wanted.push((HealthMark::NeverUsed, create_key(&node, &bare).await.id));
@@ -219,11 +219,12 @@ async fn health_counts_active_keys_by_mark_with_examples_and_a_list_of_each() {
     wanted.push((HealthMark::Unused90Days, unused));
     let just_used = create_key(&node, &bare).await.id;
     used(&home, &just_used, 90).await;
-    let endless = healthy(&home, &node, |key| key.expires_at = None).await;
+    let endless = healthy(&home, &node, |key| key.expires_at = ExpiryDraft::Never).await;
     wanted.push((HealthMark::NoExpiry, endless));
-    let open = healthy(&home, &node, |key| key.addresses = None).await;
+    let open = healthy(&home, &node, |key| key.addresses = RestrictionDraft::Any).await;
     wanted.push((HealthMark::NoAddressRestriction, open));
-    let in_days = |days| move |key: &mut KeyDraft| key.expires_at = Some(START.plus_days(days).to_string());
+    let in_days =
+        |days| move |key: &mut KeyDraft| key.expires_at = ExpiryDraft::At(START.plus_days(days).to_string());
     let ending = healthy(&home, &node, in_days(14)).await;
     wanted.push((HealthMark::Expiring14Days, ending));
     healthy(&home, &node, in_days(15)).await;
@@ -231,8 +232,8 @@ async fn health_counts_active_keys_by_mark_with_examples_and_a_list_of_each() {
     let off = create_key(
         &node,
         &KeyDraft {
-            expires_at: None,
-            addresses: None,
+            expires_at: ExpiryDraft::Never,
+            addresses: RestrictionDraft::Any,
             ..bare.clone()
         },
     )
@@ -242,8 +243,8 @@ async fn health_counts_active_keys_by_mark_with_examples_and_a_list_of_each() {
     let gone = create_key(
         &node,
         &KeyDraft {
-            expires_at: None,
-            addresses: None,
+            expires_at: ExpiryDraft::Never,
+            addresses: RestrictionDraft::Any,
             ..bare
         },
     )

@@ -6,7 +6,8 @@
 use crate::common::{Home, OPERATOR, Random, START, at_once, create_user, sized, word};
 use keyward_domain::{ClientAddress, Presented, Reason, StrictPath, Timestamp};
 use keyward_engine::{
-    Asked, Clock, Counting, Created, Decision, Engine, KeyDraft, KeyEdit, SiteEdit, UserDraft, UserEdit,
+    Asked, Clock, Counting, Created, Decision, Engine, KeyDraft, KeyEdit, LimitDraft, RestrictionDraft,
+    SiteEdit, UserDraft, UserEdit,
 };
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -207,6 +208,11 @@ fn authenticate<'e>(node: &'e Engine, secret: &str, request: &Request, counting:
     at_once(node.authenticate(Presented::parse(secret.as_bytes()), &asked, counting))
 }
 
+fn restriction(list: &Option<Vec<String>>) -> RestrictionDraft {
+    list.as_ref()
+        .map_or(RestrictionDraft::Any, RestrictionDraft::only)
+}
+
 async fn add_user(node: &Engine, oracle: &mut Oracle, random: &mut Random) {
     let sites = if random.one_in(2) {
         None
@@ -215,7 +221,7 @@ async fn add_user(node: &Engine, oracle: &mut Oracle, random: &mut Random) {
     };
     let draft = UserDraft {
         email: format!("u{}@example.com", oracle.users.len()),
-        sites: sites.clone(),
+        sites: restriction(&sites),
         ..UserDraft::default()
     };
     let (Created::New(view) | Created::Replay(view)) =
@@ -248,17 +254,17 @@ async fn add_key(node: &Engine, oracle: &mut Oracle, random: &mut Random, now: i
         USE_CASES[2],
         USE_CASES[3],
     ]);
+    let (addresses, limit) = (some_of(random, &NETS), some_limit(random));
     let draft = KeyDraft {
         owner: Some(oracle.users[owner].id.clone()),
         name: "key".to_owned(),
         use_case: Some(use_case.to_owned()),
-        expires_at: expires_at.map(|at| Timestamp::from_millis(at).to_string()),
-        sites: sites.clone(),
-        addresses: some_of(random, &NETS),
-        limit: some_limit(random),
+        expires_at: expires_at.map(Timestamp::from_millis).into(),
+        sites: restriction(&sites),
+        addresses: restriction(&addresses),
+        limit: limit.map_or(LimitDraft::Unlimited, LimitDraft::PerMinute),
         description: None,
     };
-    let (addresses, limit) = (draft.addresses.clone(), draft.limit);
     let made = match node.create_key(OPERATOR, &draft, None).await {
         Ok(Created::New(made)) => made,
         // The owner is disabled at the moment.
@@ -299,14 +305,15 @@ async fn change(node: &Engine, oracle: &mut Oracle, random: &mut Random, now: i6
             }
         }
         5 => {
+            let (addresses, limit) = (some_of(random, &NETS), some_limit(random));
             let edit = KeyEdit {
-                addresses: Some(some_of(random, &NETS)),
-                limit: Some(some_limit(random)),
+                addresses: Some(restriction(&addresses)),
+                limit: Some(limit.map_or(LimitDraft::Unlimited, LimitDraft::PerMinute)),
                 ..KeyEdit::default()
             };
             if node.edit_key(OPERATOR, &id, &edit, None).await.is_ok() {
                 let key = &mut oracle.keys[place];
-                (key.addresses, key.limit) = (edit.addresses.unwrap(), edit.limit.unwrap());
+                (key.addresses, key.limit) = (addresses, limit);
             }
         }
         6 => {
@@ -321,7 +328,7 @@ async fn change(node: &Engine, oracle: &mut Oracle, random: &mut Random, now: i6
         7 => {
             let sites = some_of(random, &SITES);
             let edit = UserEdit {
-                sites: Some(sites.clone()),
+                sites: Some(restriction(&sites)),
                 ..UserEdit::default()
             };
             if node

@@ -3,7 +3,7 @@
 use crate::common::{Home, OPERATOR, START, TestKey, at_once, create_key, create_user, draft};
 use crate::faulty::Faulty;
 use keyward_domain::{ClientAddress, Presented, Role, StrictPath};
-use keyward_engine::{Actor, Asked, Counting, Engine, EngineError, KeyDraft, Who};
+use keyward_engine::{Actor, Asked, Counting, Engine, EngineError, KeyDraft, RestrictionDraft, Who};
 use std::net::IpAddr;
 use std::sync::atomic::Ordering;
 
@@ -31,7 +31,7 @@ async fn addresses_of_granted_requests_gather_over_minutes_and_flushes() {
     let key = create_key(
         &node,
         &KeyDraft {
-            addresses: Some(vec!["192.0.2.0/24".into(), "2001:db8::/32".into()]),
+            addresses: RestrictionDraft::Only(vec!["192.0.2.0/24".into(), "2001:db8::/32".into()]),
             ..draft()
         },
     )

@@ -1,7 +1,10 @@
 //! Creates that are sent again (A9), and what the audit log calls a change of a site (A11).
 
 use crate::common::{Home, OPERATOR, OWNER, create_user, draft};
-use keyward_engine::{AuditFilter, Created, Engine, EngineError, KeyDraft, Once, SiteEdit, UserDraft};
+use keyward_engine::{
+    AuditFilter, Created, Engine, EngineError, ExpiryDraft, KeyDraft, Once, RestrictionDraft, SiteEdit,
+    UserDraft,
+};
 
 fn once(token: &str, request: u8) -> Once {
     Once {
@@ -51,8 +54,8 @@ async fn a9_a_create_of_a_key_is_repeated_whatever_became_of_what_it_named() {
     let node = home.node_with_owner().await;
     node.create_site(OPERATOR, "1", None).await.unwrap();
     let draft = KeyDraft {
-        expires_at: Some(home.clock_now().plus_millis(1000).to_string()),
-        sites: Some(vec!["1".to_owned()]),
+        expires_at: ExpiryDraft::At(home.clock_now().plus_millis(1000).to_string()),
+        sites: RestrictionDraft::Only(vec!["1".to_owned()]),
         ..draft()
     };
     let (id, is_repeated) = key(&node, &draft, 1).await.unwrap();
@@ -75,7 +78,7 @@ async fn a9_a_create_of_a_user_is_repeated_when_its_sites_have_other_names() {
     node.create_site(OPERATOR, "1", None).await.unwrap();
     let draft = UserDraft {
         email: OWNER.to_owned(),
-        sites: Some(vec!["1".to_owned()]),
+        sites: RestrictionDraft::Only(vec!["1".to_owned()]),
         ..UserDraft::default()
     };
     let create = async || {

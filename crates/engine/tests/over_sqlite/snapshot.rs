@@ -2,7 +2,7 @@
 
 use crate::common::{Home, OPERATOR, OWNER, START, TestKey, ask, create_key, create_user, draft, judged};
 use keyward_domain::{Reason, Timestamp};
-use keyward_engine::{Counting, Engine, KeyDraft, UserDraft};
+use keyward_engine::{Counting, Engine, ExpiryDraft, KeyDraft, LimitDraft, RestrictionDraft, UserDraft};
 use keyward_store::Store;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -16,12 +16,12 @@ async fn keys(node: &Engine) -> Vec<(TestKey, Result<(), Reason>)> {
     node.create_site(OPERATOR, "2", None).await.unwrap();
     let elsewhere = UserDraft {
         email: "elsewhere@example.com".into(),
-        sites: Some(vec!["2".into()]),
+        sites: RestrictionDraft::Only(vec!["2".into()]),
         ..UserDraft::default()
     };
     node.create_user(OPERATOR, &elsewhere, None).await.unwrap();
     create_user(node, "gone@example.com").await;
-    let list = |entries: &[&str]| Some(entries.iter().map(ToString::to_string).collect());
+    let list = |entries: &[&str]| RestrictionDraft::only(entries);
     let of = |owner: &str| Some(owner.to_owned());
     let ok = Ok(());
     let drafts = [
@@ -29,7 +29,7 @@ async fn keys(node: &Engine) -> Vec<(TestKey, Result<(), Reason>)> {
         (
             KeyDraft {
                 sites: list(&["1", "2"]),
-                limit: Some(3),
+                limit: LimitDraft::PerMinute(3),
                 ..draft()
             },
             ok,
@@ -72,7 +72,7 @@ async fn keys(node: &Engine) -> Vec<(TestKey, Result<(), Reason>)> {
         (
             KeyDraft {
                 use_case: of("read"),
-                expires_at: of("2027-01-01T00:00:00Z"),
+                expires_at: ExpiryDraft::At("2027-01-01T00:00:00Z".into()),
                 ..draft()
             },
             ok,

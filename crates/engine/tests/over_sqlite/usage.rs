@@ -3,7 +3,7 @@
 use crate::common::{Home, START, ask, create_key, draft, sized, word};
 use crate::faulty::Faulty;
 use keyward_domain::{KeyId, Reason};
-use keyward_engine::{Counting, KeyDraft, Period, Store};
+use keyward_engine::{Counting, KeyDraft, LimitDraft, Period, Store};
 use std::collections::HashMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,7 +18,8 @@ async fn usage_is_exact_while_threads_count_and_flushes_fail() {
     node.load().await.unwrap();
     crate::common::create_user(&node, crate::common::OWNER).await;
     let mut keys = Vec::new();
-    for limit in [None, Some(1), Some(1000), None, None] {
+    let (none, some) = (LimitDraft::Unlimited, LimitDraft::PerMinute);
+    for limit in [none, some(1), some(1000), none, none] {
         keys.push(create_key(&node, &KeyDraft { limit, ..draft() }).await);
     }
     let wanted = Mutex::new(Sums::new());

@@ -48,7 +48,9 @@ fn answer(args: &Import, imported: &Imported) -> Value {
     let count = if args.dry_run { "would_import" } else { "imported" };
     let note = |note: &ImportNote| {
         let mut json = place_json(&note.place);
-        json["field"] = note.field.into();
+        if let Some(field) = note.field {
+            json["field"] = field.into();
+        }
         json["message"] = note.message.into();
         json["times"] = note.times.into();
         json

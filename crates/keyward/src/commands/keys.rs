@@ -9,7 +9,8 @@ use jiff::{SignedDuration, Span, SpanRelativeTo};
 use keyward_console::{CreatedKeyWire, KeyWire, PageWire};
 use keyward_domain::{Revision, Timestamp};
 use keyward_engine::{
-    Actor, Created, Engine, EngineError, FieldFault, KeyDraft, KeyEdit, KeyFilter, KeyView,
+    Actor, Created, Engine, EngineError, ExpiryDraft, FieldFault, KeyDraft, KeyEdit, KeyFilter, KeyView,
+    LimitDraft, RestrictionDraft,
 };
 
 const ME: &Actor = &Actor::OPERATOR;
@@ -52,7 +53,7 @@ async fn create(context: Context<'_>, engine: &Engine, args: &KeyCreate) -> Resu
     let (expires_at, misread) = match expiry(args, engine.clock().now()) {
         Ok(expires_at) => (expires_at, None),
         // No instant either, so that the engine names it with whatever else is wrong.
-        Err(fault) => (Some(String::new()), Some(fault)),
+        Err(fault) => (ExpiryDraft::At(String::new()), Some(fault)),
     };
     let draft = KeyDraft {
         owner: Some(args.owner.clone()),
@@ -62,7 +63,7 @@ async fn create(context: Context<'_>, engine: &Engine, args: &KeyCreate) -> Resu
         expires_at,
         sites: listed(&args.sites, args.no_sites),
         addresses: listed(&args.addresses, args.no_addresses),
-        limit: args.limit,
+        limit: args.limit.map_or(LimitDraft::Unlimited, LimitDraft::PerMinute),
     };
     let made = engine.create_key(ME, &draft, None).await;
     match made.map_err(|error| in_place(error, misread))? {
@@ -125,8 +126,8 @@ fn page_text(output: Output, page: &PageWire<KeyWire>) -> String {
             key.use_case.clone(),
             key.hint.clone(),
             key.status.to_owned(),
-            or_all(key.sites.as_deref()),
-            key.limit.map_or_else(|| "none".into(), |limit| limit.to_string()),
+            or_all(&key.sites),
+            limit_or(key.limit, ""),
             last_used.unwrap_or_else(|| "never".into()),
         ]
     };
@@ -141,8 +142,8 @@ fn edit(args: &KeyEditArgs) -> Result<KeyEdit, Failure> {
         sites: changed(&args.sites, args.all_sites, args.no_sites),
         addresses: changed(&args.addresses, args.all_addresses, args.no_addresses),
         limit: match (args.limit, args.no_limit) {
-            (_, true) => Some(None),
-            (limit, false) => limit.map(Some),
+            (_, true) => Some(LimitDraft::Unlimited),
+            (limit, false) => limit.map(LimitDraft::PerMinute),
         },
     };
     let nothing = edit.name.is_none()
@@ -158,22 +159,18 @@ fn edit(args: &KeyEditArgs) -> Result<KeyEdit, Failure> {
     Ok(edit)
 }
 
-/// A list of a new thing: absent is all, empty is none.
-pub(super) fn listed(given: &[String], none: bool) -> Option<Vec<String>> {
+/// A list of a new thing: what is not given is all.
+pub(super) fn listed(given: &[String], none: bool) -> RestrictionDraft {
     if given.is_empty() && !none {
-        None
+        RestrictionDraft::Any
     } else {
-        Some(given.to_vec())
+        RestrictionDraft::only(given)
     }
 }
 
 /// A list of a change: absent stays as it is.
-pub(super) fn changed(given: &[String], all: bool, none: bool) -> Option<Option<Vec<String>>> {
-    if all {
-        Some(None)
-    } else {
-        listed(given, none).map(Some)
-    }
+pub(super) fn changed(given: &[String], all: bool, none: bool) -> Option<RestrictionDraft> {
+    (all || none || !given.is_empty()).then(|| listed(given, none))
 }
 
 /// The faults of fields, with that of a flag in place of the field that it stands for.
@@ -189,9 +186,12 @@ fn in_place(error: EngineError, misread: Option<FieldFault>) -> EngineError {
     }
 }
 
-fn expiry(args: &KeyCreate, now: Timestamp) -> Result<Option<String>, FieldFault> {
+fn expiry(args: &KeyCreate, now: Timestamp) -> Result<ExpiryDraft, FieldFault> {
     let Some(text) = &args.expires_in else {
-        return Ok(args.expires_at.clone());
+        return Ok(args
+            .expires_at
+            .clone()
+            .map_or(ExpiryDraft::Never, ExpiryDraft::At));
     };
     let fault = || FieldFault {
         field: "expires_in",
@@ -205,16 +205,22 @@ fn expiry(args: &KeyCreate, now: Timestamp) -> Result<Option<String>, FieldFault
         return Err(fault());
     }
     let millis = i64::try_from(length.as_millis()).map_err(|_| fault())?;
-    Ok(Some(now.plus_millis(millis).to_string()))
+    Ok(Some(now.plus_millis(millis)).into())
 }
 
 /// A list that may stand for everything or nothing, in a word.
-pub(super) fn or_all(list: Option<&[String]>) -> String {
-    match list {
+pub(super) fn or_all(restriction: &RestrictionDraft) -> String {
+    match restriction.list() {
         None => "all".into(),
         Some([]) => "none".into(),
         Some(list) => list.join(", "),
     }
+}
+
+fn limit_or(limit: LimitDraft, unit: &str) -> String {
+    limit
+        .per_minute()
+        .map_or_else(|| "none".into(), |limit| format!("{limit}{unit}"))
 }
 
 fn describe(key: &KeyWire) -> String {
@@ -236,17 +242,10 @@ fn describe(key: &KeyWire) -> String {
         ("use case", key.use_case.clone()),
         ("hint", key.hint.clone()),
         ("status", key.status.to_owned()),
-        ("sites", or_all(key.sites.as_deref())),
-        ("addresses", or_all(key.addresses.as_deref())),
-        (
-            "limit",
-            key.limit
-                .map_or_else(|| "none".into(), |limit| format!("{limit} a minute")),
-        ),
-        (
-            "expires",
-            key.expires_at.clone().unwrap_or_else(|| "never".into()),
-        ),
+        ("sites", or_all(&key.sites)),
+        ("addresses", or_all(&key.addresses)),
+        ("limit", limit_or(key.limit, " a minute")),
+        ("expires", key.expires_at.at().unwrap_or("never").to_owned()),
         ("created", key.created_at.clone()),
         ("updated", key.updated_at.clone()),
         ("last used", last_used),

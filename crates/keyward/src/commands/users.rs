@@ -102,7 +102,7 @@ async fn list(context: Context<'_>, engine: &Engine, args: &UserList) -> Result<
                 user.name.clone(),
                 user.role.to_owned(),
                 user.status.to_owned(),
-                or_all(user.sites.as_deref()),
+                or_all(&user.sites),
             ]
         });
         let columns = [
@@ -125,7 +125,7 @@ fn describe(user: &UserWire) -> String {
         ("name", user.name.clone()),
         ("role", user.role.to_owned()),
         ("status", user.status.to_owned()),
-        ("sites", or_all(user.sites.as_deref())),
+        ("sites", or_all(&user.sites)),
         ("created", user.created_at.clone()),
         ("revision", user.revision.to_string()),
     ])

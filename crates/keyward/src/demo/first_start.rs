@@ -2,7 +2,9 @@
 
 use crate::exit::Failure;
 use keyward_domain::Secret;
-use keyward_engine::{Actor, Created, Engine, EngineError, KeyDraft, UserDraft};
+use keyward_engine::{
+    Actor, Created, Engine, EngineError, KeyDraft, LimitDraft, RestrictionDraft, UserDraft,
+};
 use std::net::SocketAddr;
 
 /// Owns the key that calls the sample API.
@@ -42,8 +44,8 @@ pub(super) async fn populate(engine: &Engine) -> Result<Option<Secrets>, Failure
         owner: Some(USER.into()),
         name: "Demo".into(),
         description: Some("Site 123 only, 60 requests a minute".into()),
-        sites: Some(vec!["123".into()]),
-        limit: Some(60),
+        sites: RestrictionDraft::only(["123"]),
+        limit: LimitDraft::PerMinute(60),
         ..KeyDraft::default()
     };
     // The demo's user comes last: once it is there, so is everything else but its key.

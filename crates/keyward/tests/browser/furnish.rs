@@ -112,33 +112,41 @@ impl Keys<'_> {
 
     async fn of_every_state(&self) -> Furnished {
         let [grace, alan, katherine] = PEOPLE.map(|(email, _)| email);
-        let shop = json!({ "sites": ["lyon", "porto"], "addresses": ["127.0.0.0/8", "2001:db8::/48"], "limit": 40,
-            "expires_at": "2031-06-30T00:00:00Z", "description": "Orders and stock of the web shop.\nRun by the shop team." });
+        let shop = json!({ "sites": { "only": ["lyon", "porto"] }, "addresses": { "only": ["127.0.0.0/8", "2001:db8::/48"] }, "limit": { "per_minute": 40 },
+            "expires_at": { "at": "2031-06-30T00:00:00Z" }, "description": "Orders and stock of the web shop.\nRun by the shop team." });
         let busy = self.key(ADA, "Web shop", shop).await;
         let (soon, at_once) = (later(11 * 24 * 3600), later(2));
         let expired = self
-            .key(alan, "Trade fair 2026", json!({ "expires_at": at_once }))
+            .key(
+                alan,
+                "Trade fair 2026",
+                json!({ "expires_at": { "at": at_once } }),
+            )
             .await;
         self.key(
             grace,
             "Billing export",
-            json!({ "use_case": "reports", "sites": ["123"], "limit": 60 }),
+            json!({ "use_case": "reports", "sites": { "only": ["123"] }, "limit": { "per_minute": 60 } }),
         )
         .await;
         self.key(
             grace,
             "Warehouse scanner",
-            json!({ "addresses": ["198.51.100.7"], "limit": 1200 }),
+            json!({ "addresses": { "only": ["198.51.100.7"] }, "limit": { "per_minute": 1200 } }),
         )
         .await;
         self.key(
             alan,
             "Nightly backup",
-            json!({ "expires_at": soon, "addresses": ["203.0.113.0/24"] }),
+            json!({ "expires_at": { "at": soon }, "addresses": { "only": ["203.0.113.0/24"] } }),
         )
         .await;
-        self.key(alan, "Partner portal", json!({ "sites": ["berlin", "456"] }))
-            .await;
+        self.key(
+            alan,
+            "Partner portal",
+            json!({ "sites": { "only": ["berlin", "456"] } }),
+        )
+        .await;
         self.key(
             katherine,
             "Monthly report of all the sites for the board and the auditors",
@@ -148,12 +156,16 @@ impl Keys<'_> {
         self.key(
             ADA,
             "Caisse n° 4, Besançon",
-            json!({ "expires_at": "2030-01-31T00:00:00Z" }),
+            json!({ "expires_at": { "at": "2030-01-31T00:00:00Z" } }),
         )
         .await;
         self.key(ADA, "<script>alert(1)</script>", json!({})).await;
         let disabled = self
-            .key(grace, "Mobile app, version 1", json!({ "limit": 6000 }))
+            .key(
+                grace,
+                "Mobile app, version 1",
+                json!({ "limit": { "per_minute": 6000 } }),
+            )
             .await;
         let deleted = self.key(katherine, "Old importer", json!({})).await;
         let refused = self.of_somebody_disabled().await;

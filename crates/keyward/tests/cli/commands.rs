@@ -211,8 +211,8 @@ fn a_secret_is_printed_once_by_create_and_by_nothing_else() {
     let key = place.key("programs", &more);
     let (secret, id) = (key["secret"].as_str().unwrap(), key["id"].as_str().unwrap());
     assert!(secret.starts_with("kw_") && secret.len() == 41, "{secret}");
-    assert_eq!(key["sites"], serde_json::json!(["123"]));
-    assert_eq!(key["limit"], 60);
+    assert_eq!(key["sites"], serde_json::json!({ "only": ["123"] }));
+    assert_eq!(key["limit"], serde_json::json!({ "per_minute": 60 }));
     let fingerprint_free = |text: &str| !text.contains(secret) && !text.contains("fingerprint");
     for args in [
         &["--json", "keys", "list"][..],
@@ -253,12 +253,17 @@ fn a_key_lives_through_all_its_changes() {
     let edited = edit(&["--name", "new", "--site", "123", "--no-addresses", "--limit", "5"])
         .expect(0)
         .json();
-    assert_eq!((&edited["name"], &edited["limit"]), (&"new".into(), &5.into()));
-    assert_eq!(edited["addresses"], serde_json::json!([]));
+    assert_eq!(
+        (&edited["name"], &edited["limit"]["per_minute"]),
+        (&"new".into(), &5.into())
+    );
+    assert_eq!(edited["addresses"], serde_json::json!({ "only": [] }));
     let edited = edit(&["--all-sites", "--all-addresses", "--no-limit"])
         .expect(0)
         .json();
-    assert!(edited["sites"].is_null() && edited["addresses"].is_null() && edited["limit"].is_null());
+    let any = serde_json::json!({ "any": true });
+    assert_eq!((&edited["sites"], &edited["addresses"]), (&any, &any));
+    assert_eq!(edited["limit"], serde_json::json!({ "unlimited": true }));
     edit(&[]).expect(2);
     edit(&["--site", "unknown"]).expect(2);
     edit(&["--name", "stale", "--if-revision", "1"]).expect(4);
@@ -284,7 +289,7 @@ fn users_and_sites_live_through_all_their_changes() {
     ]);
     assert_eq!(
         (&edited["role"], &edited["sites"]),
-        (&"admin".into(), &serde_json::json!(["123"]))
+        (&"admin".into(), &serde_json::json!({ "only": ["123"] }))
     );
     place.run(&["users", "delete", "ada@example.com"]).expect(4);
     assert_eq!(json(&["sites", "rename", "123", "124"])["name"], "124");

@@ -199,7 +199,7 @@ async fn k7_a_log_line_is_one_json_object_whatever_a_client_sends() {
         json!({ "owner": OWNER, "name": evil, "description": evil }),
         json!({ "owner": evil, "name": "a" }),
         json!({ "owner": OWNER, "name": "a", evil: 1 }),
-        json!({ "owner": OWNER, "name": "a", "sites": [evil], "addresses": [evil], "use_case": evil }),
+        json!({ "owner": OWNER, "name": "a", "sites": { "only": [evil] }, "addresses": { "only": [evil] }, "use_case": evil }),
     ] {
         world.keyward.api("POST", "/v1/keys", &body).await;
     }

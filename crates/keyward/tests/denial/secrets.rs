@@ -110,7 +110,7 @@ async fn k1_a_secret_that_a_member_pastes_in_place_of_an_id_is_kept_nowhere() {
         (
             "POST",
             "/v1/keys".into(),
-            &json!({ "name": "n", "sites": [pasted] }),
+            &json!({ "name": "n", "sites": { "only": [pasted] } }),
         ),
         ("PATCH", format!("/v1/users/{pasted}"), &rename),
         ("DELETE", format!("/v1/users/{pasted}"), &Value::Null),

@@ -20,11 +20,16 @@ async fn open_upgraded(world: &World) -> RawClient {
 async fn r10_open_streams_go_on_and_new_requests_are_refused_when_a_key_ends() {
     let changes = [
         ("POST", "/disable", Value::Null, "401 key_disabled"),
-        ("PATCH", "", json!({ "sites": ["2"] }), "403 site_forbidden"),
         (
             "PATCH",
             "",
-            json!({ "addresses": ["192.0.2.1"] }),
+            json!({ "sites": { "only": ["2"] } }),
+            "403 site_forbidden",
+        ),
+        (
+            "PATCH",
+            "",
+            json!({ "addresses": { "only": ["192.0.2.1"] } }),
             "403 ip_forbidden",
         ),
         ("DELETE", "", Value::Null, "401 key_invalid"),

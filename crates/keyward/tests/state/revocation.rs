@@ -90,37 +90,37 @@ fn changes() -> Vec<Change> {
         (
             "PATCH",
             "/v1/keys/{key}",
-            json!({ "sites": ["2"] }),
+            json!({ "sites": { "only": ["2"] } }),
             "403 site_forbidden",
         ),
         (
             "PATCH",
             "/v1/keys/{key}",
-            json!({ "sites": [] }),
+            json!({ "sites": { "only": [] } }),
             "403 site_forbidden",
         ),
         (
             "PATCH",
             "/v1/keys/{key}",
-            json!({ "addresses": ["192.0.2.0/24"] }),
+            json!({ "addresses": { "only": ["192.0.2.0/24"] } }),
             "403 ip_forbidden",
         ),
         (
             "PATCH",
             "/v1/keys/{key}",
-            json!({ "addresses": [] }),
+            json!({ "addresses": { "only": [] } }),
             "403 ip_forbidden",
         ),
         (
             "PATCH",
             "/v1/keys/{key}",
-            json!({ "limit": 1 }),
+            json!({ "limit": { "per_minute": 1 } }),
             "429 rate_limited",
         ),
         (
             "PATCH",
             "/v1/users/{user}",
-            json!({ "sites": ["2"] }),
+            json!({ "sites": { "only": ["2"] } }),
             "403 site_forbidden",
         ),
         (
@@ -368,11 +368,11 @@ async fn r9_expiries_that_are_no_instants_to_come_are_refused_at_save() {
         "2030-01-01",
         "",
     ] {
-        let body = json!({ "owner": OWNER, "name": "k", "expires_at": bad });
+        let body = json!({ "owner": OWNER, "name": "k", "expires_at": { "at": bad } });
         let answer = keyward.api("POST", "/v1/keys", &body).await;
         assert_eq!(
             (answer.status, &answer.json["errors"][0]["field"]),
-            (422, &json!("expires_at")),
+            (422, &json!("expires_at.at")),
             "{bad}"
         );
     }
@@ -383,7 +383,7 @@ async fn r9_expiries_that_are_no_instants_to_come_are_refused_at_save() {
     let offset = keyward
         .key(KeySpec::new(OWNER, "k").expires_at("2099-01-01T12:00:00+14:00"))
         .await;
-    assert_eq!(offset.json["expires_at"], "2098-12-31T22:00:00Z");
+    assert_eq!(offset.json["expires_at"]["at"], "2098-12-31T22:00:00Z");
 }
 
 #[tokio::test]

@@ -396,13 +396,13 @@ async fn i5_i7_what_is_no_plain_network_is_refused_at_save() {
         "192.0.2.0\0",
     ];
     for entry in bad {
-        let (status, answer) = made(&world, &json!([entry])).await;
+        let (status, answer) = made(&world, &json!({ "only": [entry] })).await;
         assert_eq!(status, 422, "{entry:?}: {answer}");
         assert!(answer.to_string().contains("addresses"), "{entry:?}: {answer}");
         let path = format!("/v1/keys/{}", world.k1_issued.id);
         let edited = world
             .keyward
-            .api("PATCH", &path, &json!({ "addresses": [entry] }))
+            .api("PATCH", &path, &json!({ "addresses": { "only": [entry] } }))
             .await;
         assert!(matches!(edited.status, 422 | 428), "{entry:?}: {edited:?}");
     }
@@ -410,13 +410,22 @@ async fn i5_i7_what_is_no_plain_network_is_refused_at_save() {
         .keyward
         .api_ok("GET", &format!("/v1/keys/{}", world.k1_issued.id), &Value::Null)
         .await;
-    assert_eq!(shown["addresses"], Value::Null, "nothing of it was kept");
+    assert_eq!(
+        shown["addresses"],
+        json!({ "any": true }),
+        "nothing of it was kept"
+    );
     for wrong in [
         json!("192.0.2.9"),
-        json!([1]),
-        json!([null]),
+        json!(["192.0.2.9"]),
+        json!(null),
         json!({}),
-        json!([["192.0.2.9"]]),
+        json!({ "only": "192.0.2.9" }),
+        json!({ "only": [1] }),
+        json!({ "only": [null] }),
+        json!({ "only": null }),
+        json!({ "only": [["192.0.2.9"]] }),
+        json!({ "any": false }),
     ] {
         let (status, answer) = made(&world, &wrong).await;
         assert!(matches!(status, 400 | 422), "{wrong}: {status} {answer}");
@@ -424,15 +433,19 @@ async fn i5_i7_what_is_no_plain_network_is_refused_at_save() {
     let many: Vec<String> = (0..1001)
         .map(|i| format!("10.{}.{}.0/24", i / 256, i % 256))
         .collect();
-    assert_eq!(made(&world, &json!(many)).await.0, 422);
-    assert_eq!(made(&world, &json!(many[..1000])).await.0, 201);
+    assert_eq!(made(&world, &json!({ "only": many })).await.0, 422);
+    assert_eq!(made(&world, &json!({ "only": many[..1000] })).await.0, 201);
     let (status, twice) = made(
         &world,
-        &json!(["10.0.0.0/8", "10.0.0.0/8", "192.0.2.1/32", "192.0.2.1"]),
+        &json!({ "only": ["10.0.0.0/8", "10.0.0.0/8", "192.0.2.1/32", "192.0.2.1"] }),
     )
     .await;
     assert_eq!(status, 201);
-    assert_eq!(twice["addresses"].as_array().map(Vec::len), Some(2), "{twice}");
+    assert_eq!(
+        twice["addresses"]["only"].as_array().map(Vec::len),
+        Some(2),
+        "{twice}"
+    );
 }
 
 #[tokio::test]
@@ -541,7 +554,7 @@ async fn i10_an_empty_list_is_nobody_and_an_absent_one_everybody() {
             "{last} {forwarded:?}"
         );
     }
-    for (key, shown) in [(&empty, json!([])), (&absent, Value::Null)] {
+    for (key, shown) in [(&empty, json!({ "only": [] })), (&absent, json!({ "any": true }))] {
         let read = world
             .keyward
             .api_ok("GET", &format!("/v1/keys/{}", key.id), &Value::Null)

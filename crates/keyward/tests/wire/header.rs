@@ -396,8 +396,7 @@ async fn h11_nothing_that_is_known_of_a_key_is_a_key() {
         .iter()
         .map(|byte| format!("{byte:02x}"))
         .collect();
-    let line =
-        serde_json::json!({ "owner": OWNER, "name": "imported", "fingerprint": fingerprint, "sites": ["1"] });
+    let line = serde_json::json!({ "owner": OWNER, "name": "imported", "fingerprint": fingerprint, "sites": { "only": ["1"] } });
     let file = world.keyward.dir().join("keys.jsonl");
     std::fs::write(&file, format!("{line}\n")).unwrap();
     world.keyward.cli_ok(&["import", file.to_str().unwrap()]).await;

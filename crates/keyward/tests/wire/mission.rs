@@ -22,7 +22,7 @@ async fn the_pages_curl_line_works_over_tls_with_an_imported_key() {
     let certificate = Certificate::create_for(folder.path(), &[PAGE_HOST, "localhost"]);
     let world = World::start_with("", "", Some(certificate)).await;
     world.keyward.site("123").await;
-    let key = json!({ "owner": OWNER, "name": "old", "secret": IMPORTED, "sites": ["123"], "limit": 60 });
+    let key = json!({ "owner": OWNER, "name": "old", "secret": IMPORTED, "sites": { "only": ["123"] }, "limit": { "per_minute": 60 } });
     import(&world, &key).await;
     let line = Ask::get("/api/123/resource")
         .host(PAGE_HOST)
@@ -107,7 +107,7 @@ class Program {
 async fn the_pages_c_sharp_lines_work_with_an_imported_key() {
     let world = World::start("").await;
     world.keyward.site("123").await;
-    let key = json!({ "owner": OWNER, "name": "old", "secret": IMPORTED, "sites": ["123"], "limit": 60 });
+    let key = json!({ "owner": OWNER, "name": "old", "secret": IMPORTED, "sites": { "only": ["123"] }, "limit": { "per_minute": 60 } });
     import(&world, &key).await;
     let line = Ask::get("/api/123/resource").with("X-API-KEY", IMPORTED);
     world.eventually_passes(&line).await;
@@ -278,7 +278,7 @@ async fn with_one_setting_the_ietf_fields_tell_the_same_as_the_three_headers() {
 }
 
 async fn import_same(front: &World, behind: &World) {
-    let key = json!({ "owner": OWNER, "name": "same", "secret": IMPORTED, "sites": ["1"] });
+    let key = json!({ "owner": OWNER, "name": "same", "secret": IMPORTED, "sites": { "only": ["1"] } });
     import(behind, &key).await;
     behind
         .eventually_passes(&Ask::get("/api/1/x").key(IMPORTED))
@@ -309,14 +309,14 @@ async fn a_key_may_ask_about_itself_and_pays_nothing() {
             let told = answer.json();
             assert_eq!(
                 (told["id"].as_str(), &told["sites"]),
-                (Some(key.id.as_str()), &json!(["1", "3"]))
+                (Some(key.id.as_str()), &json!({ "only": ["1", "3"] }))
             );
             assert_eq!(
-                (told["limit"].as_u64(), told["remaining"].as_u64()),
-                (Some(60), Some(60))
+                (&told["limit"], told["remaining"].as_u64()),
+                (&json!({ "per_minute": 60 }), Some(60))
             );
             assert!(
-                told["expires_at"]
+                told["expires_at"]["at"]
                     .as_str()
                     .is_some_and(|at| at.starts_with("2999-01-01T00:00:00")),
                 "{told}"

@@ -112,14 +112,15 @@ impl KeySpec {
     }
 
     fn to_json(&self) -> Value {
+        let only = |list: &Option<Vec<String>>| list.as_ref().map(|list| json!({ "only": list }));
         let fields = json!({
             "owner": self.owner,
             "name": self.name,
             "use_case": self.use_case,
-            "sites": self.sites,
-            "addresses": self.addresses,
-            "limit": self.limit,
-            "expires_at": self.expires_at,
+            "sites": only(&self.sites),
+            "addresses": only(&self.addresses),
+            "limit": self.limit.map(|limit| json!({ "per_minute": limit })),
+            "expires_at": self.expires_at.as_ref().map(|at| json!({ "at": at })),
             "description": self.description,
         });
         without_nulls(fields)
@@ -190,7 +191,12 @@ impl Keyward {
         };
         client.send(request(method, path, &headers, text)).await;
         let answer = client.read_response_to(method).await;
-        let json = serde_json::from_slice(&answer.body).unwrap_or_default();
+        let json: Option<Value> = serde_json::from_slice(&answer.body).ok();
+        assert!(
+            !json.as_ref().is_some_and(holds_null),
+            "null in the answer to {method} {path}: {json:?}"
+        );
+        let json = json.unwrap_or_default();
         ApiAnswer {
             status: answer.status,
             headers: answer.headers,
@@ -221,6 +227,7 @@ impl Keyward {
 
     async fn make_user(&self, email: &str, role: &str, sites: Option<&[&str]>) -> String {
         let made = if self.is_running() {
+            let sites = sites.map(|sites| json!({ "only": sites }));
             let body = json!({ "email": email, "name": email, "role": role, "sites": sites });
             self.api_ok("POST", "/v1/users", &without_nulls(body)).await
         } else {
@@ -290,6 +297,16 @@ fn text_of(json: &Value, field: &str) -> String {
         .as_str()
         .unwrap_or_else(|| panic!("no text {field:?} in {json}"))
         .to_owned()
+}
+
+/// Whether null stands anywhere in a value. The management API has none: what there is none of is left out.
+fn holds_null(json: &Value) -> bool {
+    match json {
+        Value::Null => true,
+        Value::Array(items) => items.iter().any(holds_null),
+        Value::Object(fields) => fields.values().any(holds_null),
+        _ => false,
+    }
 }
 
 fn without_nulls(mut fields: Value) -> Value {

@@ -52,28 +52,45 @@ struct Decision {
     owner_id: Option<String>,
     site: Option<String>,
     use_case: Option<String>,
-    limit: Option<u32>,
+    limit: Option<Limit>,
     remaining: Option<u32>,
     reset: Option<i64>,
     retry_after: Option<i64>,
     revision: u64,
     decided_at: String,
-    valid_until: Option<String>,
+    expires_at: Option<Expiry>,
+}
+
+/// What a limit is: one of two members.
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Limit {
+    Unlimited(bool),
+    PerMinute(u32),
+}
+
+/// What an expiry is: one of two members.
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Expiry {
+    Never(bool),
+    At(String),
 }
 
 /// The question as it is sent.
 pub(super) fn body_of(question: &Question<'_>, secret: &[u8]) -> Bytes {
-    let address = match question.client {
-        ClientAddress::Known(address) => Some(address.to_string()),
-        ClientAddress::Unknown => None,
-    };
-    let body = serde_json::json!({
+    let mut body = serde_json::json!({
         "secret": str::from_utf8(secret).unwrap_or_default(),
-        "site": question.site,
-        "address": address,
         "method": question.method,
         "path": question.path.as_str(),
     });
+    // What there is none of is left out.
+    if let Some(site) = question.site {
+        body["site"] = site.into();
+    }
+    if let ClientAddress::Known(address) = question.client {
+        body["address"] = address.to_string().into();
+    }
     body.to_string().into()
 }
 
@@ -141,9 +158,9 @@ impl Server {
 impl Decision {
     /// What it means; none when it means nothing.
     fn read(&self) -> Option<Verified> {
-        let quota = match (self.limit, self.remaining, self.reset) {
-            (Some(limit), Some(remaining), Some(reset)) => Some(Quota {
-                limit,
+        let quota = match (&self.limit, self.remaining, self.reset) {
+            (Some(Limit::PerMinute(limit)), Some(remaining), Some(reset)) => Some(Quota {
+                limit: *limit,
                 remaining,
                 reset,
             }),
@@ -169,13 +186,14 @@ impl Decision {
         Some(KeyIdentity::new(key, owner, self.site.as_deref(), use_case))
     }
 
-    /// By the server's clock alone, so that it does not matter what time it is here. A limit is counted at the server.
+    /// By the server's clock alone, so that it does not matter what time it is here. A limit is counted at the server. A
+    /// pass is kept only if the server says that there is no limit, and until when: what it does not say is not assumed.
     fn keep_for(&self) -> Option<Duration> {
-        if self.limit.is_some() {
-            return None;
-        }
-        let Some(until) = &self.valid_until else {
-            return Some(Duration::MAX);
+        let until = match (&self.limit, &self.expires_at) {
+            (None, _) if !self.granted => return Some(Duration::MAX),
+            (Some(Limit::Unlimited(true)), Some(Expiry::Never(true))) => return Some(Duration::MAX),
+            (Some(Limit::Unlimited(true)), Some(Expiry::At(until))) => until,
+            _ => return None,
         };
         let until: Timestamp = until.parse().ok()?;
         let decided: Timestamp = self.decided_at.parse().ok()?;

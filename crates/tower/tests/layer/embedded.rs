@@ -1,7 +1,7 @@
 //! The engine in this process: what it opens, and how it follows what another process changes.
 
 use crate::world::{Manager, World, echo, get, open, send, until};
-use keyward_engine::Actor;
+use keyward_engine::{Actor, ExpiryDraft};
 use keyward_testkit::Postgres;
 use keyward_tower::{Embedded, KeywardLayer};
 
@@ -53,7 +53,9 @@ async fn r9_a_key_ends_at_its_instant() {
     let world = World::start().await;
     // Time enough to make the key.
     let until_then = world.manager.in_millis(10_000);
-    let (_, secret) = world.key(|draft| draft.expires_at = Some(until_then)).await;
+    let (_, secret) = world
+        .key(|draft| draft.expires_at = ExpiryDraft::At(until_then))
+        .await;
     let layer = world.layer().build().unwrap();
     until(async || send(echo(&layer), get("/api/1/x", &secret)).await.code() == "key_expired").await;
 }

@@ -1,6 +1,7 @@
 //! The header of the key, the client's address, and what the service behind gets to see.
 
 use crate::world::{World, echo, from, get, request, send};
+use keyward_engine::{LimitDraft, RestrictionDraft};
 use keyward_tower::RequireUseCase;
 use serde_json::json;
 use tower::Layer;
@@ -77,7 +78,7 @@ async fn h4_k8_the_service_behind_sees_no_key_no_forged_identity_and_nothing_tha
 async fn i1_i2_the_client_is_whom_the_service_or_a_trusted_proxy_names() {
     let world = World::start().await;
     let key = world
-        .key(|draft| draft.addresses = Some(vec!["192.0.2.0/24".into()]))
+        .key(|draft| draft.addresses = RestrictionDraft::Only(vec!["192.0.2.0/24".into()]))
         .await
         .1;
     let anyone = world.key(|_| {}).await.1;
@@ -146,7 +147,10 @@ async fn i1_i2_the_client_is_whom_the_service_or_a_trusted_proxy_names() {
 #[tokio::test]
 async fn l8_a_limit_is_exact_and_told_with_each_answer() {
     let world = World::start().await;
-    let key = world.key(|draft| draft.limit = Some(1000)).await.1;
+    let key = world
+        .key(|draft| draft.limit = LimitDraft::PerMinute(1000))
+        .await
+        .1;
     let layer = world.layer().build().unwrap();
     // The minute may end once meanwhile; within one, what remains falls by one each time.
     let mut last: Option<(i64, i64)> = None;
@@ -161,7 +165,7 @@ async fn l8_a_limit_is_exact_and_told_with_each_answer() {
         }
         last = Some((reset, remaining));
     }
-    let one = world.key(|draft| draft.limit = Some(1)).await.1;
+    let one = world.key(|draft| draft.limit = LimitDraft::PerMinute(1)).await.1;
     let mut refused = None;
     for _ in 0..10 {
         let seen = send(echo(&layer), get("/api/1/x", &one)).await;

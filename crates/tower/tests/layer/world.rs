@@ -4,7 +4,9 @@ use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
 use http_body_util::{BodyExt, Full};
 use keyward_domain::{Prefix, SecretFormat, UseCase, UseCaseCatalogue, UseCaseName};
-use keyward_engine::{Actor, Created, Engine, KeyDraft, OnStale, Settings, Store, SystemClock, UserDraft};
+use keyward_engine::{
+    Actor, Created, Engine, KeyDraft, OnStale, RestrictionDraft, Settings, Store, SystemClock, UserDraft,
+};
 use keyward_store::{PostgresOptions, PostgresStore, SqliteOptions, SqliteStore};
 use keyward_tower::{Embedded, KeyIdentity, KeywardLayer, KeywardLayerBuilder};
 use serde_json::{Value, json};
@@ -157,7 +159,9 @@ impl World {
     }
 
     pub(crate) async fn key_of_site(&self, site: &str) -> String {
-        self.key(|draft| draft.sites = Some(vec![site.into()])).await.1
+        self.key(|draft| draft.sites = RestrictionDraft::Only(vec![site.into()]))
+            .await
+            .1
     }
 
     /// Waits until what was made last is in force in the other process.

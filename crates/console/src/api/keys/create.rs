@@ -5,18 +5,20 @@ use crate::api::Answer;
 use crate::app::App;
 use crate::body::OnceBody;
 use crate::caller::Caller;
-use crate::fields::{Decode, Fields};
-use crate::wire::{CreatedKeyWire, KeyWire};
+use crate::fields::{Decode, Fields, at_member};
+use crate::wire::{AddressesChoice, CreatedKeyWire, ExpiryChoice, KeyWire, LimitChoice, SitesChoice};
 use axum::extract::State;
 use http::StatusCode;
-use keyward_engine::{Created, KeyDraft};
+use keyward_engine::{
+    ADDRESSES, Created, EXPIRES_AT, ExpiryDraft, KeyDraft, LIMIT, LimitDraft, RestrictionDraft, SITES,
+};
 use utoipa::ToSchema;
 
 /// A key to be made.
 #[derive(ToSchema)]
 #[schema(example = json!({
-    "name": "Billing", "owner": "ada@example.com", "use_case": "rest-api", "expires_at": "2027-12-31T00:00:00Z",
-    "sites": ["123"], "addresses": ["192.0.2.0/24", "2001:db8::7"], "limit": 60
+    "name": "Billing", "owner": "ada@example.com", "use_case": "rest-api", "expires_at": { "at": "2027-12-31T00:00:00Z" },
+    "sites": { "only": ["123"] }, "addresses": { "only": ["192.0.2.0/24", "2001:db8::7"] }, "limit": { "per_minute": 60 }
 }))]
 pub(crate) struct NewKey {
     /// Name: 1 to 64 characters.
@@ -26,19 +28,23 @@ pub(crate) struct NewKey {
     #[schema(max_length = 500)]
     description: Option<String>,
     /// The owner's id or e-mail address; absent is the caller.
+    #[schema(min_length = 1, max_length = 254)]
     owner: Option<String>,
     /// Use case; absent is the first configured. Cannot be modified.
+    #[schema(min_length = 1, max_length = 32, pattern = "^[a-z][a-z0-9-]*$")]
     use_case: Option<String>,
-    /// RFC 3339 instant from which the key is refused; absent is never. Cannot be modified.
-    #[schema(format = DateTime)]
-    expires_at: Option<String>,
-    /// Site names; absent or null is every site, an empty list none.
-    sites: Option<Vec<String>>,
-    /// Addresses and networks; absent or null is every address, an empty list none.
-    addresses: Option<Vec<String>>,
-    /// Requests a minute, 1 to 1,000,000; absent or null is no limit.
-    #[schema(minimum = 1, maximum = 1_000_000)]
-    limit: Option<u64>,
+    /// From when on the key is refused; absent is never. Cannot be modified.
+    #[schema(value_type = Option<ExpiryChoice>)]
+    expires_at: Option<ExpiryDraft>,
+    /// Sites that the key reaches; absent is every site.
+    #[schema(value_type = Option<SitesChoice>)]
+    sites: Option<RestrictionDraft>,
+    /// Addresses and networks that may use the key; absent is every address.
+    #[schema(value_type = Option<AddressesChoice>)]
+    addresses: Option<RestrictionDraft>,
+    /// Requests a minute; absent is no limit.
+    #[schema(value_type = Option<LimitChoice>)]
+    limit: Option<LimitDraft>,
 }
 
 impl Decode for NewKey {
@@ -48,10 +54,10 @@ impl Decode for NewKey {
             description: fields.text("description"),
             owner: fields.text("owner"),
             use_case: fields.text("use_case"),
-            expires_at: fields.text("expires_at"),
-            sites: fields.nullable_texts("sites").flatten(),
-            addresses: fields.nullable_texts("addresses").flatten(),
-            limit: fields.nullable_number("limit").flatten(),
+            expires_at: fields.choice(&EXPIRES_AT),
+            sites: fields.choice(&SITES),
+            addresses: fields.choice(&ADDRESSES),
+            limit: fields.choice(&LIMIT),
         }
     }
 }
@@ -63,10 +69,10 @@ impl From<NewKey> for KeyDraft {
             name: key.name,
             description: key.description,
             use_case: key.use_case,
-            expires_at: key.expires_at,
-            sites: key.sites,
-            addresses: key.addresses,
-            limit: key.limit,
+            expires_at: key.expires_at.unwrap_or_default(),
+            sites: key.sites.unwrap_or_default(),
+            addresses: key.addresses.unwrap_or_default(),
+            limit: key.limit.unwrap_or_default(),
         }
     }
 }
@@ -83,7 +89,8 @@ pub(crate) async fn create_key(
     Caller(actor): Caller,
     OnceBody(key, once): OnceBody<NewKey>,
 ) -> Answer {
-    let made = app.engine.create_key(&actor, &key.into(), once.as_ref()).await?;
+    let made = app.engine.create_key(&actor, &key.into(), once.as_ref()).await;
+    let made = made.map_err(at_member)?;
     Ok(match made {
         Created::New(issued) => {
             let location = format!("/v1/keys/{}", issued.view.key.id);

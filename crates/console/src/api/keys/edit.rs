@@ -5,32 +5,32 @@ use crate::api::Answer;
 use crate::app::App;
 use crate::body::{Body, Target};
 use crate::caller::Caller;
-use crate::fields::{Decode, Fields};
-use crate::wire::KeyWire;
+use crate::fields::{Decode, Fields, at_member};
+use crate::wire::{AddressesChoice, KeyWire, LimitChoice, SitesChoice};
 use axum::extract::State;
 use http::StatusCode;
-use keyward_engine::KeyEdit;
+use keyward_engine::{ADDRESSES, KeyEdit, LIMIT, LimitDraft, RestrictionDraft, SITES};
 use utoipa::ToSchema;
 
 /// A change of a key; absent fields stay as they are. Use case and expiry cannot be modified.
 #[derive(ToSchema)]
-#[schema(example = json!({ "name": "Billing, new", "sites": ["123", "456"], "addresses": null, "limit": 120 }))]
+#[schema(example = json!({ "name": "Billing, new", "sites": { "only": ["123", "456"] }, "addresses": { "any": true }, "limit": { "per_minute": 120 } }))]
 pub(crate) struct KeyChange {
     /// Name: 1 to 64 characters.
-    #[schema(nullable = false, min_length = 1, max_length = 64)]
+    #[schema(min_length = 1, max_length = 64)]
     name: Option<String>,
     /// Description: up to 500 characters.
-    #[schema(nullable = false, max_length = 500)]
+    #[schema(max_length = 500)]
     description: Option<String>,
-    /// Site names; null is every site, an empty list none.
-    #[schema(value_type = Option<Vec<String>>)]
-    sites: Option<Option<Vec<String>>>,
-    /// Addresses and networks; null is every address, an empty list none.
-    #[schema(value_type = Option<Vec<String>>)]
-    addresses: Option<Option<Vec<String>>>,
-    /// Requests a minute, 1 to 1,000,000; null is no limit.
-    #[schema(value_type = Option<u64>, minimum = 1, maximum = 1_000_000)]
-    limit: Option<Option<u64>>,
+    /// Sites that the key reaches.
+    #[schema(value_type = Option<SitesChoice>)]
+    sites: Option<RestrictionDraft>,
+    /// Addresses and networks that may use the key.
+    #[schema(value_type = Option<AddressesChoice>)]
+    addresses: Option<RestrictionDraft>,
+    /// Requests a minute.
+    #[schema(value_type = Option<LimitChoice>)]
+    limit: Option<LimitDraft>,
 }
 
 impl Decode for KeyChange {
@@ -53,11 +53,11 @@ impl Decode for KeyChange {
 
     fn decode(fields: &mut Fields) -> Self {
         Self {
-            name: fields.edited_text("name"),
-            description: fields.edited_text("description"),
-            sites: fields.nullable_texts("sites"),
-            addresses: fields.nullable_texts("addresses"),
-            limit: fields.nullable_number("limit"),
+            name: fields.text("name"),
+            description: fields.text("description"),
+            sites: fields.choice(&SITES),
+            addresses: fields.choice(&ADDRESSES),
+            limit: fields.choice(&LIMIT),
         }
     }
 }
@@ -76,7 +76,7 @@ impl From<KeyChange> for KeyEdit {
 
 /// Edit a key
 ///
-/// Absent fields stay as they are; null takes a restriction or the limit away.
+/// Absent fields stay as they are. A restriction is taken away in words: `{"any": true}`, the limit by `{"unlimited": true}`.
 #[utoipa::path(patch, path = "/v1/keys/{id}", tag = "keys", request_body = KeyChange,
     params(("id" = String, Path, description = "The key's id"), ("If-Match" = Option<String>, Header, description = "The ETag that was seen: the change is made only if it is still that of the thing")),
     responses((status = 200, body = KeyWire)))]
@@ -86,6 +86,7 @@ pub(crate) async fn update_key(
     Target(id, seen): Target,
     Body(change): Body<KeyChange>,
 ) -> Answer {
-    let view = app.engine.edit_key(&actor, &id, &change.into(), seen).await?;
+    let view = app.engine.edit_key(&actor, &id, &change.into(), seen).await;
+    let view = view.map_err(at_member)?;
     Ok(tagged(StatusCode::OK, view.key.revision, &KeyWire::from(&view)))
 }

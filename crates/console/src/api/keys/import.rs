@@ -61,6 +61,7 @@ impl Decode for ImportQuery {
 #[schema(as = Imported)]
 pub(crate) struct ImportedWire {
     /// Keys that were added; of a dry run: that could be.
+    #[schema(value_type = u64)]
     keys: usize,
     /// What was not taken over, or is good to know; absent when there is nothing.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -75,10 +76,12 @@ pub(crate) struct ImportNoteWire {
     /// Where it stands, such as `line 3` or `/data/0`; of several places, the first.
     place: String,
     /// The field, when it is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<&'static str>,
     /// What is to be known.
     message: &'static str,
     /// At how many places.
+    #[schema(value_type = u64)]
     times: usize,
 }
 
@@ -105,7 +108,7 @@ impl From<Imported> for ImportedWire {
 #[utoipa::path(post, path = "/v1/keys/import", tag = "keys", params(ImportQuery),
     request_body(content(
         (String = "text/csv", example = "owner,name,secret,sites,limit\nada@example.com,First key,abcdef123456,123;456,60\n"),
-        (String = "application/jsonl", example = "{\"owner\":\"ada@example.com\",\"name\":\"First key\",\"secret\":\"abcdef123456\"}\n"),
+        (String = "application/jsonl", example = "{\"owner\":\"ada@example.com\",\"name\":\"First key\",\"secret\":\"abcdef123456\",\"sites\":{\"only\":[\"123\"]}}\n"),
         (String = "application/x-ndjson", example = "{\"owner\":\"ada@example.com\",\"name\":\"First key\",\"secret\":\"abcdef123456\"}\n"),
         (String = "text/plain", example = "\"abcdef123456\" \"First key\";\n"),
         (String = "application/json", example = "{\"data\":[{\"key\":\"abcdef123456\",\"consumer\":{\"id\":\"ada\"}}],\"next\":null}\n"))),

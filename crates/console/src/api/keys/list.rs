@@ -6,6 +6,7 @@ use crate::app::App;
 use crate::body::Query;
 use crate::caller::Caller;
 use crate::fields::{Decode, Fields};
+use crate::paging::{Listed, Paging};
 use crate::wire::{KeyStatusFilterWord, KeyWire, PageWire};
 use axum::extract::State;
 use http::StatusCode;
@@ -27,11 +28,6 @@ pub(crate) struct KeyQuery {
     use_case: Option<String>,
     /// Only with this text in name, description or hint; neither case nor accents matter.
     text: Option<String>,
-    /// `next` of the page before.
-    cursor: Option<String>,
-    /// How many at most: 1 to 200, else 50.
-    #[param(minimum = 1, maximum = 200)]
-    limit: Option<u32>,
 }
 
 impl Decode for KeyQuery {
@@ -41,23 +37,21 @@ impl Decode for KeyQuery {
             status: fields.text("status"),
             site: fields.text("site"),
             use_case: fields.text("use_case"),
-            text: fields.text("text"),
-            cursor: fields.text("cursor"),
-            limit: fields.query_number("limit"),
+            text: fields.sought("text"),
         }
     }
 }
 
-impl From<KeyQuery> for KeyFilter {
-    fn from(query: KeyQuery) -> Self {
+impl From<Listed<KeyQuery>> for KeyFilter {
+    fn from(Listed(query, page): Listed<KeyQuery>) -> Self {
         Self {
             owner: query.owner,
             status: query.status,
             site: query.site,
             use_case: query.use_case,
             text: query.text,
-            cursor: query.cursor,
-            limit: query.limit,
+            cursor: page.cursor,
+            limit: page.limit,
             ..Self::default()
         }
     }
@@ -66,12 +60,12 @@ impl From<KeyQuery> for KeyFilter {
 /// List keys, newest first
 ///
 /// Members see their own.
-#[utoipa::path(get, path = "/v1/keys", tag = "keys", params(KeyQuery),
+#[utoipa::path(get, path = "/v1/keys", tag = "keys", params(KeyQuery, Paging),
     responses((status = 200, body = PageWire<KeyWire>)))]
 pub(crate) async fn list_keys(
     State(app): State<App>,
     Caller(actor): Caller,
-    Query(query): Query<KeyQuery>,
+    Query(query): Query<Listed<KeyQuery>>,
 ) -> Answer {
     let page = app.engine.list_keys(&actor, &query.into()).await?;
     Ok(answer(StatusCode::OK, &PageWire::<KeyWire>::of(&page)))

@@ -5,19 +5,19 @@ use crate::api::Answer;
 use crate::app::App;
 use crate::body::OnceBody;
 use crate::caller::Caller;
-use crate::fields::{Decode, Fields};
-use crate::wire::{RoleWord, UserWire};
+use crate::fields::{Decode, Fields, at_member};
+use crate::wire::{RoleWord, SitesChoice, UserWire};
 use axum::extract::State;
 use http::StatusCode;
-use keyward_engine::{Created, UserDraft};
+use keyward_engine::{Created, RestrictionDraft, SITES, UserDraft};
 use utoipa::ToSchema;
 
 /// A user to be made.
 #[derive(ToSchema)]
-#[schema(example = json!({ "email": "ada@example.com", "name": "Ada", "role": "member", "sites": ["123"] }))]
+#[schema(example = json!({ "email": "ada@example.com", "name": "Ada", "role": "member", "sites": { "only": ["123"] } }))]
 pub(crate) struct NewUser {
     /// E-mail address.
-    #[schema(format = Email)]
+    #[schema(format = Email, min_length = 3, max_length = 254)]
     email: String,
     /// Name: 1 to 64 characters; absent is the e-mail address up to the `@`.
     #[schema(min_length = 1, max_length = 64)]
@@ -25,8 +25,9 @@ pub(crate) struct NewUser {
     /// `admin` or `member` (if absent).
     #[schema(value_type = Option<RoleWord>)]
     role: Option<String>,
-    /// Site names; absent or null is every site, an empty list none.
-    sites: Option<Vec<String>>,
+    /// Sites that the user's keys reach at most; absent is every site.
+    #[schema(value_type = Option<SitesChoice>)]
+    sites: Option<RestrictionDraft>,
 }
 
 impl Decode for NewUser {
@@ -35,7 +36,7 @@ impl Decode for NewUser {
             email: fields.required_text("email"),
             name: fields.text("name"),
             role: fields.text("role"),
-            sites: fields.nullable_texts("sites").flatten(),
+            sites: fields.choice(&SITES),
         }
     }
 }
@@ -46,7 +47,7 @@ impl From<NewUser> for UserDraft {
             email: user.email,
             name: user.name,
             role: user.role,
-            sites: user.sites,
+            sites: user.sites.unwrap_or_default(),
         }
     }
 }
@@ -65,7 +66,8 @@ pub(crate) async fn create_user(
     let made = app
         .engine
         .create_user(&actor, &user.into(), once.as_ref())
-        .await?;
+        .await
+        .map_err(at_member)?;
     let (view, replayed, status) = match made {
         Created::New(view) => (view, false, StatusCode::CREATED),
         Created::Replay(view) => (view, true, StatusCode::OK),

@@ -5,26 +5,26 @@ use crate::api::Answer;
 use crate::app::App;
 use crate::body::{Body, Target};
 use crate::caller::Caller;
-use crate::fields::{Decode, Fields};
-use crate::wire::{RoleWord, UserWire};
+use crate::fields::{Decode, Fields, at_member};
+use crate::wire::{RoleWord, SitesChoice, UserWire};
 use axum::extract::State;
 use http::StatusCode;
-use keyward_engine::UserEdit;
+use keyward_engine::{RestrictionDraft, SITES, UserEdit};
 use utoipa::ToSchema;
 
 /// A change of a user; absent fields stay as they are.
 #[derive(ToSchema)]
-#[schema(example = json!({ "role": "admin", "sites": null }))]
+#[schema(example = json!({ "role": "admin", "sites": { "any": true } }))]
 pub(crate) struct UserChange {
     /// Name: 1 to 64 characters.
-    #[schema(nullable = false, min_length = 1, max_length = 64)]
+    #[schema(min_length = 1, max_length = 64)]
     name: Option<String>,
     /// `admin` or `member`.
-    #[schema(nullable = false, value_type = Option<RoleWord>)]
+    #[schema(value_type = Option<RoleWord>)]
     role: Option<String>,
-    /// Site names; null is every site, an empty list none.
-    #[schema(value_type = Option<Vec<String>>)]
-    sites: Option<Option<Vec<String>>>,
+    /// Sites that the user's keys reach at most.
+    #[schema(value_type = Option<SitesChoice>)]
+    sites: Option<RestrictionDraft>,
 }
 
 impl Decode for UserChange {
@@ -32,9 +32,9 @@ impl Decode for UserChange {
 
     fn decode(fields: &mut Fields) -> Self {
         Self {
-            name: fields.edited_text("name"),
-            role: fields.edited_text("role"),
-            sites: fields.nullable_texts("sites"),
+            name: fields.text("name"),
+            role: fields.text("role"),
+            sites: fields.choice(&SITES),
         }
     }
 }
@@ -56,6 +56,7 @@ pub(crate) async fn update_user(
         role: change.role,
         sites: change.sites,
     };
-    let view = app.engine.edit_user(&actor, &id, &edit, seen).await?;
+    let view = app.engine.edit_user(&actor, &id, &edit, seen).await;
+    let view = view.map_err(at_member)?;
     Ok(tagged(StatusCode::OK, view.user.revision, &UserWire::from(&view)))
 }

@@ -6,6 +6,7 @@ use crate::app::App;
 use crate::body::Query;
 use crate::caller::Caller;
 use crate::fields::{Decode, Fields};
+use crate::paging::{Listed, Paging};
 use crate::wire::{PageWire, UserWire};
 use axum::extract::State;
 use http::StatusCode;
@@ -20,20 +21,13 @@ pub(crate) struct UserQuery {
     with_deleted: Option<bool>,
     /// Only with this text in name or e-mail address; neither case nor accents matter.
     text: Option<String>,
-    /// `next` of the page before.
-    cursor: Option<String>,
-    /// How many at most: 1 to 200, else 50.
-    #[param(minimum = 1, maximum = 200)]
-    limit: Option<u32>,
 }
 
 impl Decode for UserQuery {
     fn decode(fields: &mut Fields) -> Self {
         Self {
             with_deleted: fields.query_bool("with_deleted"),
-            text: fields.text("text"),
-            cursor: fields.text("cursor"),
-            limit: fields.query_number("limit"),
+            text: fields.sought("text"),
         }
     }
 }
@@ -41,18 +35,18 @@ impl Decode for UserQuery {
 /// List users, newest first
 ///
 /// Admins only.
-#[utoipa::path(get, path = "/v1/users", tag = "users", params(UserQuery),
+#[utoipa::path(get, path = "/v1/users", tag = "users", params(UserQuery, Paging),
     responses((status = 200, body = PageWire<UserWire>)))]
 pub(crate) async fn list_users(
     State(app): State<App>,
     Caller(actor): Caller,
-    Query(query): Query<UserQuery>,
+    Query(Listed(query, page)): Query<Listed<UserQuery>>,
 ) -> Answer {
     let filter = UserFilter {
         with_deleted: query.with_deleted.unwrap_or(false),
         text: query.text,
-        cursor: query.cursor,
-        limit: query.limit,
+        cursor: page.cursor,
+        limit: page.limit,
     };
     let page = app.engine.list_users(&actor, &filter).await?;
     Ok(answer(StatusCode::OK, &PageWire::<UserWire>::of(&page)))

@@ -2,7 +2,7 @@
 
 use crate::support::House;
 use keyward_domain::Role;
-use keyward_engine::{Actor, Created, KeyDraft, KeyEdit, UserDraft, Who};
+use keyward_engine::{Actor, Created, KeyDraft, KeyEdit, LimitDraft, UserDraft, Who};
 
 async fn key(house: &House, name: &str) -> String {
     let draft = KeyDraft {
@@ -28,7 +28,7 @@ async fn a_change_is_shown_field_by_field_and_a_denial_as_one() {
     let id = key(&house, "one").await;
     let edit = KeyEdit {
         name: Some("two <b>".into()),
-        limit: Some(Some(60)),
+        limit: Some(LimitDraft::PerMinute(60)),
         ..KeyEdit::default()
     };
     house

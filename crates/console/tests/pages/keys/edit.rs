@@ -3,7 +3,7 @@
 use super::{ESCAPED, NASTY, key, path, site, view};
 use crate::support::{Answer, Browser, House};
 use keyward_domain::{RateLimit, SiteName};
-use keyward_engine::{Actor, KeyEdit, UserEdit};
+use keyward_engine::{Actor, KeyEdit, LimitDraft, RestrictionDraft, UserEdit};
 
 async fn saved(house: &House, browser: &Browser, id: &str, edits: &[(&str, &str)]) -> Answer {
     let revision = view(house, id).await.key.revision.0.to_string();
@@ -28,9 +28,9 @@ async fn an_edit_is_filled_in_with_what_is_there_and_saves_what_was_changed() {
     site(&house, "1").await;
     site(&house, "2").await;
     let (id, _) = key(&house, "member@example.com", |draft| {
-        draft.sites = Some(vec!["1".into()]);
-        draft.addresses = Some(vec!["192.0.2.0/24".into(), "::1".into()]);
-        draft.limit = Some(60);
+        draft.sites = RestrictionDraft::Only(vec!["1".into()]);
+        draft.addresses = RestrictionDraft::Only(vec!["192.0.2.0/24".into(), "::1".into()]);
+        draft.limit = LimitDraft::PerMinute(60);
     })
     .await;
     let member = house.member("en").await;
@@ -163,7 +163,7 @@ async fn a_form_with_faults_still_knows_which_state_it_was_filled_from() {
     let member = house.member("en").await;
     let old = view(&house, &id).await.key.revision.0.to_string();
     let other = KeyEdit {
-        limit: Some(Some(5)),
+        limit: Some(LimitDraft::PerMinute(5)),
         ..KeyEdit::default()
     };
     house
@@ -183,7 +183,7 @@ async fn a_form_with_faults_still_knows_which_state_it_was_filled_from() {
 async fn i10_an_empty_list_is_shown_as_nobody_and_does_not_stand_against_a_new_name() {
     let house = House::start().await;
     let (id, _) = key(&house, "member@example.com", |draft| {
-        draft.addresses = Some(Vec::new());
+        draft.addresses = RestrictionDraft::Only(Vec::new());
     })
     .await;
     let member = house.member("en").await;
@@ -208,7 +208,9 @@ async fn i10_an_empty_list_is_shown_as_nobody_and_does_not_stand_against_a_new_n
 
 async fn narrowed(house: &House, sites: &[&str]) {
     let edit = UserEdit {
-        sites: Some(Some(sites.iter().map(ToString::to_string).collect())),
+        sites: Some(RestrictionDraft::Only(
+            sites.iter().map(ToString::to_string).collect(),
+        )),
         ..UserEdit::default()
     };
     house
@@ -264,7 +266,7 @@ async fn a_new_name_leaves_the_sites_of_a_key_alone_whoever_gives_it() {
         for sites in [&["123", "456"][..], &["456"]] {
             narrowed(&house, &["123", "456"]).await;
             let (id, _) = key(&house, "member@example.com", |draft| {
-                draft.sites = Some(sites.iter().map(ToString::to_string).collect());
+                draft.sites = RestrictionDraft::Only(sites.iter().map(ToString::to_string).collect());
             })
             .await;
             narrowed(&house, &["123"]).await;
@@ -292,7 +294,7 @@ async fn a_site_that_the_owner_lost_can_be_taken_away_and_not_be_kept_among_othe
     site(&house, "123").await;
     site(&house, "456").await;
     let (id, _) = key(&house, "member@example.com", |draft| {
-        draft.sites = Some(vec!["456".into()]);
+        draft.sites = RestrictionDraft::Only(vec!["456".into()]);
     })
     .await;
     narrowed(&house, &["123"]).await;
@@ -318,8 +320,12 @@ async fn saving_again_after_a_conflict_keeps_what_the_other_has_changed() {
         let member = house.member(language).await;
         let page = member.get(&format!("{}/edit", path(&id))).await;
         let other = KeyEdit {
-            addresses: Some(Some(vec!["192.0.2.1".into(), "192.0.2.2".into(), "::1".into()])),
-            sites: Some(Some(vec!["123".into()])),
+            addresses: Some(RestrictionDraft::Only(vec![
+                "192.0.2.1".into(),
+                "192.0.2.2".into(),
+                "::1".into(),
+            ])),
+            sites: Some(RestrictionDraft::Only(vec!["123".into()])),
             ..KeyEdit::default()
         };
         house

@@ -2,6 +2,7 @@
 
 use super::{key, people};
 use crate::support::House;
+use keyward_engine::{ExpiryDraft, RestrictionDraft};
 
 #[tokio::test]
 async fn health_counts_what_is_worth_a_look_and_leads_to_it() {
@@ -15,8 +16,8 @@ async fn health_counts_what_is_worth_a_look_and_leads_to_it() {
     let soon = house.clock_now().plus_days(3).to_string();
     key(&house, "member@example.com", |draft| {
         draft.name = "ends soon".into();
-        draft.expires_at = Some(soon);
-        draft.addresses = Some(vec!["192.0.2.1".into()]);
+        draft.expires_at = ExpiryDraft::At(soon);
+        draft.addresses = RestrictionDraft::Only(vec!["192.0.2.1".into()]);
     })
     .await;
     for (language, well) in [("en", "All well"), ("fr", "Tout va bien")] {

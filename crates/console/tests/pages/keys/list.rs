@@ -3,7 +3,7 @@
 use super::{ESCAPED, NASTY, key, path, people, site};
 use crate::support::{Answer, House};
 use keyward_domain::Timestamp;
-use keyward_engine::Actor;
+use keyward_engine::{Actor, ExpiryDraft, LimitDraft, RestrictionDraft};
 
 fn position(answer: &Answer, text: &str) -> usize {
     answer.body.find(text).unwrap_or_else(|| panic!("no {text}"))
@@ -93,9 +93,9 @@ async fn filters_find_what_they_say_and_stay_filled_in() {
     .await;
     let (off, _) = key(&house, "admin@example.com", |draft| {
         draft.name = "narrow".into();
-        draft.sites = Some(vec!["123".into()]);
+        draft.sites = RestrictionDraft::Only(vec!["123".into()]);
         draft.use_case = Some("reports".into());
-        draft.expires_at = Some(house.clock_now().plus_days(10).to_string());
+        draft.expires_at = ExpiryDraft::At(house.clock_now().plus_days(10).to_string());
     })
     .await;
     house
@@ -154,7 +154,7 @@ async fn columns_order_the_list_and_say_so() {
         let at = house.clock_now().plus_days(days).to_string();
         key(&house, "member@example.com", |draft| {
             draft.name = name.into();
-            draft.expires_at = Some(at);
+            draft.expires_at = ExpiryDraft::At(at);
         })
         .await;
     }
@@ -183,13 +183,13 @@ async fn a_long_list_has_pages_of_fifty_under_a_hundred_kibibytes() {
     for number in 0..123 {
         key(&house, "admin@example.com", |draft| {
             draft.name = format!("key number {number:03} of a program with a rather long name <&>");
-            draft.addresses = Some(vec![
+            draft.addresses = RestrictionDraft::Only(vec![
                 "2001:db8:1234:5678::/64".into(),
                 "192.0.2.0/24".into(),
                 "::1".into(),
             ]);
-            draft.expires_at = Some(until.clone());
-            draft.limit = Some(1000);
+            draft.expires_at = ExpiryDraft::At(until.clone());
+            draft.limit = LimitDraft::PerMinute(1000);
         })
         .await;
     }

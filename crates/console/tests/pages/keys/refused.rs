@@ -3,7 +3,7 @@
 use super::new::created;
 use super::{key, path, site, view};
 use crate::support::{Browser, House};
-use keyward_engine::{Actor, SiteEdit, UserEdit};
+use keyward_engine::{Actor, ExpiryDraft, RestrictionDraft, SiteEdit, UserEdit};
 
 const KEYS: &str = "/integrations/keys";
 
@@ -86,13 +86,13 @@ async fn a_key_without_an_open_site_is_shown_as_refused() {
         site(&house, name).await;
     }
     let (id, _) = key(&house, "member@example.com", |draft| {
-        draft.sites = Some(vec!["123".into(), "456".into()]);
+        draft.sites = RestrictionDraft::Only(vec!["123".into(), "456".into()]);
     })
     .await;
     close(&house, "456").await;
     assert!(view(&house, &id).await.hindrance.is_none());
     let edit = UserEdit {
-        sites: Some(Some(vec!["456".into()])),
+        sites: Some(RestrictionDraft::Only(vec!["456".into()])),
         ..UserEdit::default()
     };
     let narrowed = house
@@ -115,7 +115,7 @@ async fn a_key_without_an_open_site_is_shown_as_refused() {
 async fn a_key_that_is_enabled_after_its_end_is_not_said_to_work() {
     let house = House::start().await;
     let (id, _) = key(&house, "admin@example.com", |draft| {
-        draft.expires_at = Some(house.clock_now().plus_millis(1000).to_string());
+        draft.expires_at = ExpiryDraft::At(house.clock_now().plus_millis(1000).to_string());
     })
     .await;
     house
@@ -143,7 +143,7 @@ async fn calls_to_paste_name_a_site_that_is_open_and_allowed_to_the_owner() {
     close(&house, "11").await;
     close(&house, "44").await;
     let edit = UserEdit {
-        sites: Some(Some(vec!["33".into(), "44".into()])),
+        sites: Some(RestrictionDraft::Only(vec!["33".into(), "44".into()])),
         ..UserEdit::default()
     };
     let narrowed = house

@@ -3,7 +3,7 @@
 use super::{key, path, people};
 use crate::support::House;
 use keyward_domain::{ClientAddress, Presented, Reason, StrictPath};
-use keyward_engine::{Asked, Counting};
+use keyward_engine::{Asked, Counting, LimitDraft, RestrictionDraft};
 
 async fn ask(house: &House, secret: &str, route: &str, site: &str, client: &str) {
     let asked = Asked {
@@ -22,8 +22,8 @@ async fn ask(house: &House, secret: &str, route: &str, site: &str, client: &str)
 async fn uses_are_drawn_and_told_as_numbers_with_refusals_by_reason() {
     let house = House::start().await;
     let (id, secret) = key(&house, "member@example.com", |draft| {
-        draft.addresses = Some(vec!["192.0.2.0/24".into()]);
-        draft.limit = Some(1_000_000);
+        draft.addresses = RestrictionDraft::Only(vec!["192.0.2.0/24".into()]);
+        draft.limit = LimitDraft::PerMinute(1_000_000);
     })
     .await;
     for _ in 0..1234 {

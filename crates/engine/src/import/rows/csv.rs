@@ -3,7 +3,7 @@
 use super::{Out, Row, column_of, unknown};
 use crate::import::records::Records;
 use crate::import::told::Told;
-use serde_json::Value;
+use crate::{LimitDraft, Place, RestrictionDraft};
 
 /// `needs_owner` when nothing else names the owner.
 pub(super) fn read(file: &str, needs_owner: bool, out: &mut Out<'_>) {
@@ -75,7 +75,7 @@ fn row_of_cells(
     let mut row = Row::default();
     let mut is_good = true;
     for (column, cell) in columns.iter().zip(record) {
-        if let Err(fault) = row.set(column, value_of(column, cell)) {
+        if let Err(fault) = set_cell(&mut row, column, cell) {
             told.fault(line, Some(column), fault.to_owned());
             is_good = false;
         }
@@ -83,18 +83,24 @@ fn row_of_cells(
     is_good.then_some(row)
 }
 
-/// A cell as JSON would have it: an empty one is absent, lists are separated by `;`.
-fn value_of(column: &str, cell: &str) -> Value {
+/// Takes a cell: an empty one says nothing, lists are separated by `;`.
+fn set_cell(row: &mut Row, column: &str, cell: &str) -> Result<(), &'static str> {
+    let list = || RestrictionDraft::only(cell.split(';').map(str::trim));
     match column {
-        _ if cell.is_empty() => Value::Null,
-        "sites" | "addresses" => cell.split(';').map(str::trim).collect(),
-        // As JSON has it: no sign, no zero in front.
-        "limit" if cell.bytes().all(|b| b.is_ascii_digit()) && (cell == "0" || !cell.starts_with('0')) => {
-            let number = cell.parse::<u64>();
-            number.map_or_else(|_| Value::from(cell), Value::from)
-        }
-        _ => Value::from(cell),
+        _ if cell.is_empty() => {}
+        "sites" => row.sites = Some(list()),
+        "addresses" => row.addresses = Some(list()),
+        "limit" => row.limit = Some(LimitDraft::PerMinute(whole(cell)?)),
+        _ => row.set_text(column, cell.to_owned()),
     }
+    Ok(())
+}
+
+/// A number as JSON has it: no sign, no zero in front.
+fn whole(cell: &str) -> Result<u64, &'static str> {
+    let is_plain = cell.bytes().all(|b| b.is_ascii_digit()) && (cell == "0" || !cell.starts_with('0'));
+    let number = cell.parse().ok().filter(|_| is_plain);
+    number.ok_or("must be a whole number such as 60")
 }
 
 /// A fault of a CSV line, without the line's content.

@@ -65,7 +65,7 @@ fn row_of(line: u64, Pairs(pairs): Pairs, told: &mut Told) -> Option<Row> {
         let fault = match column {
             None => Some(unknown("field", place)),
             Some(column) if seen.contains(&column) => Some("is given twice".to_owned()),
-            Some(column) => row.set(column, value).err().map(str::to_owned),
+            Some(column) => row.set(column, value).err(),
         };
         seen.extend(column);
         if let Some(fault) = fault {

@@ -10,8 +10,8 @@ mod restriction;
 
 use super::pages::{Part, documents};
 use super::{Out, Reading, Row};
-use crate::Place;
 use crate::import::told::MOST_FAULTS;
+use crate::{ExpiryDraft, Place};
 use consumer::{Consumer, Consumers};
 use keyward_domain::Timestamp;
 use restriction::{Kind, Restriction};
@@ -264,7 +264,7 @@ impl<'t> Reader<'t, '_> {
             .unwrap_or_default();
         let expires_at = key.ttl.map(|seconds| {
             let at = self.now.plus_millis(seconds.saturating_mul(1000));
-            at.to_string()
+            ExpiryDraft::from(Some(at))
         });
         let row = Row {
             name: self.name_for(&consumer),

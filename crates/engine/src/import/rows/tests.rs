@@ -89,9 +89,9 @@ fn faults(format: ImportFormat, file: &str, wanted: &[(u64, Option<&str>, &str)]
 fn both_forms_say_the_same() {
     let csv = "owner,name,secret,sites,addresses,limit,status\n\
                a@b.c,n,abcdef123456,1; 2,10.0.0.0/8,60,disabled\na@b.c,m,abcdef123457,,,,\n";
-    let json = "{\"owner\":\"a@b.c\",\"name\":\"n\",\"secret\":\"abcdef123456\",\"sites\":[\"1\",\"2\"],\
-                \"addresses\":[\"10.0.0.0/8\"],\"limit\":60,\"status\":\"disabled\"}\n\n\
-                {\"owner\":\"a@b.c\",\"name\":\"m\",\"secret\":\"abcdef123457\",\"sites\":null}\n";
+    let json = "{\"owner\":\"a@b.c\",\"name\":\"n\",\"secret\":\"abcdef123456\",\"sites\":{\"only\":[\"1\",\"2\"]},\
+                \"addresses\":{\"only\":[\"10.0.0.0/8\"]},\"limit\":{\"per_minute\":60},\"status\":\"disabled\"}\n\n\
+                {\"owner\":\"a@b.c\",\"name\":\"m\",\"secret\":\"abcdef123457\"}\n";
     for (format, file, lines) in [
         (ImportFormat::Csv, csv, [2, 3]),
         (ImportFormat::JsonLines, json, [1, 3]),
@@ -103,9 +103,12 @@ fn both_forms_say_the_same() {
             assert_eq!([rows[0].0, rows[1].0], lines);
             assert_eq!((row.owner.as_str(), row.name.as_str()), ("a@b.c", "n"));
             assert_eq!(row.secret.as_deref().map(String::as_str), Some("abcdef123456"));
-            assert_eq!(row.sites.as_deref(), Some(&["1".to_owned(), "2".to_owned()][..]));
-            assert_eq!(row.addresses.as_deref(), Some(&["10.0.0.0/8".to_owned()][..]));
-            assert_eq!((row.limit, row.status.as_deref()), (Some(60), Some("disabled")));
+            assert_eq!(row.sites, Some(RestrictionDraft::only(["1", "2"])));
+            assert_eq!(row.addresses, Some(RestrictionDraft::only(["10.0.0.0/8"])));
+            assert_eq!(
+                (row.limit, row.status.as_deref()),
+                (Some(LimitDraft::PerMinute(60)), Some("disabled"))
+            );
             let row = &rows[1].1;
             assert!(
                 row.sites.is_none() && row.addresses.is_none() && row.limit.is_none() && row.status.is_none()
@@ -116,31 +119,35 @@ fn both_forms_say_the_same() {
 
 #[test]
 fn a_fault_of_a_json_line_names_its_field() {
-    let file = r#"{"owner": 1, "name": ["n"], "secret": {}, "sites": "1", "addresses": [1], "limit": "60", "status": true}
-{"owner": "a", "name": "n", "limit": -1}
-{"owner": "a", "name": "n", "limit": 1.5}
-{"owner": "a", "name": "n", "limit": 18446744073709551616}
+    let file = r#"{"owner": 1, "name": ["n"], "secret": {}, "sites": ["1"], "addresses": null, "limit": 60, "expires_at": "x", "status": true}
+{"owner": "a", "name": "n", "limit": {"per_minute": -1}, "description": null}
+{"owner": "a", "name": "n", "limit": {"unlimited": false}}
+{"owner": "a", "name": "n", "limit": {"per_minute": 18446744073709551616}}
 {"owner": "a", "nam": "n", "owner": "b"}
 ["owner"]
 {"owner" "a"}
 {"owner": "a"
 {"owner": "a"} {"owner": "a"}"#;
-    let (text, list, number) = (
-        "must be a text",
-        "must be a list of texts",
-        "must be a whole number such as 60",
+    let text = "must be a text";
+    let (sites, addresses, limit, expiry) = (
+        r#"with one member: write {"any": true} or {"only": ["123"]}"#,
+        r#"null does not say what is meant: write {"any": true} or {"only": ["192.0.2.0/24"]}"#,
+        r#"write {"unlimited": true} or {"per_minute": 60}"#,
+        r#"write {"never": true} or {"at": "2027-12-31T00:00:00Z"}"#,
     );
     let wanted = [
         (1, Some("owner"), text),
         (1, Some("name"), text),
         (1, Some("secret"), text),
-        (1, Some("sites"), list),
-        (1, Some("addresses"), list),
-        (1, Some("limit"), number),
+        (1, Some("sites"), sites),
+        (1, Some("addresses"), addresses),
+        (1, Some("limit"), limit),
+        (1, Some("expires_at"), expiry),
         (1, Some("status"), text),
-        (2, Some("limit"), number),
-        (3, Some("limit"), number),
-        (4, Some("limit"), number),
+        (2, Some("limit"), limit),
+        (2, Some("description"), "null is not taken: leave the field out"),
+        (3, Some("limit"), limit),
+        (4, Some("limit"), limit),
         (5, None, "field 2 is none of: owner, name, secret"),
         (5, Some("owner"), "is given twice"),
         (6, None, "must be a JSON object"),

@@ -6,8 +6,8 @@
 
 use super::pages::{Part, documents};
 use super::{Out, Row};
-use crate::Place;
 use crate::import::told::Told;
+use crate::{ExpiryDraft, LimitDraft, Place};
 use keyward_domain::{Description, Timestamp};
 use zeroize::Zeroizing;
 
@@ -91,7 +91,7 @@ fn read_key(item: &Part<'_>, place: &Place, told: &mut Told) -> Option<Row> {
         secret,
         description: key.description(),
         expires_at: key.expiry(),
-        limit: key.limit(),
+        limit: key.limit().map(LimitDraft::PerMinute),
         status: key.status(),
         foreign_owners: key.owners(),
         ..Row::default()
@@ -162,10 +162,10 @@ impl Key<'_, '_> {
         Some(text)
     }
 
-    fn expiry(&mut self) -> Option<String> {
+    fn expiry(&mut self) -> Option<ExpiryDraft> {
         // 0 is what some clients write for none; the first millisecond of 1970 is no expiry that anybody chose.
         let millis = self.number("expires").filter(|millis| *millis != 0)?;
-        Some(Timestamp::from_millis(millis).to_string())
+        Some(ExpiryDraft::from(Some(Timestamp::from_millis(millis))))
     }
 
     fn status(&mut self) -> Option<String> {

@@ -2,7 +2,7 @@
 
 use super::{ADA, GRACE, PASSWORD, Visitor, join, lines, node_with_ada, session, sign_in, stranger, visitor};
 use crate::common::{Home, OPERATOR, START};
-use keyward_engine::{EngineError, UserEdit};
+use keyward_engine::{EngineError, RestrictionDraft, UserEdit};
 
 const MINUTE: i64 = 60_000;
 const HOUR: i64 = 60 * MINUTE;
@@ -155,7 +155,7 @@ async fn r7_c3_a_change_of_status_or_role_ends_the_sessions_and_no_other_does() 
     };
     let name = UserEdit {
         name: Some("Grace".to_owned()),
-        sites: Some(Some(Vec::new())),
+        sites: Some(RestrictionDraft::Only(Vec::new())),
         ..UserEdit::default()
     };
     let mut grace = join(&node, OPERATOR, GRACE, "member").await;

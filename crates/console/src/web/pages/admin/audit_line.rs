@@ -148,7 +148,7 @@ fn different(
     after: &str,
 ) -> (Option<String>, Option<String>) {
     let is_long = |text: &str| text.chars().count() > MOST;
-    if let (Some(Value::Array(old)), Some(Value::Array(new))) = sides
+    if let (Some(old), Some(new)) = (sides.0.and_then(listed), sides.1.and_then(listed))
         && (is_long(before) || is_long(after))
     {
         let (removed, added) = difference::of_lists(old, new);
@@ -165,16 +165,23 @@ fn different(
     (Some(before), Some(after))
 }
 
-/// A value in words. What nothing stands for depends on the field.
+/// The list in a value that may also be left open.
+fn listed(value: &Value) -> Option<&[Value]> {
+    value.get("only")?.as_array().map(Vec::as_slice)
+}
+
+/// A value in words. What can be left open has one member.
 fn shown(page: &Page, known: &Names, field: &str, value: &Value) -> String {
     match value {
-        Value::Null => match field {
-            "sites" => page.t("admin-sites-every").into_owned(),
-            "addresses" => page.t("admin-addresses-every").into_owned(),
-            "limit" => page.t("admin-limit-none").into_owned(),
-            "expires_at" => page.t("admin-expires-never").into_owned(),
-            _ => page.t("none").into_owned(),
+        Value::Object(members) => match (field, members.iter().next()) {
+            ("sites", Some((word, _))) if word == "any" => page.t("admin-sites-every").into_owned(),
+            ("addresses", Some((word, _))) if word == "any" => page.t("admin-addresses-every").into_owned(),
+            ("limit", Some((word, _))) if word == "unlimited" => page.t("admin-limit-none").into_owned(),
+            ("expires_at", Some((word, _))) if word == "never" => page.t("admin-expires-never").into_owned(),
+            (_, Some((_, value))) if members.len() == 1 => shown(page, known, field, value),
+            _ => value.to_string(),
         },
+        Value::Null => page.t("none").into_owned(),
         Value::Bool(true) => page.t("yes").into_owned(),
         Value::Bool(false) => page.t("no").into_owned(),
         Value::String(text) if matches!(field, "status" | "role") => {

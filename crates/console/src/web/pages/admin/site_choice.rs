@@ -5,7 +5,7 @@ use crate::problem::Problem;
 use crate::web::form::Form;
 use crate::web::person::Person;
 use keyward_domain::SiteName;
-use keyward_engine::UserView;
+use keyward_engine::{RestrictionDraft, UserView};
 
 /// So many sites are shown as boxes to tick; more are typed, so that the page stays small.
 const MOST_BOXES: usize = 60;
@@ -28,15 +28,15 @@ impl SiteChoice {
     }
 }
 
-/// What was chosen; nothing is every site. No choice at all is no choice that can be taken.
-pub(super) fn chosen(form: &Form) -> Option<Vec<String>> {
+/// What was chosen. No choice at all is no choice that can be taken.
+pub(super) fn chosen(form: &Form) -> RestrictionDraft {
     match form.text("reach") {
-        "all" => None,
+        "all" => RestrictionDraft::Any,
         "listed" => {
             let ticked = form.all("sites").map(str::to_owned);
-            Some(ticked.chain(form.lines("site_lines")).collect())
+            RestrictionDraft::Only(ticked.chain(form.lines("site_lines")).collect())
         }
-        _ => Some(vec![String::new()]),
+        _ => RestrictionDraft::Only(vec![String::new()]),
     }
 }
 

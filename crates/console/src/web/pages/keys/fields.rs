@@ -6,7 +6,7 @@ use crate::web::form::{Errors, Form};
 use crate::web::page::Page;
 use jiff::civil::Date;
 use keyward_domain::{AddressFault, AddressRule, Description, Name, RateLimit, TextFault, Timestamp};
-use keyward_engine::{Engine, EngineError, FieldFault};
+use keyward_engine::{Engine, EngineError, FieldFault, LimitDraft, RestrictionDraft};
 
 /// The longest list of sites that is shown as boxes to tick.
 pub(super) const MOST_BOXES: usize = 60;
@@ -18,12 +18,9 @@ const MOST_NAMED: usize = 3;
 pub(super) struct Fields {
     pub(super) name: String,
     pub(super) description: String,
-    /// `None` is every site.
-    pub(super) sites: Option<Vec<String>>,
-    /// `None` is every address.
-    pub(super) addresses: Option<Vec<String>>,
-    /// `None` is no limit.
-    pub(super) limit: Option<u64>,
+    pub(super) sites: RestrictionDraft,
+    pub(super) addresses: RestrictionDraft,
+    pub(super) limit: LimitDraft,
 }
 
 /// A site to choose.
@@ -69,13 +66,13 @@ fn text_fault(page: &Page, fault: &TextFault) -> String {
     }
 }
 
-fn sites(page: &Page, form: &Form, errors: &mut Errors) -> Option<Vec<String>> {
+fn sites(page: &Page, form: &Form, errors: &mut Errors) -> RestrictionDraft {
     let mut named: Vec<String> = form.all("sites").map(str::to_owned).collect();
     named.extend(form.lines("site-names"));
     listed(page, form.text("sites-rule"), named, errors, "sites")
 }
 
-fn addresses(page: &Page, form: &Form, errors: &mut Errors) -> Option<Vec<String>> {
+fn addresses(page: &Page, form: &Form, errors: &mut Errors) -> RestrictionDraft {
     let lines = form.lines("addresses");
     check_addresses(page, form.text("addresses"), errors);
     let rule = form.text("addresses-rule");
@@ -84,22 +81,16 @@ fn addresses(page: &Page, form: &Form, errors: &mut Errors) -> Option<Vec<String
 
 /// What a choice between everything and a list stands for. A list beside the choice of everything is a fault: nobody
 /// should believe in a restriction that is not there.
-fn listed(
-    page: &Page,
-    rule: &str,
-    list: Vec<String>,
-    errors: &mut Errors,
-    field: &str,
-) -> Option<Vec<String>> {
+fn listed(page: &Page, rule: &str, list: Vec<String>, errors: &mut Errors, field: &str) -> RestrictionDraft {
     let fault = match rule {
-        "any" if list.is_empty() => return None,
+        "any" if list.is_empty() => return RestrictionDraft::Any,
         "any" => "contradiction",
-        "listed" if !list.is_empty() => return Some(list),
+        "listed" if !list.is_empty() => return RestrictionDraft::Only(list),
         "listed" => "nothing",
         _ => "rule",
     };
     errors.add(field, page.t(&format!("key-fault-{field}-{fault}")));
-    Some(list)
+    RestrictionDraft::Only(list)
 }
 
 /// Names the lines that are no address, the first few of them.
@@ -144,17 +135,19 @@ fn address_fault(page: &Page, number: usize, line: &str, fault: &AddressFault) -
     format!("{place} {text}")
 }
 
-fn limit(page: &Page, form: &Form, errors: &mut Errors) -> Option<u64> {
-    let text = form.filled("limit")?;
+fn limit(page: &Page, form: &Form, errors: &mut Errors) -> LimitDraft {
+    let Some(text) = form.filled("limit") else {
+        return LimitDraft::Unlimited;
+    };
     let limit = text
         .parse::<u32>()
         .ok()
         .filter(|_| text.bytes().all(|b| b.is_ascii_digit()));
     match limit.map(RateLimit::new) {
-        Some(Ok(limit)) => Some(limit.per_minute().into()),
+        Some(Ok(limit)) => LimitDraft::PerMinute(limit.per_minute().into()),
         _ => {
             errors.add("limit", page.t("key-fault-limit"));
-            None
+            LimitDraft::Unlimited
         }
     }
 }

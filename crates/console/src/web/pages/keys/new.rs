@@ -113,7 +113,7 @@ fn read(desk: &Desk, page: &Page, form: &Form, errors: &mut Errors) -> KeyDraft 
         name: read.name,
         description: Some(read.description),
         use_case: Some(use_case),
-        expires_at: expires_at.map(|at| at.to_string()),
+        expires_at: expires_at.into(),
         sites: read.sites,
         addresses: read.addresses,
         limit: read.limit,

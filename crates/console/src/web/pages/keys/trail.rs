@@ -87,7 +87,7 @@ fn changes(page: &Page, before: Option<&Value>, after: Option<&Value>) -> Vec<St
 /// Before and after; of long lists, what was taken away and what was added.
 fn changed(page: &Page, before: Option<&Value>, after: Option<&Value>) -> String {
     let (old, new) = (shown(page, before), shown(page, after));
-    if let (Some(Value::Array(before)), Some(Value::Array(after))) = (before, after)
+    if let (Some(Value::Array(before)), Some(Value::Array(after))) = (of(before), of(after))
         && (old.chars().count() > LONGEST || new.chars().count() > LONGEST)
     {
         let (removed, added) = difference::of_lists(before, after);
@@ -106,9 +106,17 @@ fn changed(page: &Page, before: Option<&Value>, after: Option<&Value>) -> String
         .into_owned()
 }
 
-fn shown(page: &Page, value: Option<&Value>) -> String {
+/// What stands in the one member of what can be left open; a word for open is `true`.
+fn of(value: Option<&Value>) -> Option<&Value> {
     match value {
-        None | Some(Value::Null) => page.t("key-trail-all").into_owned(),
+        Some(Value::Object(members)) => members.values().next(),
+        other => other,
+    }
+}
+
+fn shown(page: &Page, value: Option<&Value>) -> String {
+    match of(value) {
+        None | Some(Value::Null | Value::Bool(true)) => page.t("key-trail-all").into_owned(),
         Some(Value::String(text)) if text.is_empty() => page.t("none").into_owned(),
         Some(Value::String(text)) => text.clone(),
         Some(Value::Array(list)) if list.is_empty() => page.t("none").into_owned(),

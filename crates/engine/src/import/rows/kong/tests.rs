@@ -1,4 +1,6 @@
+use crate::ExpiryDraft;
 use crate::ImportFormat::Kong;
+use crate::import::rows::Row;
 use crate::import::rows::tests::support::{read_as, refused};
 
 mod names;
@@ -35,11 +37,11 @@ fn pages_of_the_admin_api_and_a_dump_give_the_same_keys() {
         assert_eq!(secret(0), Some("62eb165c070a41d5c1b58d9d3d725ca1"));
         assert_eq!(rows[0].1.description.as_deref(), Some("tags: production, eu"));
         assert_eq!(
-            (rows[0].1.expires_at.as_deref(), rows[1].1.description.as_deref()),
+            (until(&rows[0].1), rows[1].1.description.as_deref()),
             (None, None)
         );
         // A day after the clock of this test.
-        assert_eq!(rows[1].1.expires_at.as_deref(), Some("2027-01-16T08:00:00Z"));
+        assert_eq!(until(&rows[1].1), Some("2027-01-16T08:00:00Z"));
         assert_eq!(
             rows[0].1.foreign_owners,
             ["acme", "crm-17", "b2b0a0e4-1c3e-4a83-8c1c-52f4f0a5b1f1"]
@@ -174,11 +176,11 @@ fn many_keys_are_read() {
 fn a_time_to_live_may_be_any_number() {
     for (ttl, wanted) in [("1", "2027-01-15T08:00:01Z"), ("-86400", "2027-01-14T08:00:00Z")] {
         let read = read_as(Kong, &format!(r#"[{{"key":"abcdef123456","ttl":{ttl}}}]"#));
-        assert_eq!(read.rows[0].1.expires_at.as_deref(), Some(wanted));
+        assert_eq!(until(&read.rows[0].1), Some(wanted));
     }
     for ttl in [i64::MAX, i64::MIN] {
         let read = read_as(Kong, &format!(r#"[{{"key":"abcdef123456","ttl":{ttl}}}]"#));
-        let expiry = read.rows[0].1.expires_at.clone().unwrap();
+        let expiry = until(&read.rows[0].1).unwrap().to_owned();
         assert!(expiry.parse::<keyward_domain::Timestamp>().is_err(), "{expiry}");
     }
     for ttl in ["1.5", "1e3", "18446744073709551615"] {
@@ -196,4 +198,8 @@ fn a_time_to_live_of_zero_is_none() {
         "{:?}",
         read.notes
     );
+}
+
+fn until(row: &Row) -> Option<&str> {
+    row.expires_at.as_ref().and_then(ExpiryDraft::at)
 }

@@ -1,5 +1,6 @@
 use crate::ImportFormat::Unkey;
 use crate::import::rows::tests::support::{read_as, refused};
+use crate::{ExpiryDraft, LimitDraft};
 
 const PAGES: &str = include_str!("samples/list-keys.json");
 
@@ -31,8 +32,14 @@ fn pages_give_what_can_be_said_here() {
         first.description.as_deref(),
         Some(r#"meta: {"plan":"premium","region":"eu-west-1"}"#)
     );
-    assert_eq!(first.expires_at.as_deref(), Some("2028-01-01T00:00:00Z"));
-    assert_eq!((first.limit, second.limit), (Some(100), None));
+    assert_eq!(
+        first.expires_at.as_ref().and_then(ExpiryDraft::at),
+        Some("2028-01-01T00:00:00Z")
+    );
+    assert_eq!(
+        (first.limit, second.limit),
+        (Some(LimitDraft::PerMinute(100)), None)
+    );
     assert_eq!(first.foreign_owners, ["user_17", "user_17", "id_5Qe7"]);
     // Its hash is base64 there, hexadecimal here.
     assert_eq!(second.name, "key_9Xw2TqPm4Ld6");
@@ -139,7 +146,7 @@ fn what_narrows_a_key_down_and_cannot_be_said_is_refused() {
         assert!(read.faults.is_empty(), "{fields}: {:?}", read.faults);
         assert_eq!(
             (read.rows[0].1.limit, &read.rows[0].1.expires_at),
-            (Some(60), &None),
+            (Some(LimitDraft::PerMinute(60)), &None),
             "{fields}"
         );
     }
@@ -214,7 +221,12 @@ fn instants_beyond_the_calendar_are_read_and_then_refused_as_an_expiry() {
     for millis in [i64::MAX, i64::MIN, -1, 253_402_300_800_000] {
         let read = read_as(Unkey, &page(&format!(r#""expires":{millis}"#)));
         assert!(read.faults.is_empty(), "{:?}", read.faults);
-        let expiry = read.rows[0].1.expires_at.clone().unwrap();
+        let expiry = read.rows[0]
+            .1
+            .expires_at
+            .as_ref()
+            .and_then(ExpiryDraft::at)
+            .unwrap();
         let is_instant = expiry.parse::<keyward_domain::Timestamp>().is_ok();
         assert_eq!(is_instant, millis == -1, "{millis}: {expiry}");
     }
