@@ -133,10 +133,10 @@ impl Row {
             &self.hint,
             &self.description,
             &self.use_case,
-            &self.expires_at,
             &self.fingerprint,
         ];
-        let lists = [&self.sites, &self.addresses].into_iter().flatten().flatten();
+        let lists = [&self.sites, &self.addresses].into_iter().flatten();
+        let lists = lists.flat_map(RestrictionDraft::entries);
         let entries = lists.chain(&self.foreign_owners).map(|entry| entry.len() + 32);
         let texts = texts.into_iter().flatten().map(String::len);
         let secret = self.secret.as_deref().map_or(0, String::len);
@@ -145,6 +145,7 @@ impl Row {
             + self.name.len()
             + secret
             + texts.sum::<usize>()
+            + self.expires_at.as_ref().map_or(0, ExpiryDraft::len)
             + entries.sum::<usize>()
     }
 

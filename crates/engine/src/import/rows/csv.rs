@@ -3,7 +3,7 @@
 use super::{Out, Row, column_of, unknown};
 use crate::import::records::Records;
 use crate::import::told::Told;
-use crate::{LimitDraft, Place, RestrictionDraft};
+use crate::{LimitDraft, RestrictionDraft};
 
 /// `needs_owner` when nothing else names the owner.
 pub(super) fn read(file: &str, needs_owner: bool, out: &mut Out<'_>) {
