@@ -95,8 +95,6 @@ fn in_turns(addresses: impl IntoIterator<Item = SocketAddr>) -> Vec<SocketAddr> 
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "test code")]
-
     use super::*;
     use tokio::net::{TcpListener, TcpSocket};
     use tokio::time::Instant;
