@@ -7,17 +7,18 @@ use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
 /// Our crates, and which of our crates each may name.
-const WALLS: [(&str, &[&str]); 11] = [
+const WALLS: [(&str, &[&str]); 12] = [
     ("domain", &[]),
     ("store", &["domain"]),
     ("limit", &["domain"]),
     // One rule says where a request comes from.
     ("listener", &["domain"]),
     ("oidc", &["domain"]),
+    ("envoy", &[]),
     ("engine", &["domain", "store", "limit"]),
     // The engine is one of two things that may decide behind the middleware; who has it opens its store, and says how it counts.
     ("tower", &["domain", "engine", "store", "limit"]),
-    ("gateway", &["domain", "engine", "tower", "listener"]),
+    ("gateway", &["domain", "engine", "envoy", "tower", "listener"]),
     ("console", &["domain", "engine", "tower", "listener", "oidc"]),
     (
         "keyward",
@@ -29,12 +30,13 @@ const WALLS: [(&str, &[&str]); 11] = [
 ];
 
 /// Libraries, by the beginning of their names, and the only crates that may name them.
-const RESERVED: [(&[&str], &[&str]); 6] = [
+const RESERVED: [(&[&str], &[&str]); 7] = [
     (&["sqlx", "rusqlite", "libsqlite3"], &["store"]),
     (&["redis", "fred"], &["limit"]),
     (&["clap", "figment", "config"], &["keyward"]),
     (&["openidconnect", "oauth2", "chrono"], &["oidc"]),
-    (&["envoy-types", "tonic", "prost"], &["gateway"]),
+    (&["tonic"], &["gateway"]),
+    (&["prost"], &["envoy"]),
     // The testkit writes configurations.
     (&["toml"], &["keyward", "testkit"]),
 ];

@@ -89,7 +89,7 @@ impl Dialect {
             NGINX_PATH => Some(Self::Nginx),
             FORWARD_AUTH_PATH => Some(Self::ForwardAuth),
             #[cfg(feature = "ext-authz")]
-            super::grpc::PATH => Some(Self::Grpc),
+            keyward_envoy::CHECK => Some(Self::Grpc),
             _ if path.starts_with(EXT_AUTHZ_PREFIX) => Some(Self::ExtAuthz),
             _ => None,
         }

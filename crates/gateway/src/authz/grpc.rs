@@ -7,17 +7,17 @@ mod write;
 use super::decide::{Decider, Decision};
 use crate::answer::{Answer, AnswerBody, guarded, no_question};
 use crate::guard::Fault;
-use envoy_types::ext_authz::v3::pb::{Authorization, AuthorizationServer, CheckRequest, CheckResponse};
 use http::header::CONTENT_TYPE;
 use http::{Method, Request, StatusCode};
 use http_body_util::BodyExt;
+use keyward_envoy::{CheckRequest, CheckResponse};
 use keyward_listener::RequestBody;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::time::timeout;
-use tonic::codegen::Service;
+use tonic::codegen::BoxFuture;
+use tonic::server::{Grpc, UnaryService};
+use tonic_prost::ProstCodec;
 
-/// Where Envoy asks.
-pub(super) const PATH: &str = "/envoy.service.auth.v3.Authorization/Check";
 /// A question holds a head, and of a body only what a proxy was told to send along.
 const MOST_QUESTION_BYTES: usize = 1024 * 1024;
 
@@ -58,24 +58,31 @@ pub(super) async fn answer(decider: Decider, request: Request<RequestBody>) -> (
 }
 
 async fn call(check: Arc<Check>, request: Request<RequestBody>) -> Option<Answer> {
-    let server = AuthorizationServer::from_arc(check);
-    let mut server = server.max_decoding_message_size(MOST_QUESTION_BYTES);
-    let Ok(answer) = server.call(request).await;
-    let (parts, body) = answer.into_parts();
+    let server = Grpc::new(ProstCodec::default());
+    let mut server = server.apply_max_message_size_config(Some(MOST_QUESTION_BYTES), None);
+    let (parts, body) = server.unary(Call(check), request).await.into_parts();
     let whole = body.collect().await.ok()?;
     let trailers = whole.trailers().cloned();
     let body = AnswerBody::trailed(whole.to_bytes(), trailers);
     Some(Answer::from_parts(parts, body))
 }
 
-#[tonic::async_trait]
-impl Authorization for Check {
-    async fn check(
-        &self,
-        request: tonic::Request<CheckRequest>,
-    ) -> Result<tonic::Response<CheckResponse>, tonic::Status> {
+struct Call(Arc<Check>);
+
+impl UnaryService<CheckRequest> for Call {
+    type Response = CheckResponse;
+    type Future = BoxFuture<tonic::Response<CheckResponse>, tonic::Status>;
+
+    fn call(&mut self, request: tonic::Request<CheckRequest>) -> Self::Future {
+        let check = Arc::clone(&self.0);
+        Box::pin(async move { Ok(tonic::Response::new(check.answer(request.into_inner()).await)) })
+    }
+}
+
+impl Check {
+    async fn answer(&self, asked: CheckRequest) -> CheckResponse {
         let decider = &self.decider;
-        let (decision, response) = match read::original(request.into_inner()) {
+        let (decision, response) = match read::original(asked) {
             Ok(original) => {
                 let decision = decider.decide(&original).await;
                 write::response(&decider.rules, &original, decision)
@@ -84,6 +91,6 @@ impl Authorization for Check {
         };
         let mut place = self.decision.lock().unwrap_or_else(PoisonError::into_inner);
         *place = Some(decision);
-        Ok(tonic::Response::new(response))
+        response
     }
 }

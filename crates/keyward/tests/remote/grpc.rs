@@ -1,28 +1,38 @@
 //! The middleware in front of a service of tonic's: its server, its client, and a connection between them.
 
 use crate::{OWNER, following_it, started};
-use envoy_types::pb::envoy::service::auth::v3::authorization_client::AuthorizationClient;
-use envoy_types::pb::envoy::service::auth::v3::authorization_server::{Authorization, AuthorizationServer};
-use envoy_types::pb::envoy::service::auth::v3::{CheckRequest, CheckResponse};
 use keyward_engine::{Clock, SystemClock};
 use keyward_testkit::KeySpec;
 use keyward_tower::{KeyIdentity, KeywardLayer};
 use std::time::Duration;
-use tonic::transport::Server;
+use tonic::codegen::BoxStream;
 use tonic::transport::server::TcpIncoming;
+use tonic::transport::{Endpoint, Server};
 use tonic::{Code, Request, Response, Status};
+use tonic_health::pb::health_client::HealthClient;
+use tonic_health::pb::health_server::{Health, HealthServer};
+use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 
 /// Any service of gRPC would do; it answers with what it knows of its caller.
 struct Sample;
 
 #[tonic::async_trait]
-impl Authorization for Sample {
-    async fn check(&self, request: Request<CheckRequest>) -> Result<Response<CheckResponse>, Status> {
+impl Health for Sample {
+    type WatchStream = BoxStream<HealthCheckResponse>;
+
+    async fn check(
+        &self,
+        request: Request<HealthCheckRequest>,
+    ) -> Result<Response<HealthCheckResponse>, Status> {
         let caller = KeyIdentity::of(request.extensions()).ok_or_else(|| Status::internal("nobody"))?;
-        let mut answer = Response::new(CheckResponse::default());
+        let mut answer = Response::new(HealthCheckResponse::default());
         let key = caller.key_id().parse().map_err(|_| Status::internal("no id"))?;
         answer.metadata_mut().insert("caller", key);
         Ok(answer)
+    }
+
+    async fn watch(&self, _: Request<HealthCheckRequest>) -> Result<Response<Self::WatchStream>, Status> {
+        Err(Status::unimplemented("not asked here"))
     }
 }
 
@@ -32,20 +42,19 @@ async fn a_service_of_tonic_knows_its_caller_and_others_get_a_status_that_tonic_
     let key = keyward.key(KeySpec::new(OWNER, "k").limit(2)).await;
     let remote = following_it(&keyward).await;
     let layer = KeywardLayer::builder(remote)
-        .route("/envoy.service.auth.v3.Authorization/*")
+        .route("/grpc.health.v1.Health/*")
         .build()
         .unwrap();
     let incoming = TcpIncoming::bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = incoming.local_addr().unwrap();
     let server = Server::builder()
         .layer(layer)
-        .add_service(AuthorizationServer::new(Sample));
+        .add_service(HealthServer::new(Sample));
     let server = tokio::spawn(server.serve_with_incoming(incoming));
-    let mut client = AuthorizationClient::connect(format!("http://{address}"))
-        .await
-        .unwrap();
+    let endpoint = Endpoint::try_from(format!("http://{address}")).unwrap();
+    let mut client = HealthClient::new(endpoint.connect().await.unwrap());
     let call = |secret: Option<&str>| {
-        let mut request = Request::new(CheckRequest::default());
+        let mut request = Request::new(HealthCheckRequest::default());
         if let Some(secret) = secret {
             request
                 .metadata_mut()

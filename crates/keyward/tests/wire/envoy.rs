@@ -1,24 +1,43 @@
 //! A request that Envoy asks about over gRPC, and what it makes of the answer.
 
 use crate::spoken::{Ask, Said, code_of};
-use envoy_types::ext_authz::v3::pb::{Address, CheckRequest, CheckResponse, HeaderValue, HttpResponse};
-use envoy_types::pb::envoy::config::core::v3::socket_address::PortSpecifier;
-use envoy_types::pb::envoy::config::core::v3::{Address as Place, HeaderMap, SocketAddress};
-use envoy_types::pb::envoy::service::auth::v3::AttributeContext;
-use envoy_types::pb::envoy::service::auth::v3::attribute_context::{HttpRequest, Peer, Request};
-use envoy_types::pb::envoy::service::auth::v3::authorization_client::AuthorizationClient;
+use keyward_envoy::{
+    Address, AttributeContext, CheckRequest, CheckResponse, HeaderMap, HeaderValue, HttpRequest,
+    HttpResponse, Peer, Place, Request, SocketAddress,
+};
 use keyward_testkit::RawResponse;
+use std::collections::HashMap;
 use std::net::SocketAddr;
-use tonic::transport::Channel;
+use tonic::Status;
+use tonic::client::Grpc;
+use tonic::codegen::http::uri::PathAndQuery;
+use tonic::transport::{Channel, Endpoint};
+use tonic_prost::ProstCodec;
 
 /// Texts of protobuf are UTF-8; pages of the gateway's own are not asked about.
 pub(crate) fn can_tell(ask: &Ask) -> bool {
     str::from_utf8(&ask.target).is_ok() && ask.target != b"/keyward/self"
 }
 
-pub(crate) async fn connect(authz: SocketAddr) -> AuthorizationClient<Channel> {
-    let client = AuthorizationClient::connect(format!("http://{authz}")).await;
-    client.unwrap_or_else(|e| panic!("connect to {authz}: {e}"))
+/// A connection for calls.
+#[derive(Clone)]
+pub(crate) struct Client(Grpc<Channel>);
+
+impl Client {
+    pub(crate) async fn check(&mut self, asked: CheckRequest) -> Result<CheckResponse, Status> {
+        self.0.ready().await.unwrap();
+        let path = PathAndQuery::from_static(keyward_envoy::CHECK);
+        let codec = ProstCodec::default();
+        let answer = self.0.unary(tonic::Request::new(asked), path, codec).await?;
+        Ok(answer.into_inner())
+    }
+}
+
+pub(crate) async fn connect(authz: SocketAddr) -> Client {
+    let endpoint = Endpoint::try_from(format!("http://{authz}")).unwrap();
+    let channel = endpoint.connect().await;
+    let channel = channel.unwrap_or_else(|e| panic!("connect to {authz}: {e}"));
+    Client(Grpc::new(channel))
 }
 
 /// What Envoy says of a request, each field as it came.
@@ -36,43 +55,33 @@ pub(crate) fn question(ask: &Ask) -> CheckRequest {
     ]
     .map(|(name, value)| field(&(name.to_owned(), value.to_vec())));
     let request = HttpRequest {
-        id: "1".to_owned(),
         method: ask.method.clone(),
         path: String::from_utf8(ask.target.clone()).unwrap(),
         host: ask.host.clone(),
-        scheme: "http".to_owned(),
-        protocol: "HTTP/1.1".to_owned(),
         header_map: Some(HeaderMap {
             headers: own.into_iter().chain(ask.fields.iter().map(field)).collect(),
         }),
-        ..HttpRequest::default()
+        headers: HashMap::new(),
     };
     let socket = SocketAddress {
         address: ask.peer.to_string(),
-        port_specifier: Some(PortSpecifier::PortValue(50000)),
-        ..SocketAddress::default()
     };
     let source = Peer {
-        address: Some(Place {
-            address: Some(Address::SocketAddress(socket)),
+        address: Some(Address {
+            address: Some(Place::SocketAddress(socket)),
         }),
-        ..Peer::default()
     };
     CheckRequest {
         attributes: Some(AttributeContext {
             source: Some(source),
-            request: Some(Request {
-                http: Some(request),
-                ..Request::default()
-            }),
-            ..AttributeContext::default()
+            request: Some(Request { http: Some(request) }),
         }),
     }
 }
 
 pub(crate) async fn check(authz: SocketAddr, asked: CheckRequest) -> CheckResponse {
     let answer = connect(authz).await.check(asked).await;
-    answer.unwrap_or_else(|status| panic!("{status}")).into_inner()
+    answer.unwrap_or_else(|status| panic!("{status}"))
 }
 
 /// Asks, and tells what the client would get.

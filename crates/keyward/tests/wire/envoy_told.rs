@@ -4,13 +4,10 @@ use crate::cors::{CORS, ORIGIN, preflight};
 use crate::envoy::{as_the_client_sees_it, check, connect, question};
 use crate::spoken::Ask;
 use crate::world::{OWNER, World};
-use envoy_types::ext_authz::v3::pb::{
-    CheckRequest, CheckResponse, HeaderAppendAction, HeaderValue, HeaderValueOption, HttpResponse,
-    OkHttpResponse,
+use keyward_envoy::{
+    AttributeContext, CheckRequest, CheckResponse, HeaderAppendAction, HeaderValue, HeaderValueOption,
+    HttpRequest, HttpResponse, Kind, OkHttpResponse,
 };
-use envoy_types::pb::envoy::service::auth::v3::AttributeContext;
-use envoy_types::pb::envoy::service::auth::v3::attribute_context::HttpRequest;
-use envoy_types::pb::google::protobuf::value::Kind;
 use keyward_testkit::{H2Client, KeySpec};
 use std::collections::HashMap;
 
@@ -300,7 +297,7 @@ async fn a_call_that_is_none_is_no_pass_and_many_calls_share_a_connection() {
     let asked = question(&Ask::get("/api/1/x").key(&world.k1));
     let calls = (0..100).map(|_| {
         let (mut client, asked) = (client.clone(), asked.clone());
-        tokio::spawn(async move { client.check(asked).await.unwrap().into_inner() })
+        tokio::spawn(async move { client.check(asked).await.unwrap() })
     });
     for call in calls.collect::<Vec<_>>() {
         passed(call.await.unwrap());

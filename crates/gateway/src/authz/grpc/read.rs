@@ -3,11 +3,9 @@
 use crate::authz::dialect::{Misread, Original, rewrite};
 use crate::guard::Fault;
 use crate::peer::Peer;
-use envoy_types::ext_authz::v3::pb::CheckRequest;
-use envoy_types::pb::envoy::config::core::v3::address::Address;
-use envoy_types::pb::envoy::service::auth::v3::attribute_context::{HttpRequest, Peer as Source};
 use http::header::HOST;
 use http::{HeaderMap, HeaderName, HeaderValue, Request};
+use keyward_envoy::{CheckRequest, HttpRequest, Peer as Source, Place};
 use std::net::IpAddr;
 
 /// The request, and who sent it to Envoy.
@@ -41,7 +39,7 @@ pub(super) fn original(asked: CheckRequest) -> Result<Original, Misread> {
 
 fn address(source: Source) -> Option<IpAddr> {
     match source.address?.address? {
-        Address::SocketAddress(socket) => socket.address.parse().ok(),
+        Place::SocketAddress(socket) => socket.address.parse().ok(),
         _ => None,
     }
 }

@@ -6,16 +6,12 @@ use crate::judged::Pass;
 use crate::onward::Onward;
 use crate::rules::Compiled;
 use crate::upstream_connection::is_hop_by_hop;
-use envoy_types::ext_authz::v3::pb::{
-    CheckResponse, DeniedHttpResponse, HttpResponse, HttpStatus, OkHttpResponse,
-};
-use envoy_types::pb::envoy::config::core::v3::header_value_option::HeaderAppendAction;
-use envoy_types::pb::envoy::config::core::v3::{HeaderValue, HeaderValueOption};
-use envoy_types::pb::google::protobuf::value::Kind;
-use envoy_types::pb::google::protobuf::{Struct, Value};
-use envoy_types::pb::google::rpc::Status;
 use http::header::{CONTENT_LENGTH, EXPECT, HOST, TRANSFER_ENCODING, VARY};
 use http::{HeaderMap, HeaderName};
+use keyward_envoy::{
+    CheckResponse, DeniedHttpResponse, HeaderAppendAction, HeaderValue, HeaderValueOption, HttpResponse,
+    HttpStatus, Kind, OkHttpResponse, Status, Struct, Value,
+};
 use keyward_listener::{X_FORWARDED_FOR, is_trusted};
 use keyward_tower::wire::is_keyward_field;
 
@@ -48,7 +44,6 @@ pub(super) fn response(
         headers,
         headers_to_remove: to_remove(&onward, &original.parts.headers, told),
         response_headers_to_add: options(&for_client),
-        ..OkHttpResponse::default()
     };
     let response = CheckResponse {
         status: Some(status(OK)),
@@ -77,10 +72,7 @@ pub(super) fn refused(decision: Decision) -> (Decision, CheckResponse) {
 }
 
 fn status(code: i32) -> Status {
-    Status {
-        code,
-        ..Status::default()
-    }
+    Status { code }
 }
 
 /// The fields of an answer that go to the upstream, and those that go to the client.
@@ -135,7 +127,6 @@ fn option(name: &HeaderName, value: String) -> HeaderValueOption {
             ..HeaderValue::default()
         }),
         append_action: action.into(),
-        ..HeaderValueOption::default()
     }
 }
 
