@@ -128,6 +128,24 @@ impl EchoUpstream {
         self.shared.state().open
     }
 
+    /// How many connections have ended since the start.
+    pub fn closed_connections(&self) -> usize {
+        let state = self.shared.state();
+        state.connections - state.open
+    }
+
+    /// Waits until so many connections have ended since the start.
+    pub async fn wait_for_closed(&self, n: usize) {
+        let mut changes = self.shared.changes.subscribe();
+        let enough = changes.wait_for(|()| self.closed_connections() >= n);
+        let ended = tokio::time::timeout(GUARD, enough).await;
+        assert!(
+            ended.is_ok(),
+            "{n} closed connections wanted at the upstream within {GUARD:?}; it has {}",
+            self.closed_connections()
+        );
+    }
+
     /// Forgets the requests; connections count on.
     pub fn clear(&self) {
         self.shared.state().requests.clear();

@@ -300,9 +300,10 @@ async fn kept_connections_are_used_again_and_a_stale_one_is_tried_again_where_th
     assert_eq!(world.upstream.count(), 1);
     // One that closed while it was idle is not used at all.
     for _ in 0..5 {
+        let closed = world.upstream.closed_connections();
         world.queue(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", true);
         assert_eq!(world.ask(&mut client, "GET", "/api/1/x").await.text(), "ok");
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        world.upstream.wait_for_closed(closed + 1).await;
         client.send(world.good("POST", "/api/1/y", &[], b"x")).await;
         assert_eq!(client.read_response().await.status, 200);
     }

@@ -35,6 +35,7 @@ struct Open(Arc<Shared>);
 impl Drop for Open {
     fn drop(&mut self) {
         self.0.state().open -= 1;
+        self.0.changes.send_replace(());
     }
 }
 
