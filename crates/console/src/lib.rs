@@ -16,6 +16,9 @@ mod csv;
 mod docs;
 mod fault;
 mod fields;
+#[cfg(any(test, feature = "fuzz"))]
+#[doc(hidden)]
+pub mod fuzzed;
 mod guard;
 mod json;
 mod problem;

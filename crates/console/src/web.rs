@@ -27,5 +27,7 @@ mod visit;
 pub(crate) use answer::IsPage;
 pub(crate) use assets::KeepForEver;
 pub(crate) use cookies::Jar;
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) use form::form_fields;
 pub use pages::CALLBACK;
 pub(crate) use pages::{router, show_nothing};

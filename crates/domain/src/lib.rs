@@ -7,6 +7,9 @@
 mod address;
 mod decision;
 mod forwarded;
+#[cfg(any(test, feature = "fuzz"))]
+#[doc(hidden)]
+pub mod fuzzed;
 mod host;
 mod id;
 mod key;

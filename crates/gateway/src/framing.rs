@@ -177,7 +177,8 @@ impl Chunks {
 /// A line without its CR LF; `None` when it is not complete yet.
 fn line(bytes: &[u8], most: usize) -> Result<Option<&[u8]>, FramingFault> {
     let Some(end) = memchr(b'\n', bytes) else {
-        return if bytes.len() > most {
+        // The CR of a line that is as long as it may be comes before its LF.
+        return if bytes.len() > most + 1 {
             Err(FramingFault::Malformed("a line that is too long"))
         } else {
             Ok(None)

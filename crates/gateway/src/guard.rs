@@ -9,6 +9,8 @@ mod head;
 mod line;
 mod link;
 
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) use head::read_in_pieces;
 pub(crate) use head::{Fault, Limits, MOST_HEADERS};
 use line::short_target;
 pub(crate) use line::{MOST_TARGET_BYTES, check_method, check_target, read_target};

@@ -14,6 +14,9 @@ mod cors;
 mod deadline;
 mod drain;
 mod framing;
+#[cfg(any(test, feature = "fuzz"))]
+#[doc(hidden)]
+pub mod fuzzed;
 mod gateway;
 mod guard;
 mod h2c;

@@ -102,6 +102,12 @@ impl<S: Send + Sync> FromRequest<S> for Form {
     }
 }
 
+/// The fields of a form, for what runs over any bytes.
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) fn form_fields(bytes: &[u8]) -> Option<Vec<(String, String)>> {
+    Form::parse(bytes).ok().map(|form| form.0)
+}
+
 /// Decodes `+` and `%XX`. NUL and what is no UTF-8 cannot be read.
 fn decode(bytes: &[u8]) -> Option<String> {
     let mut decoded = Vec::with_capacity(bytes.len());

@@ -77,6 +77,27 @@ impl Head {
     }
 }
 
+/// The length of a head that comes in pieces of this length, and whether chunks follow it; `None` when it is refused, or not
+/// whole.
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) fn read_in_pieces(bytes: &[u8], piece: usize) -> Option<(usize, bool)> {
+    let limits = Limits {
+        head_bytes: 4096,
+        headers: 16,
+        head_time: Duration::MAX,
+        idle: Duration::MAX,
+        write_stall: Duration::MAX,
+    };
+    let (mut buffer, mut searched) = (BytesMut::new(), 0);
+    for part in bytes.chunks(piece.max(1)) {
+        buffer.extend_from_slice(part);
+        if let Some(head) = Head::read(&mut buffer, &mut searched, &limits).ok()? {
+            return Some((head.bytes, head.length == Length::Chunked));
+        }
+    }
+    None
+}
+
 /// A client may send an empty line before a request (RFC 9112, section 2.2).
 fn skip_empty_lines(buffer: &mut BytesMut) {
     while buffer.starts_with(b"\r\n") {
