@@ -2,7 +2,7 @@
 //!
 //! An adapter's tests make a function that gives a fresh, empty store, and name it once:
 //!
-//! ```ignore
+//! ```text
 //! async fn fresh() -> keyward_store::conformance::Fresh { … }
 //! keyward_store::store_conformance!(fresh);
 //! ```
