@@ -73,7 +73,7 @@ impl House {
 
     /// Waits until a minute of Redis has so much left.
     async fn early_in_a_minute(&self) {
-        wait_until("a minute begins", async || self.redis.second_of_minute() < 25).await;
+        wait_until("a minute begins", async || self.redis.second_of_minute() < 35).await;
     }
 
     /// Sends requests to all nodes at once, until none passes any more.
