@@ -1,6 +1,6 @@
 //! What must hold whatever bytes come. `cargo fuzz` runs it over what it makes up, the tests over the kept corpus.
 
-use crate::framing::{Chunk, Chunks, FramingFault};
+use crate::framing::{Chunk, Chunks};
 use crate::guard::read_in_pieces;
 
 /// A request's head: however it is cut, the same is read, and what passes has one host and no second way to find its end.
@@ -31,20 +31,20 @@ pub fn framing(bytes: &[u8]) {
     }
 }
 
-/// The content, and where the body ends, if it does; the bytes come in pieces of this length.
-fn follow(bytes: &[u8], piece: usize) -> Result<(Vec<u8>, Option<usize>), FramingFault> {
+/// The content, and where the body ends, if it does; `None` when it is refused. The bytes come in pieces of this length.
+fn follow(bytes: &[u8], piece: usize) -> Option<(Vec<u8>, Option<usize>)> {
     let (mut chunks, mut content) = (Chunks::default(), Vec::new());
     let (mut at, mut here) = (0, 0);
     loop {
-        match chunks.next(&bytes[at..here])? {
-            Chunk::More if here == bytes.len() => return Ok((content, None)),
+        match chunks.next(&bytes[at..here]).ok()? {
+            Chunk::More if here == bytes.len() => return Some((content, None)),
             Chunk::More => here = (here + piece.max(1)).min(bytes.len()),
             Chunk::Framing(length) => at += length,
             Chunk::Data(length) => {
                 content.extend_from_slice(&bytes[at..at + length]);
                 at += length;
             }
-            Chunk::End(length) => return Ok((content, Some(at + length))),
+            Chunk::End(length) => return Some((content, Some(at + length))),
         }
         assert!(at <= here, "it runs ahead");
     }

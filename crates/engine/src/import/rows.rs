@@ -136,16 +136,17 @@ impl Row {
             &self.fingerprint,
         ];
         let lists = [&self.sites, &self.addresses].into_iter().flatten();
-        let lists = lists.flat_map(RestrictionDraft::entries);
+        let lists = lists.filter_map(RestrictionDraft::list).flatten();
         let entries = lists.chain(&self.foreign_owners).map(|entry| entry.len() + 32);
         let texts = texts.into_iter().flatten().map(String::len);
         let secret = self.secret.as_deref().map_or(0, String::len);
+        let expiry = self.expires_at.as_ref().and_then(ExpiryDraft::at);
         size_of::<Self>()
             + self.owner.len()
             + self.name.len()
             + secret
             + texts.sum::<usize>()
-            + self.expires_at.as_ref().map_or(0, ExpiryDraft::len)
+            + expiry.map_or(0, str::len)
             + entries.sum::<usize>()
     }
 

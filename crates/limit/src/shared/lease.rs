@@ -82,8 +82,9 @@ impl Word {
         now >> UNIT_BITS >= self.until
     }
 
+    /// Nothing that is known is of no window, though soon after the start its end, 0, is as near as that of one.
     fn is_of_the_window_of(self, other: Self) -> bool {
-        self.until.abs_diff(other.until) < ONE_WINDOW
+        self.until > 0 && self.until.abs_diff(other.until) < ONE_WINDOW
     }
 }
 

@@ -47,6 +47,25 @@ fn ask(lease: &Lease, counter: &mut Counter, at: u64, limit: RateLimit, wanted: 
     reply
 }
 
+#[test]
+fn what_is_told_soon_after_the_start_is_known() {
+    for left_ms in [500, 5_000, 20_000, 29_000, 31_000, 59_000] {
+        let lease = lease(limit(10));
+        let asked = lease.ask(0);
+        let reply = Reply {
+            window: 1,
+            used: 10,
+            taken: 0,
+            left_ms,
+        };
+        assert!(!lease.put(&reply, limit(10), asked, 0, 0));
+        assert!(
+            matches!(lease.look(0, limit(10)), Known::Full { .. }),
+            "{left_ms}"
+        );
+    }
+}
+
 /// A question under way.
 struct Under {
     node: usize,
