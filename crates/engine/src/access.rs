@@ -184,6 +184,8 @@ pub(crate) struct SiteBook {
     names: HashMap<SiteId, SiteName>,
     /// Those that are open, by name.
     open: BTreeMap<SiteName, SiteId>,
+    /// The revision of the last change of any.
+    newest: Revision,
 }
 
 impl SiteBook {
@@ -191,10 +193,16 @@ impl SiteBook {
         let named = |site: &Site| (site.name.clone(), site.id);
         let is_open = |site: &&Site| site.status == SiteStatus::Active;
         Self {
+            newest: sites.iter().map(|site| site.revision).max().unwrap_or_default(),
             ids: sites.iter().map(named).collect(),
             open: sites.iter().filter(is_open).map(named).collect(),
             names: sites.into_iter().map(|site| (site.id, site.name)).collect(),
         }
+    }
+
+    /// The revision of the last change of any site.
+    pub(crate) fn newest(&self) -> Revision {
+        self.newest
     }
 
     /// The number of a site.

@@ -2,6 +2,7 @@
 
 use crate::access::SiteBook;
 use crate::draft::Faults;
+use crate::in_force::Refusal;
 use crate::page::page_size;
 use crate::{Actor, Engine, EngineError, Page};
 use keyward_domain::{AuditId, Key, Site, SiteStatus, User, UserId};
@@ -191,8 +192,21 @@ impl Engine {
         })
     }
 
-    /// The event of a change that was made; of `before` and `after` only the fields that differ are kept.
+    /// The event of a change of keys, users or sites. Whoever makes one has its fault told by [`Engine::answer`].
     pub(crate) fn change_event(
+        &self,
+        actor: &Actor,
+        action: &str,
+        target: (&str, &str),
+        before: Option<Value>,
+        after: Option<Value>,
+    ) -> Result<AuditEvent, Refusal> {
+        Ok(self.done_event(actor, action, target, before, after)?)
+    }
+
+    /// The event of what was done; of `before` and `after` only the fields that differ are kept. Of what no replica holds:
+    /// sessions, links, passwords. Other changes have a [`Engine::change_event`].
+    pub(crate) fn done_event(
         &self,
         actor: &Actor,
         action: &str,

@@ -17,9 +17,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-/// How long whoever has made a change waits until it is in force here. Then they are told that it follows.
-const CONFIRM_WITHIN: Duration = Duration::from_secs(10);
-
 /// What a node does when its replica has not been confirmed for too long.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum OnStale {
@@ -222,27 +219,6 @@ impl Engine {
 
     pub(crate) fn age(&self) -> Duration {
         Duration::from_millis(self.replica.age_millis().unsigned_abs())
-    }
-
-    /// Puts a committed change in force on this node, so that the answer may be sent.
-    pub(crate) async fn confirm(&self, revision: Revision) -> Result<(), EngineError> {
-        let confirmed = tokio::time::timeout(CONFIRM_WITHIN, self.try_to_confirm(revision)).await;
-        let slow = || StoreError::Unavailable("it does not answer in time".to_owned());
-        confirmed
-            .unwrap_or_else(|_| Err(slow()))
-            .map_err(EngineError::Unconfirmed)
-    }
-
-    async fn try_to_confirm(&self, revision: Revision) -> Result<(), StoreError> {
-        let mut outcome = self.replica.put_in_force(&*self.store, revision).await;
-        for pause_ms in [10, 50, 200] {
-            if outcome.is_ok() {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(pause_ms)).await;
-            outcome = self.replica.put_in_force(&*self.store, revision).await;
-        }
-        outcome
     }
 
     /// A new secret and what is stored of it.

@@ -137,6 +137,23 @@ impl EngineError {
         }])
     }
 
+    /// Whether it speaks of keys, users or sites as they are, rather than of who asks or of what went wrong.
+    pub(crate) fn tells_what_is_there(&self) -> bool {
+        match self {
+            Self::Invalid(_)
+            | Self::InvalidLines(_)
+            | Self::NotFound(_)
+            | Self::Conflict { .. }
+            | Self::Stale => true,
+            Self::Forbidden(_)
+            | Self::Unavailable(_)
+            | Self::NotWritable(_)
+            | Self::Unconfirmed(_)
+            | Self::Internal(_)
+            | Self::NoEntropy => false,
+        }
+    }
+
     pub(crate) fn conflict(code: &'static str, message: impl Into<String>) -> Self {
         Self::Conflict {
             code,

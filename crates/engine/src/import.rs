@@ -5,6 +5,7 @@ mod rows;
 mod take;
 mod told;
 
+use crate::in_force::Refusal;
 use crate::{Actor, Engine, EngineError, LineFault, Place, Subject};
 use keyward_domain::{Fingerprint, Key, KeyId};
 use keyward_store::{KeyQuery, KeyStatusFilter, StoreError};
@@ -105,6 +106,15 @@ impl Engine {
     ) -> Result<Imported, EngineError> {
         self.require_admin(actor, "key.import", Subject::New("key"))
             .await?;
+        self.answer(self.take_keys(actor, file, progress).await).await
+    }
+
+    async fn take_keys(
+        &self,
+        actor: &Actor,
+        file: &ImportFile<'_>,
+        progress: &(dyn Fn(usize, usize) + Sync),
+    ) -> Result<Imported, Refusal> {
         let mut told = Told::default();
         let reading = Reading {
             format: file.format,
@@ -117,7 +127,7 @@ impl Engine {
         let notes = told.into_notes()?;
         let (places, keys): (Vec<Place>, Vec<Key>) = keys.into_iter().unzip();
         if keys.is_empty() {
-            return Err(fault_at(1.into(), "the file holds no keys"));
+            return Err(fault_at(1.into(), "the file holds no keys").into());
         }
         if file.dry_run {
             self.require_new(&places, &keys).await?;
@@ -136,7 +146,7 @@ impl Engine {
         places: &[Place],
         keys: &[Key],
         progress: &(dyn Fn(usize, usize) + Sync),
-    ) -> Result<(), EngineError> {
+    ) -> Result<(), Refusal> {
         let after = serde_json::json!({ "keys": keys.len() });
         let event = self.change_event(actor, "key.import", ("key", ""), None, Some(after))?;
         let stored = self
@@ -144,8 +154,8 @@ impl Engine {
             .import_keys(keys, &event, &|done| progress(done, keys.len()))
             .await;
         match stored {
-            Ok(revision) => self.confirm(revision).await,
-            Err(StoreError::Duplicate { row, .. }) => Err(known_already(places.get(row))),
+            Ok(revision) => Ok(self.confirm(revision).await.map(drop)?),
+            Err(StoreError::Duplicate { row, .. }) => Err(known_already(places.get(row)).into()),
             Err(error) => Err(error.into()),
         }
     }

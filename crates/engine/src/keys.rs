@@ -3,9 +3,10 @@
 use crate::access::check_seen;
 use crate::audit::key_snapshot;
 use crate::draft::Faults;
+use crate::in_force::Refusal;
 use crate::once::check_same_request;
 use crate::{Actor, Created, Engine, EngineError, KeyDraft, KeyEdit, Once, Subject};
-use keyward_domain::{Hint, Key, Revision, Secret, Timestamp, TransitionFault, User};
+use keyward_domain::{Hint, Key, KeyPatch, Revision, Secret, Timestamp, TransitionFault, User};
 use keyward_store::Inserted;
 
 mod draft;
@@ -38,6 +39,15 @@ impl Engine {
         draft: &KeyDraft,
         once: Option<&Once>,
     ) -> Result<Created<IssuedKey, KeyView>, EngineError> {
+        self.answer(self.insert_key(actor, draft, once).await).await
+    }
+
+    async fn insert_key(
+        &self,
+        actor: &Actor,
+        draft: &KeyDraft,
+        once: Option<&Once>,
+    ) -> Result<Created<IssuedKey, KeyView>, Refusal> {
         // Before anything is checked: what was right at the first time need not be so any more.
         if let Some(earlier) = self.find_earlier(actor, once).await? {
             match self.get_key(actor, &earlier).await {
@@ -57,7 +67,7 @@ impl Engine {
         }
         faults.into_result()?;
         let (Some(mut key), Some(owner)) = (key, owner) else {
-            return Err(EngineError::Invalid(Vec::new()));
+            return Err(EngineError::Invalid(Vec::new()).into());
         };
         key.fingerprint = fingerprint;
         key.hint = Hint::of(&secret, &self.format);
@@ -71,13 +81,10 @@ impl Engine {
         let claim = self.claim(actor, once)?;
         match self.store.insert_key(&key, &event, claim.as_ref()).await? {
             Inserted::New(revision) => {
-                // The secret exists in this answer only: it is given even if this node learns of its key a little later.
-                if let Err(error) = self.confirm(revision).await {
-                    tracing::warn!(key = %key.id, %error, "the new key is not in force on this node yet");
-                }
+                let here = self.confirm_issued(revision, "a new key").await;
                 key.revision = revision;
                 Ok(Created::New(IssuedKey {
-                    view: self.key_view(key, &owner, &book, None),
+                    view: self.key_view(key, &owner, &book, None, here),
                     secret,
                 }))
             }
@@ -108,6 +115,12 @@ impl Engine {
         edit: &KeyEdit,
         seen: Option<Revision>,
     ) -> Result<KeyView, EngineError> {
+        let patch = self.answer(self.read_edit(actor, id, edit).await).await?;
+        self.change_key(actor, id, "key.edit", seen, |key, _| key.apply(patch.clone()))
+            .await
+    }
+
+    async fn read_edit(&self, actor: &Actor, id: &str, edit: &KeyEdit) -> Result<KeyPatch, Refusal> {
         let key = self.get_key_to_change(actor, "key.edit", id).await?;
         let book = self.site_book().await?;
         let owner = self
@@ -115,9 +128,7 @@ impl Engine {
             .find_user(key.owner)
             .await?
             .ok_or(EngineError::NotFound("user"))?;
-        let patch = self.read_key_edit(actor, edit, &owner, &book)?;
-        self.change_key(actor, id, "key.edit", seen, |key, _| key.apply(patch.clone()))
-            .await
+        Ok(self.read_key_edit(actor, edit, &owner, &book)?)
     }
 
     /// Switches a key on.
@@ -175,7 +186,6 @@ impl Engine {
             .await
     }
 
-    /// Reads, changes and writes a key; when somebody else was faster and the caller did not say what it has seen, again.
     async fn change_key(
         &self,
         actor: &Actor,
@@ -184,13 +194,26 @@ impl Engine {
         seen: Option<Revision>,
         change: impl Fn(&mut Key, Timestamp) -> Result<(), TransitionFault>,
     ) -> Result<KeyView, EngineError> {
+        let written = self.write_key(actor, id, action, seen, change).await;
+        self.answer(written).await
+    }
+
+    /// Reads, changes and writes a key; when somebody else was faster and the caller did not say what it has seen, again.
+    async fn write_key(
+        &self,
+        actor: &Actor,
+        id: &str,
+        action: &str,
+        seen: Option<Revision>,
+        change: impl Fn(&mut Key, Timestamp) -> Result<(), TransitionFault>,
+    ) -> Result<KeyView, Refusal> {
         loop {
             let before = self.get_key_to_change(actor, action, id).await?;
             check_seen(seen, before.revision)?;
             let mut after = before.clone();
             change(&mut after, self.clock.now()).map_err(key_conflict)?;
             if after == before {
-                return self.full_key_view(after).await;
+                return Ok(self.full_key_view(after).await?);
             }
             after.updated_at = self.clock.now();
             let book = self.site_book().await?;
@@ -200,7 +223,7 @@ impl Engine {
             let written = self.store.update_key(&after, before.revision, &event).await;
             if let Some(revision) = self.settle(written, seen).await? {
                 after.revision = revision;
-                return self.full_key_view(after).await;
+                return Ok(self.full_key_view(after).await?);
             }
         }
     }

@@ -2,8 +2,8 @@
 //!
 //! Two halves meet in the [`Engine`]. The hot path ([`Engine::authenticate`]) reads the replica and waits for nobody but a
 //! counter that other nodes share. The use cases (`create_key`, `disable_user`, …) take the [`Actor`] first, check their
-//! rights, change the store in one atomic command, and return when the change is in force on this node. Who adds a use case
-//! writes it beside its like, checks rights through [`Actor`], and gives it an audit action.
+//! rights, change the store in one atomic command, and return when what they say is in force on this node (`in_force.rs`). Who
+//! adds a use case writes it beside its like, checks rights through [`Actor`], and gives it an audit action.
 
 mod access;
 mod accounts;
@@ -18,6 +18,7 @@ mod error;
 mod export;
 mod ids;
 mod import;
+mod in_force;
 mod keys;
 mod nodes;
 mod once;

@@ -2,8 +2,9 @@
 
 use crate::audit::{key_snapshot, user_snapshot};
 use crate::draft::Faults;
+use crate::in_force::Refusal;
 use crate::{Actor, Engine, EngineError, IssuedKey, KeyDraft, UserDraft, UserView};
-use keyward_domain::{Checksum, Hint, MANAGEMENT, Prefix, Presented, Secret, SecretFormat};
+use keyward_domain::{Checksum, Fingerprint, Hint, MANAGEMENT, Prefix, Presented, Secret, SecretFormat};
 use keyward_store::StoreError;
 use std::net::IpAddr;
 
@@ -51,6 +52,17 @@ impl Engine {
             who: crate::Who::Operator,
             address,
         };
+        let redeemed = self.redeem(&actor, presented.fingerprint(), email, name).await;
+        self.answer(redeemed).await
+    }
+
+    async fn redeem(
+        &self,
+        actor: &Actor,
+        token: Fingerprint,
+        email: &str,
+        name: Option<&str>,
+    ) -> Result<Administrator, Refusal> {
         let book = self.site_book().await?;
         let draft = UserDraft {
             email: email.to_owned(),
@@ -65,10 +77,10 @@ impl Engine {
             use_case: Some(MANAGEMENT.into()),
             ..KeyDraft::default()
         };
-        let key = self.read_key_draft(&actor, &draft, Some(&user), &book, &mut faults)?;
+        let key = self.read_key_draft(actor, &draft, Some(&user), &book, &mut faults)?;
         faults.into_result()?;
         let Some(mut key) = key else {
-            return Err(EngineError::Invalid(Vec::new()));
+            return Err(EngineError::Invalid(Vec::new()).into());
         };
         let (secret, fingerprint) = self.new_secret(&self.format)?;
         key.fingerprint = fingerprint;
@@ -77,14 +89,14 @@ impl Engine {
         let key_target = key.id.to_string();
         let audit = [
             self.change_event(
-                &actor,
+                actor,
                 "setup.redeem",
                 ("user", &user_target),
                 None,
                 Some(user_snapshot(&user, &book)),
             )?,
             self.change_event(
-                &actor,
+                actor,
                 "key.create",
                 ("key", &key_target),
                 None,
@@ -93,27 +105,23 @@ impl Engine {
         ];
         let revision = self
             .store
-            .redeem_setup_token(
-                presented.fingerprint().as_bytes(),
-                self.clock.now(),
-                &user,
-                &key,
-                &audit,
-            )
+            .redeem_setup_token(token.as_bytes(), self.clock.now(), &user, &key, &audit)
             .await
             .map_err(|error| match error {
                 StoreError::NotFound => refused(),
                 other => other.into(),
             })?;
-        if let Err(error) = self.confirm(revision).await {
-            tracing::warn!(%error, "the first administrator's key is not in force on this node yet");
-        }
+        let here = self
+            .confirm_issued(revision, "the first administrator's key")
+            .await;
         user.revision = revision;
         key.revision = revision;
-        let view = self.get_key(&Actor::OPERATOR, &key_target).await?;
         Ok(Administrator {
-            user: UserView { sites: None, user },
-            key: IssuedKey { view, secret },
+            key: IssuedKey {
+                view: self.key_view(key, &user, &book, None, here),
+                secret,
+            },
+            user: UserView::new(user, &book, here),
         })
     }
 }

@@ -3,11 +3,13 @@
 use crate::access::check_seen;
 use crate::audit::site_snapshot;
 use crate::draft::Faults;
+use crate::in_force::{InForce, Refusal};
 use crate::once::check_same_request;
 use crate::{Actor, Created, Engine, EngineError, Once, SiteEdit, Subject};
 use keyward_domain::{Revision, Site, SiteId, SiteName, SiteRule, SiteStatus};
 use keyward_store::{AuditEvent, Inserted};
 use serde_json::{Value, json};
+use std::ops::Deref;
 
 /// The action of a changed name.
 const RENAME: &str = "site.rename";
@@ -18,7 +20,19 @@ fn switch(active: bool) -> &'static str {
 }
 
 /// A site, as people see it.
-pub type SiteView = Site;
+#[derive(Clone, Debug)]
+pub struct SiteView {
+    site: Site,
+    _in_force: InForce,
+}
+
+impl Deref for SiteView {
+    type Target = Site;
+
+    fn deref(&self) -> &Site {
+        &self.site
+    }
+}
 
 impl Engine {
     /// Makes a site. Admins only.
@@ -33,6 +47,15 @@ impl Engine {
     ) -> Result<Created<SiteView, SiteView>, EngineError> {
         self.require_admin(actor, "site.create", Subject::New("site"))
             .await?;
+        self.answer(self.insert_site(actor, name, once).await).await
+    }
+
+    async fn insert_site(
+        &self,
+        actor: &Actor,
+        name: &str,
+        once: Option<&Once>,
+    ) -> Result<Created<SiteView, SiteView>, Refusal> {
         if let Some(earlier) = self.find_earlier(actor, once).await? {
             return Ok(Created::Replay(self.get_site_by_id(&earlier).await?));
         }
@@ -72,13 +95,14 @@ impl Engine {
     /// `Unavailable` when the store cannot answer.
     pub async fn list_sites(&self, actor: &Actor) -> Result<Vec<SiteView>, EngineError> {
         let visible = self.visible_sites(actor).await?;
-        Ok(self
-            .store
-            .list_sites()
-            .await?
-            .into_iter()
-            .filter(|site| visible.allows(site.id))
-            .collect())
+        let mut sites = self.store.list_sites().await?;
+        sites.retain(|site| visible.allows(site.id));
+        let here = self.confirm_read(sites.iter().map(|site| site.revision)).await?;
+        let view = |site| SiteView {
+            site,
+            _in_force: here,
+        };
+        Ok(sites.into_iter().map(view).collect())
     }
 
     /// Shows a site.
@@ -91,7 +115,7 @@ impl Engine {
             return Err(not_found);
         };
         match self.store.find_site(&name).await? {
-            Some(site) if self.visible_sites(actor).await?.allows(site.id) => Ok(site),
+            Some(site) if self.visible_sites(actor).await?.allows(site.id) => self.site_view(site).await,
             _ => Err(not_found),
         }
     }
@@ -115,35 +139,43 @@ impl Engine {
             .as_deref()
             .and_then(|name| faults.take("name", self.shown(name, SiteName::new)));
         faults.into_result()?;
+        let written = self.write_site(actor, name, new_name, edit.active, seen).await;
+        self.answer(written).await
+    }
+
+    /// Reads, changes and writes a site; when somebody else was faster and the caller did not say what it has seen, again.
+    async fn write_site(
+        &self,
+        actor: &Actor,
+        name: &str,
+        new_name: Option<SiteName>,
+        active: Option<bool>,
+        seen: Option<Revision>,
+    ) -> Result<SiteView, Refusal> {
         loop {
-            let before = self.get_site(actor, name).await?;
+            let before = self.get_site(actor, name).await?.site;
             check_seen(seen, before.revision)?;
             let mut after = before.clone();
             after.name = new_name.clone().unwrap_or(after.name);
-            after.status = match edit.active {
+            after.status = match active {
                 None => after.status,
                 Some(true) => SiteStatus::Active,
                 Some(false) => SiteStatus::Disabled,
             };
             if after == before {
-                return Ok(after);
+                return Ok(self.site_view(after).await?);
             }
             let events = self.site_events(actor, &before, &after)?;
             let written = self.store.update_site(&after, before.revision, &events).await;
             if let Some(revision) = self.settle(written, seen).await? {
                 after.revision = revision;
-                return Ok(after);
+                return Ok(self.site_view(after).await?);
             }
         }
     }
 
     /// One event for each thing that changed, so that whoever looks for either finds it.
-    fn site_events(
-        &self,
-        actor: &Actor,
-        before: &Site,
-        after: &Site,
-    ) -> Result<Vec<AuditEvent>, EngineError> {
+    fn site_events(&self, actor: &Actor, before: &Site, after: &Site) -> Result<Vec<AuditEvent>, Refusal> {
         let (was, is) = (site_snapshot(before), site_snapshot(after));
         let changed = [
             ("name", RENAME, before.name != after.name),
@@ -165,7 +197,15 @@ impl Engine {
     async fn get_site_by_id(&self, number: &str) -> Result<SiteView, EngineError> {
         let sites = self.store.list_sites().await?;
         let site = sites.into_iter().find(|site| site.id.0.to_string() == number);
-        site.ok_or(EngineError::NotFound("site"))
+        self.site_view(site.ok_or(EngineError::NotFound("site"))?).await
+    }
+
+    async fn site_view(&self, site: Site) -> Result<SiteView, EngineError> {
+        let here = self.confirm_read([site.revision]).await?;
+        Ok(SiteView {
+            site,
+            _in_force: here,
+        })
     }
 
     pub(crate) async fn visible_sites(&self, actor: &Actor) -> Result<SiteRule, EngineError> {

@@ -3,6 +3,7 @@
 use crate::access::{SiteBook, check_seen};
 use crate::audit::user_snapshot;
 use crate::draft::Faults;
+use crate::in_force::{InForce, Refusal};
 use crate::once::check_same_request;
 use crate::page::page_size;
 use crate::{Actor, Created, Engine, EngineError, Once, Page, Subject, UserDraft, UserEdit};
@@ -18,6 +19,17 @@ pub struct UserView {
     pub user: User,
     /// The names of their sites; `None` is every site.
     pub sites: Option<Vec<SiteName>>,
+    _in_force: InForce,
+}
+
+impl UserView {
+    pub(crate) fn new(user: User, book: &SiteBook, here: InForce) -> Self {
+        Self {
+            sites: book.names(&user.sites),
+            user,
+            _in_force: here,
+        }
+    }
 }
 
 /// Which users to show. Texts as they were sent; each fault is named.
@@ -46,6 +58,15 @@ impl Engine {
     ) -> Result<Created<UserView, UserView>, EngineError> {
         self.require_admin(actor, "user.create", Subject::New("user"))
             .await?;
+        self.answer(self.insert_user(actor, draft, once).await).await
+    }
+
+    async fn insert_user(
+        &self,
+        actor: &Actor,
+        draft: &UserDraft,
+        once: Option<&Once>,
+    ) -> Result<Created<UserView, UserView>, Refusal> {
         if let Some(earlier) = self.find_earlier(actor, once).await? {
             return Ok(Created::Replay(self.get_user(actor, &earlier).await?));
         }
@@ -63,9 +84,9 @@ impl Engine {
         let claim = self.claim(actor, once)?;
         match self.store.insert_user(&user, &event, claim.as_ref()).await? {
             Inserted::New(revision) => {
-                self.confirm(revision).await?;
+                let here = self.confirm(revision).await?;
                 user.revision = revision;
-                Ok(Created::New(user_view(user, &book)))
+                Ok(Created::New(UserView::new(user, &book, here)))
             }
             Inserted::Replay { target, request_hash } => {
                 check_same_request(once, request_hash)?;
@@ -82,7 +103,7 @@ impl Engine {
         let user = self.find_user(id_or_email).await?;
         match user {
             Some(user) if actor.is_admin() || actor.user() == Some(user.id) => {
-                Ok(user_view(user, &self.site_book().await?))
+                self.user_view(user, &self.site_book().await?).await
             }
             _ => Err(EngineError::NotFound("user")),
         }
@@ -112,12 +133,12 @@ impl Engine {
         };
         faults.into_result()?;
         let book = self.site_book().await?;
-        let views = self
-            .store
-            .list_users(&query)
-            .await?
+        let users = self.store.list_users(&query).await?;
+        let read = users.iter().map(|user| user.revision);
+        let here = self.confirm_read(read.chain([book.newest()])).await?;
+        let views = users
             .into_iter()
-            .map(|user| user_view(user, &book))
+            .map(|user| UserView::new(user, &book, here))
             .collect();
         Ok(Page::cut(views, query.most - 1, |view: &UserView| {
             view.user.id.to_string()
@@ -236,6 +257,19 @@ impl Engine {
         self.require_admin(actor, action, Subject::User(id_or_email))
             .await?;
         checked?;
+        let written = self.write_user(actor, id_or_email, action, seen, change).await;
+        self.answer(written).await
+    }
+
+    /// Reads, changes and writes a user; when somebody else was faster and the caller did not say what it has seen, again.
+    async fn write_user(
+        &self,
+        actor: &Actor,
+        id_or_email: &str,
+        action: &str,
+        seen: Option<Revision>,
+        change: impl Fn(&mut User, Timestamp) -> Result<(), TransitionFault>,
+    ) -> Result<UserView, Refusal> {
         loop {
             let before = self
                 .find_user(id_or_email)
@@ -247,7 +281,7 @@ impl Engine {
             change(&mut after, self.clock.now())
                 .map_err(|_| EngineError::conflict("user_deleted", "the user is deleted for good"))?;
             if after == before {
-                return Ok(user_view(after, &book));
+                return Ok(self.user_view(after, &book).await?);
             }
             self.keep_an_admin(&before, &after).await?;
             let snapshots = (user_snapshot(&before, &book), user_snapshot(&after, &book));
@@ -256,9 +290,14 @@ impl Engine {
             let written = self.store.update_user(&after, before.revision, &event).await;
             if let Some(revision) = self.settle(written, seen).await? {
                 after.revision = revision;
-                return Ok(user_view(after, &book));
+                return Ok(self.user_view(after, &book).await?);
             }
         }
+    }
+
+    async fn user_view(&self, user: User, book: &SiteBook) -> Result<UserView, EngineError> {
+        let here = self.confirm_read([user.revision, book.newest()]).await?;
+        Ok(UserView::new(user, book, here))
     }
 
     /// Somebody must be left who can manage the rest.
@@ -324,11 +363,4 @@ impl Engine {
 
 fn manages(user: &User) -> bool {
     user.is_valid() && user.role == Role::Admin
-}
-
-fn user_view(user: User, book: &SiteBook) -> UserView {
-    UserView {
-        sites: book.names(&user.sites),
-        user,
-    }
 }

@@ -62,7 +62,7 @@ impl Engine {
             "subject": list(|bound| &bound.name.subject),
         });
         let target = user.id.to_string();
-        let event = self.change_event(actor, action, ("user", &target), Some(before), None)?;
+        let event = self.done_event(actor, action, ("user", &target), Some(before), None)?;
         self.store
             .remove_identities(user.id, &event)
             .await

@@ -156,7 +156,7 @@ impl Engine {
         let actor = actor_of(user, session.record.address);
         let after = json!({ "issuer": name.issuer, "subject": name.subject });
         let target = user.id.to_string();
-        let audit = self.change_event(&actor, "identity.add", ("user", &target), None, Some(after))?;
+        let audit = self.done_event(&actor, "identity.add", ("user", &target), None, Some(after))?;
         session.binding = Some(Box::new(Binding { name, audit }));
         Ok(())
     }

@@ -6,6 +6,7 @@ use super::way::Way;
 use super::{AccountFault, SignIn, SignedIn, Token, Visitor};
 use crate::access::check_seen;
 use crate::audit::user_snapshot;
+use crate::in_force::Refusal;
 use crate::{Actor, Engine, EngineError, Subject, UserDraft, UserView};
 use keyward_domain::{Fingerprint, NewPassword, Revision, Secret, Timestamp, User};
 use keyward_store::{AuditEvent, Entry, Link, LinkPurpose, StoreError};
@@ -40,6 +41,14 @@ impl Engine {
     ) -> Result<(UserView, Secret, Timestamp), EngineError> {
         self.require_admin(actor, "user.create", Subject::New("user"))
             .await?;
+        self.answer(self.insert_invited(actor, draft).await).await
+    }
+
+    async fn insert_invited(
+        &self,
+        actor: &Actor,
+        draft: &UserDraft,
+    ) -> Result<(UserView, Secret, Timestamp), Refusal> {
         let book = self.site_book().await?;
         let mut user = self.read_user_draft(draft, &book)?;
         self.require_new_address(&user.email).await?;
@@ -51,12 +60,8 @@ impl Engine {
             self.link_event(actor, &link)?,
         ];
         user.revision = self.store.insert_user_with_link(&user, &link, &audit).await?;
-        // The token is in this one answer only, so it is given whatever follows.
-        if let Err(error) = self.confirm(user.revision).await {
-            tracing::warn!(%error, "an invited user is not in force on this node yet");
-        }
-        let sites = book.names(&user.sites);
-        Ok((UserView { user, sites }, token, link.expires_at))
+        let here = self.confirm_issued(user.revision, "an invited user").await;
+        Ok((UserView::new(user, &book, here), token, link.expires_at))
     }
 
     /// Makes the token of a link by which a user chooses another password: once, within 24 hours. Earlier links of the
@@ -72,6 +77,16 @@ impl Engine {
     ) -> Result<(Secret, Timestamp), EngineError> {
         self.require_admin(actor, "link.create", Subject::User(id_or_email))
             .await?;
+        self.answer(self.insert_link(actor, id_or_email, seen).await)
+            .await
+    }
+
+    async fn insert_link(
+        &self,
+        actor: &Actor,
+        id_or_email: &str,
+        seen: Option<Revision>,
+    ) -> Result<(Secret, Timestamp), Refusal> {
         let user = self.get_valid_user(id_or_email).await?;
         check_seen(seen, user.revision)?;
         let (token, link) = self.new_link(&user, LinkPurpose::Reset)?;
@@ -171,14 +186,14 @@ impl Engine {
     fn link_event(&self, actor: &Actor, link: &Link) -> Result<AuditEvent, EngineError> {
         let after = json!({ "purpose": link.purpose.as_str(), "until": link.expires_at.to_string() });
         let target = link.user.to_string();
-        self.change_event(actor, "link.create", ("user", &target), None, Some(after))
+        self.done_event(actor, "link.create", ("user", &target), None, Some(after))
     }
 
     fn redeem_event(&self, user: &User, link: &Link, visitor: &Visitor) -> Result<AuditEvent, EngineError> {
         let actor = actor_of(user, visitor.address);
         let after = json!({ "purpose": link.purpose.as_str() });
         let target = user.id.to_string();
-        self.change_event(&actor, "link.redeem", ("user", &target), None, Some(after))
+        self.done_event(&actor, "link.redeem", ("user", &target), None, Some(after))
     }
 }
 

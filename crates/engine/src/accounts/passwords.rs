@@ -26,7 +26,7 @@ impl Engine {
         let hash = self.gate.hasher.hash(&new, Rank::Known).await?;
         let (token, begun) = self.new_session(user, credentials.stamp, visitor, None)?;
         let target = user.id.to_string();
-        let event = self.change_event(
+        let event = self.done_event(
             &session.actor,
             "password.change",
             ("user", &target),

@@ -188,7 +188,7 @@ impl Engine {
             json!({ "second_factor": true }),
             json!({ "second_factor": false }),
         );
-        let event = self.change_event(actor, action, ("user", &target), Some(before), Some(after))?;
+        let event = self.done_event(actor, action, ("user", &target), Some(before), Some(after))?;
         self.store
             .reset_second_factor(user.id, &event)
             .await
@@ -233,7 +233,7 @@ impl Engine {
     fn factor_event(&self, session: &Session, action: &str, is_on: bool) -> Result<AuditEvent, EngineError> {
         let target = session.user.id.to_string();
         let after = json!({ "second_factor": is_on });
-        self.change_event(&session.actor, action, ("user", &target), None, Some(after))
+        self.done_event(&session.actor, action, ("user", &target), None, Some(after))
     }
 }
 

@@ -177,7 +177,7 @@ impl Engine {
         let user = own(actor)?;
         let before = json!({ "user": user.to_string(), "sessions": "all others" });
         let target = user.to_string();
-        let event = self.change_event(actor, "session.end", ("user", &target), Some(before), None)?;
+        let event = self.done_event(actor, "session.end", ("user", &target), Some(before), None)?;
         Ok(self.store.end_other_sessions(user, keep, &event).await?)
     }
 
@@ -195,7 +195,7 @@ impl Engine {
     async fn end(&self, actor: &Actor, id: SessionId, user: UserId) -> Result<(), EngineError> {
         let before = json!({ "user": user.to_string() });
         let target = id.to_string();
-        let event = self.change_event(actor, "session.end", ("session", &target), Some(before), None)?;
+        let event = self.done_event(actor, "session.end", ("session", &target), Some(before), None)?;
         self.store
             .end_session(id, Some(&event))
             .await
@@ -260,7 +260,7 @@ impl Engine {
         let after = json!({ "user": user.id.to_string(), "proved_by": proved_by });
         let target = session.record.id.to_string();
         let actor = actor_of(user, session.record.address);
-        self.change_event(&actor, "session.create", ("session", &target), None, Some(after))
+        self.done_event(&actor, "session.create", ("session", &target), None, Some(after))
     }
 }
 

@@ -57,7 +57,7 @@ impl Engine {
         let target = user.id.to_string();
         let after = user_snapshot(&user, &book);
         let audit = [
-            self.change_event(&actor, "setup.redeem", ("user", &target), None, Some(after))?,
+            self.done_event(&actor, "setup.redeem", ("user", &target), None, Some(after))?,
             self.session_event(&user, &session, "set-up token")?,
         ];
         user.revision = self
@@ -65,9 +65,8 @@ impl Engine {
             .redeem_setup_token_with_password(&token, &user, &hash, &session, &audit)
             .await
             .map_err(link_gone)?;
-        if let Err(error) = self.confirm(user.revision).await {
-            tracing::warn!(%error, "the first administrator is not in force on this node yet");
-        }
+        self.confirm_issued(user.revision, "the first administrator")
+            .await;
         let session = begun(session, user, false, None);
         Ok(SignedIn::on(device, session_token, session))
     }

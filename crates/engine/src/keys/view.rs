@@ -1,6 +1,7 @@
 //! Keys, as people see them.
 
 use crate::access::SiteBook;
+use crate::in_force::InForce;
 use crate::{Engine, EngineError};
 use keyward_domain::{Email, Key, KeyId, SiteName, User, UserStatus};
 use keyward_store::LastUsed;
@@ -23,6 +24,7 @@ pub struct KeyView {
     pub open_site: Option<SiteName>,
     /// When and from where it was last granted.
     pub last_used: Option<LastUsed>,
+    _in_force: InForce,
 }
 
 /// What stands against every request with a key, and is not in its own state.
@@ -55,10 +57,13 @@ impl Engine {
             .map(|used| (used.key, used))
             .collect();
         let owners = self.users_of(keys.iter().map(|key| key.owner)).await?;
+        let read = keys.iter().map(|key| key.revision);
+        let read = read.chain(owners.values().map(|owner| owner.revision));
+        let here = self.confirm_read(read.chain([book.newest()])).await?;
         let view = |key: Key| {
             let owner = owners.get(&key.owner).ok_or(EngineError::NotFound("user"))?;
             let last_used = used.remove(&key.id);
-            Ok(self.key_view(key, owner, book, last_used))
+            Ok(self.key_view(key, owner, book, last_used, here))
         };
         keys.into_iter().map(view).collect()
     }
@@ -69,12 +74,13 @@ impl Engine {
         views.pop().ok_or(EngineError::NotFound("key"))
     }
 
-    pub(super) fn key_view(
+    pub(crate) fn key_view(
         &self,
         key: Key,
         owner: &User,
         book: &SiteBook,
         last_used: Option<LastUsed>,
+        here: InForce,
     ) -> KeyView {
         let open_site = book.first_open(&key.sites, &owner.sites).cloned();
         KeyView {
@@ -85,6 +91,7 @@ impl Engine {
             owner_email: owner.email.clone(),
             last_used,
             key,
+            _in_force: here,
         }
     }
 

@@ -31,6 +31,11 @@ impl Replica {
         Ok(())
     }
 
+    /// Whether everything up to a revision is in force here.
+    pub(crate) fn holds(&self, revision: Revision) -> bool {
+        self.is_loaded() && !self.is_from_snapshot() && self.is_whole() && self.revision() >= revision
+    }
+
     /// Brings the replica to what the store holds now.
     async fn catch_up(&self, store: &dyn Store) -> Result<(), StoreError> {
         let wanted_at = self.elapsed_millis();

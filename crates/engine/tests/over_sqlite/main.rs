@@ -6,6 +6,7 @@ mod audit;
 mod clock;
 mod common;
 mod faulty;
+mod in_force;
 mod limits;
 mod lists;
 mod nodes;

@@ -20,7 +20,7 @@ pub(super) struct SiteChoice {
 impl SiteChoice {
     pub(super) async fn read(app: &App, person: &Person) -> Result<Self, Problem> {
         let sites = app.engine.list_sites(person.actor()).await?;
-        let names: Vec<SiteName> = sites.into_iter().map(|site| site.name).collect();
+        let names: Vec<SiteName> = sites.iter().map(|site| site.name.clone()).collect();
         Ok(Self {
             typed: names.len() > MOST_BOXES,
             names,

@@ -15,7 +15,7 @@ use askama::Template;
 use axum::extract::{RawQuery, State};
 use axum::response::IntoResponse;
 use keyward_domain::{Timestamp, fold};
-use keyward_engine::Subject;
+use keyward_engine::{SiteView, Subject};
 
 #[derive(Template)]
 #[template(path = "admin/sites.html")]
@@ -52,7 +52,7 @@ impl SitesPage {
         sites.truncate(lines);
         let place = |after: &str| with_query("/admin/sites", &[("q", query.text("q")), ("after", after)]);
         let last = sites.last().filter(|_| has_more);
-        let row = |site: &keyward_domain::Site| SiteRow {
+        let row = |site: &SiteView| SiteRow {
             name: site.name.to_string(),
             status: words::site_status(&page, site),
             created: site.created_at,
