@@ -23,6 +23,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 const MOST_TOLD: usize = 16;
 /// How long one of these may take before it is given up.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a node that has told of itself is silent at least, however many changes it follows meanwhile.
+const TELL_PAUSE: Duration = Duration::from_millis(250);
 /// How long a node that ends waits to be taken off the list of nodes.
 const FAREWELL: Duration = Duration::from_secs(2);
 
@@ -56,8 +58,8 @@ impl Background {
         tasks.spawn(task("housekeeping", When::Every(HOUSEKEEP_EVERY), |engine| {
             Box::pin(async move { Ok(engine.housekeep().await?) })
         }));
-        let every = When::Every(engine.store.node_interval());
-        tasks.spawn(task("tell of this node", every, |engine| {
+        let when = When::Moved(engine.store.node_interval());
+        tasks.spawn(task("tell of this node", when, |engine| {
             Box::pin(async move { Ok(engine.tell_node().await?) })
         }));
         if let Some(snapshots) = &engine.snapshots {
@@ -98,6 +100,8 @@ enum When {
     Every(Duration),
     /// As soon as the store is told of a change; and, as it may not be told, each time that so much has passed.
     Changed(Duration),
+    /// As soon as another revision is in force here, with a pause after each time; and each time that so much has passed.
+    Moved(Duration),
 }
 
 type Fault = Box<dyn std::error::Error + Send + Sync>;
@@ -110,7 +114,8 @@ async fn repeat(
     work: fn(Arc<Engine>) -> Work,
     mut stopped: watch::Receiver<bool>,
 ) {
-    let (When::Every(every) | When::Changed(every)) = when;
+    let (When::Every(every) | When::Changed(every) | When::Moved(every)) = when;
+    let mut moves = engine.replica.moves();
     let mut ticks = interval(every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut told = Told::default();
@@ -118,6 +123,7 @@ async fn repeat(
         tokio::select! {
             _ = ticks.tick() => {}
             () = engine.store().changed(), if matches!(when, When::Changed(_)) => {}
+            _ = moves.changed(), if matches!(when, When::Moved(_)) => {}
             _ = stopped.wait_for(|stopped| *stopped) => return,
         }
         let outcome = timeout(PATIENCE, work(Arc::clone(&engine))).await;
@@ -127,6 +133,12 @@ async fn repeat(
             Err(_) => Some(format!("no answer within {} s", PATIENCE.as_secs())),
         };
         told.tell(name, fault);
+        if matches!(when, When::Moved(_)) {
+            tokio::select! {
+                () = tokio::time::sleep(TELL_PAUSE) => {}
+                _ = stopped.wait_for(|stopped| *stopped) => return,
+            }
+        }
     }
 }
 

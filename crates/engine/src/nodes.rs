@@ -1,14 +1,17 @@
 //! The nodes that serve from one database: each tells of itself, and administrators see them all.
 //!
-//! A node writes its row by a task of its own, so that a write that waits never holds up the following of changes. The row of
+//! A node tells of itself when its revision has moved, and from time to time, so that another process that has changed
+//! something can wait until all nodes have it ([`Engine::wait_for_nodes`]). It writes its row by a task of its own, so that a write that waits never holds up the following of changes. The row of
 //! a node that ends cleanly is taken away; that of one that is gone fades, and is dropped after a day.
 
 use crate::{Actor, Engine, EngineError};
 use keyward_domain::{NodeId, Revision, Timestamp};
 use keyward_store::{NodeRecord, SeenNode, StoreError};
-use std::collections::HashSet;
-use std::time::Duration;
+use std::collections::{HashMap, HashSet};
+use std::time::{Duration, Instant};
 
+/// How often who waits for nodes looks at what they say.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// After so many intervals without a word a node is shown as away.
 const AWAY_INTERVALS: u32 = 3;
 
@@ -143,4 +146,36 @@ impl Engine {
         nodes.retain(|node| !node.is_away || !present.contains(&place(node)));
         Ok(nodes)
     }
+
+    /// Waits until all nodes that are there decide by all that the store holds at the call. Gives those that have not said so
+    /// in time. For a process that is no node itself.
+    ///
+    /// # Errors
+    /// Whatever the store says.
+    pub async fn wait_for_nodes(&self, within: Duration) -> Result<Vec<NodeView>, EngineError> {
+        let began = Instant::now();
+        let revision = self.store.revision().await?;
+        loop {
+            let mut behind = self.list_nodes(&Actor::OPERATOR).await?;
+            let mut latest = HashMap::new();
+            for (place, at) in behind.iter().map(started) {
+                let known = latest.entry(place).or_insert(at);
+                *known = at.max(*known);
+            }
+            behind.retain(|node| {
+                let (place, at) = started(node);
+                // Of several runs at one place the latest alone is there.
+                !node.is_away && node.revision < revision && latest.get(&place) == Some(&at)
+            });
+            if behind.is_empty() || began.elapsed() >= within {
+                return Ok(behind);
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+}
+
+/// Where a node is, and since when.
+fn started(node: &NodeView) -> ((String, String), Timestamp) {
+    ((node.host.clone(), node.address.clone()), node.started_at)
 }

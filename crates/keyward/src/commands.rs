@@ -9,6 +9,7 @@ mod init;
 mod keys;
 mod migrate;
 mod migrate_store;
+mod nodes;
 mod sites;
 mod usage;
 mod users;
@@ -71,7 +72,11 @@ async fn dispatch(context: Context<'_>, command: &Command) -> Result<Exit, Failu
         other => {
             let access = access(other);
             open::with_engine(context, access, async |engine| {
-                on_database(context, engine, other).await
+                let done = on_database(context, engine, other).await;
+                if access == Access::Write {
+                    nodes::wait(engine, done.is_ok()).await;
+                }
+                done
             })
             .await
         }

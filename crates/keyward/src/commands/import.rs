@@ -63,7 +63,7 @@ fn text_of(args: &Import, imported: &Imported) -> String {
     lines.push(if args.dry_run {
         format!("{keys} keys could be imported; nothing was written")
     } else {
-        format!("{keys} keys imported; a running Keyward accepts them within a second")
+        format!("{keys} keys imported; every running node accepts them once this command has ended")
     });
     lines.join("\n")
 }

@@ -82,7 +82,7 @@ fn show_secret(context: Context<'_>, view: &KeyView, secret: &str) -> Result<Exi
     }
     print(&format!(
         "{}\n\n{secret}\n\nThis is the secret. It is displayed ONLY ONCE: store it now, it cannot be shown again.\n\
-         Clients send it in the header X-API-KEY. A running Keyward accepts it within a second.",
+         Clients send it in the header X-API-KEY. Every running node accepts it once this command has ended.",
         describe(&new.key)
     ))
 }
