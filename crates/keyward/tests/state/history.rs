@@ -1,0 +1,112 @@
+//! R1, R4 and R5 over histories: what everybody did and saw, while many change and use the same keys at once, fits one order
+//! of events in which every answer is right, and no request that begins after an answer is decided by an older state.
+
+mod check;
+mod model;
+mod planted;
+mod play;
+
+use crate::support::{before, sized};
+use check::check;
+use keyward_testkit::{EchoUpstream, Keyward, Postgres};
+use model::State;
+use play::Play;
+use std::time::Duration;
+
+/// How soon another node of the same database has what one has answered.
+const BOUND: Duration = Duration::from_secs(1);
+/// The same when PostgreSQL tells nobody of anything.
+const SILENT_BOUND: Duration = Duration::from_secs(2);
+
+/// How many keys have no order of events at a node in which all that was seen is right, and the first fault.
+fn violations(play: &Play<'_>, node: usize, bound: Duration) -> (usize, Option<String>) {
+    let histories = play.histories(node, bound).into_iter();
+    let faults: Vec<String> = histories
+        .filter_map(|ops| check(State::FRESH, ops).err())
+        .collect();
+    (faults.len(), faults.into_iter().next())
+}
+
+/// That what there is to be seen was seen, so that the history says something.
+#[expect(clippy::print_stdout, reason = "the figures are for whoever runs the test")]
+fn assert_rich(play: &Play<'_>, done: usize) {
+    let tally = play.tally();
+    println!("{done} things done: {tally:?}");
+    for word in [
+        "Passed",
+        "KeyInvalid",
+        "OwnerInactive",
+        "KeyDisabled",
+        "SiteForbidden",
+        "IpForbidden",
+        "RateLimited",
+        "conflict",
+        "command",
+    ] {
+        assert!(
+            tally.get(word).is_some_and(|count| *count > 0),
+            "no {word}: {tally:?}"
+        );
+    }
+    assert_eq!(tally.get("unknown"), None, "{tally:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r1_every_history_on_one_node_is_linearizable() {
+    let upstream = EchoUpstream::start().await;
+    upstream.record_bodies(false);
+    let keyward = before(&upstream).start().await;
+    let play = Play::on(vec![&keyward], 16).await;
+    let done = play.run(sized(20_000, 200_000)).await;
+    assert_rich(&play, done);
+    assert_eq!(violations(&play, 0, Duration::ZERO), (0, None));
+}
+
+/// Three nodes on one PostgreSQL, which tells them of changes or does not.
+async fn nodes(upstream: &EchoUpstream, server: &Postgres) -> Vec<Keyward> {
+    let mut nodes = Vec::new();
+    for _ in 0..3 {
+        let url = server.url("postgres");
+        let database = format!("[database]\nurl = \"{url}\"");
+        nodes.push(before(upstream).config_toml(&database).start().await);
+    }
+    nodes
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r1_every_history_on_three_nodes_is_at_most_as_stale_as_is_stated() {
+    let server = tokio::task::spawn_blocking(Postgres::start).await.unwrap();
+    let upstream = EchoUpstream::start().await;
+    upstream.record_bodies(false);
+    let nodes = nodes(&upstream, &server).await;
+    let play = Play::on(nodes.iter().collect(), 16).await;
+    let done = play.run(sized(10_000, 200_000)).await;
+    assert_rich(&play, done);
+    for node in 0..3 {
+        assert_eq!(violations(&play, node, BOUND), (0, None), "node {node}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r1_every_history_without_notifications_is_at_most_as_stale_as_is_stated_and_the_checker_sees_it() {
+    let server = tokio::task::spawn_blocking(Postgres::start).await.unwrap();
+    let upstream = EchoUpstream::start().await;
+    upstream.record_bodies(false);
+    // A function that says nothing stands before PostgreSQL's own.
+    server.sql(
+        "postgres",
+        "CREATE SCHEMA silent; \
+         CREATE FUNCTION silent.pg_notify(text, text) RETURNS void LANGUAGE sql AS 'SELECT'; \
+         ALTER ROLE keyward SET search_path = silent, public, pg_catalog",
+    );
+    let nodes = nodes(&upstream, &server).await;
+    let play = Play::on(nodes.iter().collect(), 16).await;
+    let done = play.run(sized(4_000, 50_000)).await;
+    assert_rich(&play, done);
+    for node in 0..3 {
+        assert_eq!(violations(&play, node, SILENT_BOUND), (0, None), "node {node}");
+    }
+    // They are late by up to a second. Held against a bound of nothing, that is a violation, and it is found.
+    let late: usize = (0..3).map(|node| violations(&play, node, Duration::ZERO).0).sum();
+    assert!(late > 0, "nobody was late, though nobody was told");
+}

@@ -1,0 +1,204 @@
+//! What is said of one key with its owner and its site, and what each thing that was done and seen says of it.
+
+/// All that decides about a request with the key to the site, from the same client.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct State {
+    pub(crate) key: KeyState,
+    pub(crate) owner_active: bool,
+    /// Whether the owner may use the site.
+    pub(crate) owner_has_site: bool,
+    pub(crate) site_open: bool,
+    /// The last minute in which the one request passed that a limit lets pass.
+    pub(crate) used: Option<u64>,
+}
+
+/// What an answer to a change of the key tells.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct KeyState {
+    pub(crate) active: bool,
+    pub(crate) deleted: bool,
+    /// Whether it is for the site.
+    pub(crate) has_site: bool,
+    /// Whether the client's address may use it.
+    pub(crate) has_address: bool,
+    /// Whether it has a limit, of one request a minute.
+    pub(crate) limited: bool,
+}
+
+/// What was done.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Act {
+    /// A request at the gateway.
+    Ask,
+    /// A look at the key.
+    Show,
+    Disable,
+    Enable,
+    Delete,
+    Restore,
+    Sites(bool),
+    Addresses(bool),
+    Limit(bool),
+    Owner(bool),
+    OwnerSites(bool),
+    Site(bool),
+}
+
+/// What came of it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Seen {
+    /// The gateway's verdict, and the minutes in which the request began and ended.
+    Verdict(Verdict, [u64; 2]),
+    Key(KeyState),
+    /// Whether the owner is active, and has the site.
+    Owner(bool, bool),
+    /// Whether the site is open.
+    Site(bool),
+    /// The key's state does not allow it.
+    Conflict,
+    /// The owner may not use the site that the key was to be for.
+    Invalid,
+    /// Nobody knows whether it was done.
+    Unknown,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub(crate) enum Verdict {
+    Passed,
+    KeyInvalid,
+    OwnerInactive,
+    KeyDisabled,
+    SiteForbidden,
+    IpForbidden,
+    RateLimited,
+}
+
+/// One thing that was done, and between which instants.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Op {
+    pub(crate) act: Act,
+    pub(crate) seen: Seen,
+    /// In microseconds.
+    pub(crate) invoked: u64,
+    /// When it must be in force: the answer, or a bound after it.
+    pub(crate) due: u64,
+    /// The answer. Says in which order it is worth trying, and no more.
+    pub(crate) answered: u64,
+}
+
+impl Op {
+    /// Whether it leaves every state as it is, but for the one request that a limit lets pass.
+    pub(crate) fn only_looks(&self) -> bool {
+        matches!(self.act, Act::Ask | Act::Show) || matches!(self.seen, Seen::Conflict | Seen::Invalid)
+    }
+}
+
+impl KeyState {
+    /// As an answer tells it: of a deleted key it does not say whether it was on.
+    fn as_told(self) -> Self {
+        Self {
+            active: self.active && !self.deleted,
+            ..self
+        }
+    }
+}
+
+impl State {
+    pub(crate) const FRESH: Self = Self {
+        key: KeyState {
+            active: true,
+            deleted: false,
+            has_site: true,
+            has_address: true,
+            limited: false,
+        },
+        owner_active: true,
+        owner_has_site: true,
+        site_open: true,
+        used: None,
+    };
+
+    /// The states that may follow when this is done in this one; none when what was seen cannot be.
+    pub(crate) fn after(self, op: &Op) -> Vec<Self> {
+        if let Seen::Verdict(verdict, minutes) = op.seen {
+            return self.asked(verdict, minutes);
+        }
+        let changed = self.changed(op.act);
+        let told = match op.seen {
+            Seen::Unknown => true,
+            Seen::Conflict => changed.is_none(),
+            Seen::Invalid => op.act == Act::Sites(true) && !self.owner_has_site,
+            Seen::Key(key) => changed.is_some_and(|after| after.key.as_told() == key),
+            Seen::Owner(active, site) => {
+                changed.is_some_and(|after| (after.owner_active, after.owner_has_site) == (active, site))
+            }
+            Seen::Site(open) => changed.is_some_and(|after| after.site_open == open),
+            Seen::Verdict(..) => false,
+        };
+        match (told, op.seen) {
+            (false, _) => Vec::new(),
+            (true, Seen::Invalid) => vec![self],
+            (true, _) => vec![changed.unwrap_or(self)],
+        }
+    }
+
+    /// The first of the rules that stands against a request, but for the limit.
+    fn refusal(self) -> Option<Verdict> {
+        let rules = [
+            (self.key.deleted, Verdict::KeyInvalid),
+            (!self.owner_active, Verdict::OwnerInactive),
+            (!self.key.active, Verdict::KeyDisabled),
+            (
+                !(self.site_open && self.owner_has_site && self.key.has_site),
+                Verdict::SiteForbidden,
+            ),
+            (!self.key.has_address, Verdict::IpForbidden),
+        ];
+        rules
+            .into_iter()
+            .find_map(|(stands, verdict)| stands.then_some(verdict))
+    }
+
+    fn asked(self, verdict: Verdict, minutes: [u64; 2]) -> Vec<Self> {
+        match (self.refusal(), self.key.limited) {
+            (Some(refusal), _) if refusal == verdict => vec![self],
+            (None, false) if verdict == Verdict::Passed => vec![self],
+            (None, true) if verdict == Verdict::RateLimited => vec![self],
+            (None, true) if verdict == Verdict::Passed => {
+                let mut unused: Vec<u64> = minutes.into_iter().filter(|at| Some(*at) > self.used).collect();
+                unused.dedup();
+                let taken = |at| Self {
+                    used: Some(at),
+                    ..self
+                };
+                unused.into_iter().map(taken).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// The state after a change; none when it does not allow it.
+    pub(crate) fn changed(mut self, act: Act) -> Option<Self> {
+        let of_key = !matches!(
+            act,
+            Act::Ask | Act::Show | Act::Restore | Act::Owner(_) | Act::OwnerSites(_) | Act::Site(_)
+        );
+        if of_key && self.key.deleted || act == Act::Restore && !self.key.deleted {
+            return None;
+        }
+        match act {
+            Act::Ask | Act::Show => {}
+            Act::Disable => self.key.active = false,
+            Act::Enable => self.key.active = true,
+            Act::Delete => self.key.deleted = true,
+            Act::Restore => self.key.deleted = false,
+            Act::Sites(own) => self.key.has_site = own,
+            Act::Addresses(own) => self.key.has_address = own,
+            Act::Limit(on) => self.key.limited = on,
+            Act::Owner(active) => self.owner_active = active,
+            Act::OwnerSites(own) => self.owner_has_site = own,
+            Act::Site(open) => self.site_open = open,
+        }
+        Some(self)
+    }
+}

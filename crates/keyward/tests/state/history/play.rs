@@ -1,0 +1,390 @@
+//! Many who change and use a few keys at once, over the API of every node, the command line and the gateways; and what they
+//! did and saw, with its times.
+
+use super::model::{Act, KeyState, Op, Seen, Verdict};
+use crate::support::{OWNER, get, now, verdict};
+use futures_util::future::join_all;
+use keyward_testkit::{Issued, KeySpec, Keyward, RawClient};
+use serde_json::{Value, json};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+/// A site that every owner may use; no request goes there.
+const OTHER: &str = "elsewhere";
+/// How many do the same at once.
+const LANES: usize = 4;
+/// Those who only send requests, at each node.
+const USERS: usize = 4;
+/// Those who change things, in groups of [`LANES`].
+const CHANGERS: usize = 2;
+
+/// One key, with an owner and a site that are no other's.
+struct Object {
+    key: Issued,
+    owner: String,
+    site: String,
+    done: Mutex<Vec<Done>>,
+}
+
+/// Where something was done: what a command says is in force at every node, what a node says is at that one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Place {
+    Node(usize),
+    CommandLine,
+}
+
+struct Done {
+    place: Place,
+    act: Act,
+    seen: Seen,
+    invoked: Duration,
+    answered: Duration,
+}
+
+/// A game on some nodes over one database.
+pub(crate) struct Play<'n> {
+    nodes: Vec<&'n Keyward>,
+    objects: Vec<Object>,
+    began: Instant,
+    left: AtomicUsize,
+}
+
+impl<'n> Play<'n> {
+    /// Makes the keys, which are in force at every node when it returns.
+    pub(crate) async fn on(nodes: Vec<&'n Keyward>, keys: usize) -> Self {
+        let first = nodes[0];
+        first.site(OTHER).await;
+        let mut objects = Vec::new();
+        for number in 0..keys {
+            let (email, site) = (format!("h{number}-{OWNER}"), format!("h{number}"));
+            let owner = first.user(&email, "member").await;
+            first.site(&site).await;
+            let key = first
+                .key(
+                    KeySpec::new(&email, "k")
+                        .sites(&[&site])
+                        .addresses(&["127.0.0.0/8"]),
+                )
+                .await;
+            objects.push(Object {
+                key,
+                owner,
+                site,
+                done: Mutex::default(),
+            });
+        }
+        let play = Self {
+            nodes,
+            objects,
+            began: Instant::now(),
+            left: AtomicUsize::new(0),
+        };
+        // Ends when the nodes have it all, as every command does.
+        play.run_command(0, Act::Enable).await;
+        play.objects[0].done.lock().unwrap().clear();
+        play
+    }
+
+    /// Does so many things; gives how many were done.
+    pub(crate) async fn run(&self, count: usize) -> usize {
+        self.left.store(count, Ordering::SeqCst);
+        let users = (0..self.nodes.len() * USERS).map(|number| self.use_keys(number));
+        let changers = (0..CHANGERS).map(|number| self.change_keys(number));
+        let commands = async {
+            let mut random = 77;
+            while self.left.load(Ordering::SeqCst) > 0 {
+                let (object, act) = (self.pick(&mut random), change(&mut random));
+                self.run_command(object, act).await;
+                for node in 0..self.nodes.len() {
+                    let mut client = RawClient::connect(self.nodes[node].gateway()).await;
+                    self.ask(node, object, &mut client).await;
+                }
+            }
+        };
+        tokio::join!(join_all(users), join_all(changers), commands);
+        self.objects
+            .iter()
+            .map(|object| object.done.lock().unwrap().len())
+            .sum()
+    }
+
+    /// The history of every key as one node has it: what other nodes changed is due a bound after their answer.
+    pub(crate) fn histories(&self, node: usize, bound: Duration) -> Vec<Vec<Op>> {
+        let op = |done: &Done| {
+            let is_here = matches!(done.place, Place::CommandLine) || done.place == Place::Node(node);
+            let is_seen_here = is_here || !matches!(done.act, Act::Ask | Act::Show);
+            let late = if is_here { Duration::ZERO } else { bound };
+            let due = match done.seen {
+                Seen::Unknown => u64::MAX,
+                _ => micros(done.answered + late),
+            };
+            is_seen_here.then(|| Op {
+                act: done.act,
+                seen: done.seen,
+                invoked: micros(done.invoked),
+                due,
+                answered: micros(done.answered),
+            })
+        };
+        let of = |object: &Object| object.done.lock().unwrap().iter().filter_map(op).collect();
+        self.objects.iter().map(of).collect()
+    }
+
+    /// What was seen how often: each verdict by its name, each change by how it came out.
+    pub(crate) fn tally(&self) -> std::collections::BTreeMap<String, usize> {
+        let mut tally = std::collections::BTreeMap::new();
+        for object in &self.objects {
+            for done in object.done.lock().unwrap().iter() {
+                let word = match done.seen {
+                    Seen::Verdict(verdict, _) => format!("{verdict:?}"),
+                    Seen::Conflict => "conflict".to_owned(),
+                    Seen::Invalid => "invalid".to_owned(),
+                    Seen::Unknown => "unknown".to_owned(),
+                    _ => format!("{:?}", done.act),
+                };
+                *tally.entry(word).or_default() += 1;
+                if done.place == Place::CommandLine {
+                    *tally.entry("command".to_owned()).or_default() += 1;
+                }
+            }
+        }
+        tally
+    }
+
+    /// Whether there is one more to do.
+    fn take(&self) -> bool {
+        let less = |left: usize| left.checked_sub(1);
+        self.left
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, less)
+            .is_ok()
+    }
+
+    fn pick(&self, random: &mut u64) -> usize {
+        below(random, self.objects.len())
+    }
+
+    async fn use_keys(&self, number: usize) {
+        let node = number % self.nodes.len();
+        let mut client = RawClient::connect(self.nodes[node].gateway()).await;
+        let mut random = 1000 + number as u64;
+        while self.take() {
+            let object = self.pick(&mut random);
+            self.ask(node, object, &mut client).await;
+        }
+    }
+
+    /// Makes one change of a key several times at once, from every node in turn, and uses the key after each answer.
+    async fn change_keys(&self, number: usize) {
+        let mut random = 2000 + number as u64;
+        let mut clients = Vec::new();
+        for lane in 0..LANES {
+            clients.push(RawClient::connect(self.nodes[lane % self.nodes.len()].gateway()).await);
+        }
+        while self.take() {
+            let (object, act) = (self.pick(&mut random), change(&mut random));
+            let lanes = clients.iter_mut().enumerate().map(|(lane, client)| async move {
+                let node = lane % self.nodes.len();
+                self.change(node, object, act).await;
+                self.ask(node, object, client).await;
+            });
+            join_all(lanes).await;
+            self.left
+                .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
+                    Some(left.saturating_sub(2 * LANES - 1))
+                })
+                .unwrap();
+        }
+    }
+
+    async fn ask(&self, node: usize, object: usize, client: &mut RawClient) {
+        let what = &self.objects[object];
+        let path = format!("/api/{}/x", what.site);
+        let (invoked, from) = (self.began.elapsed(), minute());
+        client.send(get(&path, &what.key.secret)).await;
+        let answer = client.read_response().await;
+        let answered = self.began.elapsed();
+        let seen = match &*verdict(&answer) {
+            "200" => Verdict::Passed,
+            "401 key_invalid" => Verdict::KeyInvalid,
+            "401 owner_inactive" => Verdict::OwnerInactive,
+            "401 key_disabled" => Verdict::KeyDisabled,
+            "403 site_forbidden" => Verdict::SiteForbidden,
+            "403 ip_forbidden" => Verdict::IpForbidden,
+            "429 rate_limited" => Verdict::RateLimited,
+            other => panic!("{other}: {}", self.nodes[node].log()),
+        };
+        self.note(
+            object,
+            Done {
+                place: Place::Node(node),
+                act: Act::Ask,
+                seen: Seen::Verdict(seen, [from, minute()]),
+                invoked,
+                answered,
+            },
+        );
+    }
+
+    async fn change(&self, node: usize, object: usize, act: Act) {
+        let (method, path, body) = self.call(object, act);
+        let invoked = self.began.elapsed();
+        let answer = self.nodes[node].api(method, &path, &body).await;
+        let answered = self.began.elapsed();
+        let seen = match answer.status {
+            200 => self.told(object, act, &answer.json),
+            409 => Seen::Conflict,
+            422 => Seen::Invalid,
+            503 => Seen::Unknown,
+            _ => panic!("{act:?}: {answer:?}"),
+        };
+        self.note(
+            object,
+            Done {
+                place: Place::Node(node),
+                act,
+                seen,
+                invoked,
+                answered,
+            },
+        );
+    }
+
+    fn call(&self, object: usize, act: Act) -> (&'static str, String, Value) {
+        let Object { key, owner, site, .. } = &self.objects[object];
+        let key = format!("/v1/keys/{}", key.id);
+        let owner = format!("/v1/users/{owner}");
+        let of_key = |word: &str| ("POST", format!("{key}/{word}"), Value::Null);
+        let edit = |body| ("PATCH", key.clone(), body);
+        match act {
+            Act::Ask | Act::Show => ("GET", key.clone(), Value::Null),
+            Act::Disable => of_key("disable"),
+            Act::Enable => of_key("enable"),
+            Act::Restore => of_key("restore"),
+            Act::Delete => ("DELETE", key.clone(), Value::Null),
+            Act::Sites(own) => edit(json!({ "sites": [if own { site } else { OTHER }] })),
+            Act::Addresses(own) => edit(json!({ "addresses": [network(own)] })),
+            Act::Limit(on) => edit(json!({ "limit": on.then_some(1) })),
+            Act::Owner(true) => ("POST", format!("{owner}/enable"), Value::Null),
+            Act::Owner(false) => ("POST", format!("{owner}/disable"), Value::Null),
+            Act::OwnerSites(own) => {
+                let sites = if own { Value::Null } else { json!([OTHER]) };
+                ("PATCH", owner, json!({ "sites": sites }))
+            }
+            Act::Site(open) => ("PATCH", format!("/v1/sites/{site}"), json!({ "active": open })),
+        }
+    }
+
+    async fn run_command(&self, object: usize, act: Act) {
+        let mut words = self.command(object, act);
+        words.push("--json".to_owned());
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let invoked = self.began.elapsed();
+        let output = self.nodes[0].cli(&words).await;
+        let answered = self.began.elapsed();
+        let seen = match output.status.code() {
+            Some(0) => self.told(object, act, &output.json()),
+            Some(4) => Seen::Conflict,
+            Some(2) => Seen::Invalid,
+            _ => panic!("{words:?}: {output:#?}"),
+        };
+        assert!(!output.stderr.contains("warning"), "{words:?}: {}", output.stderr);
+        self.note(
+            object,
+            Done {
+                place: Place::CommandLine,
+                act,
+                seen,
+                invoked,
+                answered,
+            },
+        );
+    }
+
+    fn command(&self, object: usize, act: Act) -> Vec<String> {
+        let Object { key, owner, site, .. } = &self.objects[object];
+        let words = match act {
+            Act::Ask | Act::Show => vec!["keys", "show", &key.id],
+            Act::Disable => vec!["keys", "disable", &key.id],
+            Act::Enable => vec!["keys", "enable", &key.id],
+            Act::Delete => vec!["keys", "delete", &key.id],
+            Act::Restore => vec!["keys", "restore", &key.id],
+            Act::Sites(own) => vec!["keys", "edit", &key.id, "--site", if own { site } else { OTHER }],
+            Act::Addresses(own) => vec!["keys", "edit", &key.id, "--address", network(own)],
+            Act::Limit(true) => vec!["keys", "edit", &key.id, "--limit", "1"],
+            Act::Limit(false) => vec!["keys", "edit", &key.id, "--no-limit"],
+            Act::Owner(true) => vec!["users", "enable", owner],
+            Act::Owner(false) => vec!["users", "disable", owner],
+            Act::OwnerSites(true) => vec!["users", "edit", owner, "--all-sites"],
+            Act::OwnerSites(false) => vec!["users", "edit", owner, "--site", OTHER],
+            Act::Site(true) => vec!["sites", "enable", site],
+            Act::Site(false) => vec!["sites", "disable", site],
+        };
+        words.into_iter().map(str::to_owned).collect()
+    }
+
+    /// What an answer says of what was changed.
+    fn told(&self, object: usize, act: Act, answer: &Value) -> Seen {
+        let site = &self.objects[object].site;
+        let is_listed =
+            |list: &Value, what: &str| list.as_array().is_none_or(|list| list.contains(&json!(what)));
+        match act {
+            Act::Owner(_) | Act::OwnerSites(_) => {
+                Seen::Owner(answer["status"] == "active", is_listed(&answer["sites"], site))
+            }
+            Act::Site(_) => Seen::Site(answer["active"] == true),
+            _ => Seen::Key(KeyState {
+                // Of a deleted key nobody is told whether it was on.
+                active: answer["status"] == "active",
+                deleted: answer["status"] == "deleted",
+                has_site: is_listed(&answer["sites"], site),
+                has_address: is_listed(&answer["addresses"], network(true)),
+                limited: !answer["limit"].is_null(),
+            }),
+        }
+    }
+
+    fn note(&self, object: usize, done: Done) {
+        self.objects[object].done.lock().unwrap().push(done);
+    }
+}
+
+/// The network that the clients are in, or another.
+fn network(own: bool) -> &'static str {
+    if own { "127.0.0.0/8" } else { "192.0.2.0/24" }
+}
+
+/// A change, most of them back to what lets requests pass.
+fn change(random: &mut u64) -> Act {
+    let on = below(random, 3) > 0;
+    match below(random, 11) {
+        0 => Act::Disable,
+        1 | 2 => Act::Enable,
+        3 => Act::Delete,
+        4 | 5 => Act::Restore,
+        6 => Act::Sites(on),
+        7 => Act::Addresses(on),
+        8 => Act::Limit(!on),
+        9 if below(random, 2) == 0 => Act::OwnerSites(on),
+        9 => Act::Owner(on),
+        _ if below(random, 3) == 0 => Act::Show,
+        _ => Act::Site(on),
+    }
+}
+
+fn below(random: &mut u64, n: usize) -> usize {
+    // An odd step of a counter, mixed: SplitMix64.
+    *random = random.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mut z = *random;
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    usize::try_from((z ^ (z >> 31)) % n as u64).unwrap()
+}
+
+fn minute() -> u64 {
+    u64::try_from(now().seconds() / 60).unwrap()
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap()
+}
