@@ -1,13 +1,32 @@
 //! R4 to R7 over three nodes: the bound of a revocation, and the order of changes.
 
-use crate::support::{Cluster, Load, OWNER, ask, readyz, sized, switch, told, wait_for};
+use crate::support::{Cluster, Load, OWNER, ask, sized, switch, told, wait_for};
 use keyward_testkit::{Issued, KeySpec, Keyward, RawClient, request};
 use serde_json::Value;
 use std::time::{Duration, Instant};
 
-/// Switches keys off and on, at each node in turn; gives how long after the answer the last of the others knew it.
-async fn delays(cluster: &Cluster, keys: &[Issued], changes: usize) -> Vec<Duration> {
-    let mut delays = Vec::with_capacity(changes);
+/// How soon a change on one of three nodes holds on the others, as it is stated: README.md, docs/operations.md,
+/// docs/architecture.md. Whatever the load, no request that begins later than this after the answer is decided by the older state.
+const BOUND: Duration = Duration::from_secs(1);
+/// The same when PostgreSQL tells nobody of anything, so that each node looks by itself.
+const SILENT_BOUND: Duration = Duration::from_secs(2);
+/// Half of the changes are stated to hold so soon, on a machine that answers in time.
+const HALF_WITHIN: Duration = Duration::from_millis(50);
+
+/// How late changes were at the other nodes.
+struct Delays {
+    /// From the answer until the last request began that a node decided by the older state; nothing when none was.
+    late: Vec<Duration>,
+    /// What one request and its answer took at the node that made the change: how busy the machine is.
+    round_trips: Vec<Duration>,
+}
+
+/// Switches keys off and on, at each node in turn, and asks all of them from the answer on.
+async fn delays(cluster: &Cluster, keys: &[Issued], changes: usize) -> Delays {
+    let mut delays = Delays {
+        late: Vec::with_capacity(changes),
+        round_trips: Vec::with_capacity(changes),
+    };
     for turn in 0..changes {
         let key = &keys[turn / 2 % keys.len()];
         let (change, wanted) = [("disable", "401 key_disabled"), ("enable", "200")][turn % 2];
@@ -19,16 +38,18 @@ async fn delays(cluster: &Cluster, keys: &[Issued], changes: usize) -> Vec<Durat
             wanted,
             "the node that made it"
         );
+        delays.round_trips.push(answered.elapsed());
         let others: Vec<&Keyward> = cluster
             .nodes
             .iter()
             .filter(|node| node.gateway() != cluster.nodes[at].gateway())
             .collect();
-        tokio::join!(
+        let last = tokio::join!(
             wait_for(others[0], &key.secret, wanted),
             wait_for(others[1], &key.secret, wanted)
         );
-        delays.push(answered.elapsed());
+        let late = last.0.max(last.1).map_or(Duration::ZERO, |last| last - answered);
+        delays.late.push(late);
     }
     delays
 }
@@ -51,9 +72,11 @@ async fn r1_a_change_on_one_node_holds_on_the_others_under_load() {
     let notified = delays(&cluster, &keys[..9], 1000).await;
     let granted = load.stop().await;
     assert!(granted > 0);
-    let median = told("revocation, notified, under load", notified);
-    // A poll alone, once a second, would give half a second.
-    assert!(median < Duration::from_millis(400), "{median:?}");
+    let late = told("revocation, notified, under load", notified.late);
+    let busy = told("a request and its answer meanwhile", notified.round_trips);
+    assert!(late.max <= BOUND, "{late:?}");
+    // A machine on which one exchange takes its time cannot do ten of them sooner.
+    assert!(late.half <= HALF_WITHIN.max(20 * busy.half), "{late:?}; {busy:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -78,10 +101,11 @@ async fn r1_without_notifications_the_others_follow_all_the_same() {
     let load = Load::start(&cluster, &keys[9].secret).await;
     let polled = delays(&cluster, &keys[..9], sized(20, 1000)).await;
     assert!(load.stop().await > 0);
-    let median = told("revocation, notifications cut, under load", polled);
+    let late = told("revocation, notifications cut, under load", polled.late);
+    assert!(late.max <= SILENT_BOUND, "{late:?}");
     assert!(
-        median > Duration::from_millis(100),
-        "{median:?}: somebody was notified"
+        late.max > HALF_WITHIN,
+        "{late:?}: every one is as soon as if it was notified"
     );
 }
 
@@ -153,9 +177,15 @@ async fn r6_a_key_that_was_tried_before_it_was_made_works_everywhere_once_it_is(
     cluster.nodes[1]
         .api_ok("POST", &format!("{path}/restore"), &Value::Null)
         .await;
+    let answered = Instant::now();
     assert_eq!(ask(&cluster.nodes[1], &source.secret).await, "200");
     for node in &cluster.nodes {
-        wait_for(node, &source.secret, "200").await;
+        let last = wait_for(node, &source.secret, "200").await;
+        assert!(
+            last.is_none_or(|last| last - answered <= BOUND),
+            "{:?}",
+            answered.elapsed()
+        );
     }
 }
 
@@ -226,11 +256,18 @@ async fn r7_a_user_who_is_disabled_on_one_node_is_out_on_all() {
     third
         .api_ok("POST", &format!("/v1/users/{user}/disable"), &Value::Null)
         .await;
-    let revision = readyz(third).await["revision"].as_u64();
-    cluster.agree().await;
-    assert!(readyz(first).await["revision"].as_u64() >= revision);
+    let answered = Instant::now();
+    assert_eq!(ask(third, &key.secret).await, "401 owner_inactive");
+    // A session is looked up in the database each time: it ends everywhere at once.
     for node in &cluster.nodes {
         assert_eq!(list_status(node, &cookie).await, 303, "back to the sign-in");
-        assert!(ask(node, &key.secret).await.starts_with("401"), "{}", node.log());
+    }
+    for node in &cluster.nodes {
+        let last = wait_for(node, &key.secret, "401 owner_inactive").await;
+        assert!(
+            last.is_none_or(|last| last - answered <= BOUND),
+            "{:?}",
+            answered.elapsed()
+        );
     }
 }

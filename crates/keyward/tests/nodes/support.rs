@@ -133,15 +133,18 @@ pub(crate) fn verdict(answer: &RawResponse) -> String {
     format!("{} {}", answer.status, problem["code"].as_str().unwrap_or("-"))
 }
 
-/// Waits until a node judges a key so.
-pub(crate) async fn wait_for(node: &Keyward, secret: &str, wanted: &str) {
+/// Waits until a node judges a key so; gives when the last request began that it judged otherwise.
+pub(crate) async fn wait_for(node: &Keyward, secret: &str, wanted: &str) -> Option<Instant> {
     let began = Instant::now();
     let mut client = RawClient::connect(node.gateway()).await;
+    let mut last = None;
     loop {
+        let asked = Instant::now();
         let seen = ask_on(&mut client, secret).await;
         if seen == wanted {
-            return;
+            return last;
         }
+        last = Some(asked);
         let waited = began.elapsed();
         assert!(
             waited < GUARD,
@@ -196,9 +199,16 @@ impl Load {
     }
 }
 
-/// Prints p50, p99 and the longest of some times; gives the median.
+/// Some times, in short.
+#[derive(Debug)]
+pub(crate) struct Times {
+    pub(crate) half: Duration,
+    pub(crate) max: Duration,
+}
+
+/// Prints p50, p99 and the longest of some times; gives the first and the last of these.
 #[expect(clippy::print_stdout, reason = "the figures are for whoever runs the test")]
-pub(crate) fn told(what: &str, mut times: Vec<Duration>) -> Duration {
+pub(crate) fn told(what: &str, mut times: Vec<Duration>) -> Times {
     times.sort();
     let at = |part: usize| times[(times.len() - 1) * part / 100];
     println!(
@@ -208,5 +218,8 @@ pub(crate) fn told(what: &str, mut times: Vec<Duration>) -> Duration {
         at(99),
         at(100)
     );
-    at(50)
+    Times {
+        half: at(50),
+        max: at(100),
+    }
 }
