@@ -94,6 +94,16 @@ impl Engine {
         }
     }
 
+    /// Tells of this node and then looks for changes: one that was made before anybody could see this node is in force here by
+    /// then, and who changes something later waits for it.
+    ///
+    /// # Errors
+    /// Whatever the store says.
+    pub async fn join_nodes(&self) -> Result<(), StoreError> {
+        self.tell_node().await?;
+        self.follow().await
+    }
+
     /// Takes this node out of the list.
     ///
     /// # Errors

@@ -15,6 +15,8 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+/// How long a start waits until the other nodes are told of it.
+const FIRST_WORD: Duration = Duration::from_secs(2);
 /// How long a node that ends waits for its database: to store usage, and to be taken off the list of nodes.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
@@ -62,6 +64,12 @@ impl Node {
             address: gateway.address().to_string(),
             version: console_about.version,
         });
+        // Before it is ready: commands wait for the nodes that they see.
+        if !matches!(timeout(FIRST_WORD, engine.join_nodes()).await, Ok(Ok(()))) {
+            tracing::warn!(
+                "the database does not answer: other nodes and commands do not know of this one yet"
+            );
+        }
         let background = Background::start(&engine);
         ops.serve();
         tracing::info!(

@@ -55,9 +55,9 @@ async fn keys_made_by_the_cli_are_granted_and_those_disabled_by_it_refused() {
         secret: made["secret"].as_str().unwrap().to_owned(),
         json: made,
     };
-    wait_for(&keyward, &key, "200").await;
+    assert_eq!(verdict(&ask(&keyward, &key.secret).await), "200");
     keyward.cli_ok(&["keys", "disable", &key.id]).await;
-    wait_for(&keyward, &key, "401 key_disabled").await;
+    assert_eq!(verdict(&ask(&keyward, &key.secret).await), "401 key_disabled");
     // What operators are told of the disk: with its places in the indexes, an event takes less than 1 KiB.
     let largest = server.sql("postgres", "SELECT max(pg_column_size(audit.*)) FROM audit");
     assert!(largest.parse::<u64>().unwrap() < 800, "{largest} bytes");
