@@ -22,7 +22,7 @@ const SILENT_BOUND: Duration = Duration::from_secs(2);
 fn violations(play: &Play<'_>, node: usize, bound: Duration) -> (usize, Option<String>) {
     let histories = play.histories(node, bound).into_iter();
     let faults: Vec<String> = histories
-        .filter_map(|ops| check(State::FRESH, ops).err())
+        .filter_map(|ops| check(State::FRESH, &ops).err())
         .collect();
     (faults.len(), faults.into_iter().next())
 }

@@ -1,7 +1,7 @@
-//! Whether a history of one key is linearizable (Wing and Gong): whether every thing that was done can be given one instant
+//! Whether the histories of one key, its owner and its site are linearizable (Wing and Gong): whether every thing that was done can be given one instant
 //! between its beginning and its due time at which it takes effect, so that all that was seen is right.
 
-use super::model::{Op, Seen, State};
+use super::model::{Op, Row, Seen, State};
 use std::collections::HashSet;
 
 /// How many ways are tried before a history is called undecided, which no test takes for good.
@@ -51,11 +51,22 @@ impl Placed {
     }
 }
 
-/// Whether a history is linearizable from a state on.
+/// Whether the history of each row is linearizable from a state on.
+///
+/// # Errors
+/// As [`check_row`].
+pub(crate) fn check(from: State, ops: &[Op]) -> Result<(), String> {
+    Row::ALL.into_iter().try_for_each(|row| {
+        let of_row: Vec<Op> = ops.iter().copied().filter(|op| op.is_about(row)).collect();
+        check_row(from, of_row, row).map_err(|fault| format!("{row:?}: {fault}"))
+    })
+}
+
+/// Whether the history of one row is.
 ///
 /// # Errors
 /// Where it is not: what could not be given a place, in the longest of all tries.
-pub(crate) fn check(from: State, mut ops: Vec<Op>) -> Result<(), String> {
+fn check_row(from: State, mut ops: Vec<Op>, row: Row) -> Result<(), String> {
     ops.sort_by_key(|op| op.invoked);
     let start = Placed {
         first: 0,
@@ -65,7 +76,7 @@ pub(crate) fn check(from: State, mut ops: Vec<Op>) -> Result<(), String> {
     let mut open = vec![(start.clone(), from)];
     let mut longest = (start, from);
     while let Some((mut placed, state)) = open.pop() {
-        let left = place_what_changes_nothing(&mut placed, state, &ops);
+        let left = place_what_changes_nothing(&mut placed, state, &ops, row);
         if is_done(&placed, &ops) {
             return Ok(());
         }
@@ -80,7 +91,7 @@ pub(crate) fn check(from: State, mut ops: Vec<Op>) -> Result<(), String> {
         }
         // The last that is put here is tried first.
         for at in left.into_iter().rev() {
-            for after in state.after(&ops[at]) {
+            for after in state.after(&ops[at], row) {
                 let mut placed = placed.clone();
                 placed.place(at);
                 open.push((placed, after));
@@ -93,12 +104,12 @@ pub(crate) fn check(from: State, mut ops: Vec<Op>) -> Result<(), String> {
 /// Gives a place at once to whatever only looks and is right in this state: later it could not be better placed. (A change that
 /// finds nothing to change could: after another.)
 /// Gives what is left of those that may be next, by their answers.
-fn place_what_changes_nothing(placed: &mut Placed, state: State, ops: &[Op]) -> Vec<usize> {
+fn place_what_changes_nothing(placed: &mut Placed, state: State, ops: &[Op], row: Row) -> Vec<usize> {
     loop {
         let mut left = placed.next(ops);
         let before = left.len();
         left.retain(|at| {
-            let is_still = ops[*at].only_looks() && state.after(&ops[*at]) == [state];
+            let is_still = ops[*at].only_looks() && state.after(&ops[*at], row) == [state];
             if is_still {
                 placed.place(*at);
             }

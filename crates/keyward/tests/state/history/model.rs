@@ -1,4 +1,7 @@
 //! What is said of one key with its owner and its site, and what each thing that was done and seen says of it.
+//!
+//! Key, owner and site are three rows, and each of them has an order of events of its own. A request reads all three, but not at
+//! one instant: changes of several that it overlaps may be half seen. So what a request says is taken apart, row by row.
 
 /// All that decides about a request with the key to the site, from the same client.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -23,6 +26,18 @@ pub(crate) struct KeyState {
     pub(crate) has_address: bool,
     /// Whether it has a limit, of one request a minute.
     pub(crate) limited: bool,
+}
+
+/// One of the rows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Row {
+    Key,
+    Owner,
+    Site,
+}
+
+impl Row {
+    pub(crate) const ALL: [Self; 3] = [Self::Key, Self::Owner, Self::Site];
 }
 
 /// What was done.
@@ -56,8 +71,6 @@ pub(crate) enum Seen {
     Site(bool),
     /// The key's state does not allow it.
     Conflict,
-    /// The owner may not use the site that the key was to be for.
-    Invalid,
     /// Nobody knows whether it was done.
     Unknown,
 }
@@ -76,6 +89,8 @@ pub(crate) enum Verdict {
 /// One thing that was done, and between which instants.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Op {
+    /// The one row by which this key's site is ever forbidden.
+    pub(crate) lever: Row,
     pub(crate) act: Act,
     pub(crate) seen: Seen,
     /// In microseconds.
@@ -87,9 +102,19 @@ pub(crate) struct Op {
 }
 
 impl Op {
+    /// Whether it says anything of a row.
+    pub(crate) fn is_about(&self, row: Row) -> bool {
+        match self.act {
+            Act::Ask => true,
+            Act::Owner(_) | Act::OwnerSites(_) => row == Row::Owner,
+            Act::Site(_) => row == Row::Site,
+            _ => row == Row::Key,
+        }
+    }
+
     /// Whether it leaves every state as it is, but for the one request that a limit lets pass.
     pub(crate) fn only_looks(&self) -> bool {
-        matches!(self.act, Act::Ask | Act::Show) || matches!(self.seen, Seen::Conflict | Seen::Invalid)
+        matches!(self.act, Act::Ask | Act::Show) || self.seen == Seen::Conflict
     }
 }
 
@@ -118,16 +143,15 @@ impl State {
         used: None,
     };
 
-    /// The states that may follow when this is done in this one; none when what was seen cannot be.
-    pub(crate) fn after(self, op: &Op) -> Vec<Self> {
+    /// The states that may follow when this is done in this one; none when what was seen of a row cannot be.
+    pub(crate) fn after(self, op: &Op, row: Row) -> Vec<Self> {
         if let Seen::Verdict(verdict, minutes) = op.seen {
-            return self.asked(verdict, minutes);
+            return self.asked(row, op.lever, verdict, minutes);
         }
         let changed = self.changed(op.act);
         let told = match op.seen {
             Seen::Unknown => true,
             Seen::Conflict => changed.is_none(),
-            Seen::Invalid => op.act == Act::Sites(true) && !self.owner_has_site,
             Seen::Key(key) => changed.is_some_and(|after| after.key.as_told() == key),
             Seen::Owner(active, site) => {
                 changed.is_some_and(|after| (after.owner_active, after.owner_has_site) == (active, site))
@@ -135,45 +159,56 @@ impl State {
             Seen::Site(open) => changed.is_some_and(|after| after.site_open == open),
             Seen::Verdict(..) => false,
         };
-        match (told, op.seen) {
-            (false, _) => Vec::new(),
-            (true, Seen::Invalid) => vec![self],
-            (true, _) => vec![changed.unwrap_or(self)],
+        if told {
+            vec![changed.unwrap_or(self)]
+        } else {
+            Vec::new()
         }
     }
 
-    /// The first of the rules that stands against a request, but for the limit.
-    fn refusal(self) -> Option<Verdict> {
-        let rules = [
-            (self.key.deleted, Verdict::KeyInvalid),
-            (!self.owner_active, Verdict::OwnerInactive),
-            (!self.key.active, Verdict::KeyDisabled),
-            (
-                !(self.site_open && self.owner_has_site && self.key.has_site),
-                Verdict::SiteForbidden,
-            ),
-            (!self.key.has_address, Verdict::IpForbidden),
-        ];
-        rules
-            .into_iter()
-            .find_map(|(stands, verdict)| stands.then_some(verdict))
+    fn asked(self, row: Row, lever: Row, verdict: Verdict, minutes: [u64; 2]) -> Vec<Self> {
+        if !self.fits(row, lever, verdict) {
+            return Vec::new();
+        }
+        if row != Row::Key || verdict != Verdict::Passed || !self.key.limited {
+            return vec![self];
+        }
+        let mut unused: Vec<u64> = minutes.into_iter().filter(|at| Some(*at) > self.used).collect();
+        unused.dedup();
+        let taken = |at| Self {
+            used: Some(at),
+            ..self
+        };
+        unused.into_iter().map(taken).collect()
     }
 
-    fn asked(self, verdict: Verdict, minutes: [u64; 2]) -> Vec<Self> {
-        match (self.refusal(), self.key.limited) {
-            (Some(refusal), _) if refusal == verdict => vec![self],
-            (None, false) if verdict == Verdict::Passed => vec![self],
-            (None, true) if verdict == Verdict::RateLimited => vec![self],
-            (None, true) if verdict == Verdict::Passed => {
-                let mut unused: Vec<u64> = minutes.into_iter().filter(|at| Some(*at) > self.used).collect();
-                unused.dedup();
-                let taken = |at| Self {
-                    used: Some(at),
-                    ..self
-                };
-                unused.into_iter().map(taken).collect()
-            }
-            _ => Vec::new(),
+    /// Whether a row is as a verdict says: no rule before stands against the request, and this one does.
+    fn fits(self, row: Row, lever: Row, verdict: Verdict) -> bool {
+        use Verdict::{
+            IpForbidden, KeyDisabled, KeyInvalid, OwnerInactive, Passed, RateLimited, SiteForbidden,
+        };
+        let key = self.key;
+        let is_on = !key.deleted && key.active;
+        let has_site = match row {
+            Row::Key => key.has_site,
+            Row::Owner => self.owner_has_site,
+            Row::Site => self.site_open,
+        };
+        match (row, verdict) {
+            (Row::Key, KeyInvalid) => key.deleted,
+            (Row::Key, OwnerInactive) => !key.deleted,
+            (Row::Key, KeyDisabled) => !key.deleted && !key.active,
+            (Row::Key, SiteForbidden) => is_on && (lever != row || !has_site),
+            (Row::Key, IpForbidden) => is_on && has_site && !key.has_address,
+            (Row::Key, RateLimited) => is_on && has_site && key.has_address && key.limited,
+            (Row::Key, Passed) => is_on && has_site && key.has_address,
+            (Row::Owner | Row::Site, KeyInvalid) | (Row::Site, OwnerInactive | KeyDisabled) => true,
+            (Row::Owner, OwnerInactive) => !self.owner_active,
+            (Row::Owner, KeyDisabled) => self.owner_active,
+            (Row::Owner, SiteForbidden) => self.owner_active && (lever != row || !has_site),
+            (Row::Site, SiteForbidden) => lever != row || !has_site,
+            (Row::Owner, IpForbidden | RateLimited | Passed) => self.owner_active && has_site,
+            (Row::Site, IpForbidden | RateLimited | Passed) => has_site,
         }
     }
 

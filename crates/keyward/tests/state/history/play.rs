@@ -1,7 +1,7 @@
 //! Many who change and use a few keys at once, over the API of every node, the command line and the gateways; and what they
 //! did and saw, with its times.
 
-use super::model::{Act, KeyState, Op, Seen, Verdict};
+use super::model::{Act, KeyState, Op, Row, Seen, Verdict};
 use crate::support::{OWNER, get, now, verdict};
 use futures_util::future::join_all;
 use keyward_testkit::{Issued, KeySpec, Keyward, RawClient};
@@ -24,6 +24,8 @@ struct Object {
     key: Issued,
     owner: String,
     site: String,
+    /// What forbids its site, if anything does.
+    lever: Row,
     done: Mutex<Vec<Done>>,
 }
 
@@ -71,6 +73,7 @@ impl<'n> Play<'n> {
                 key,
                 owner,
                 site,
+                lever: Row::ALL[number % 3],
                 done: Mutex::default(),
             });
         }
@@ -94,7 +97,12 @@ impl<'n> Play<'n> {
         let commands = async {
             let mut random = 77;
             while self.left.load(Ordering::SeqCst) > 0 {
-                let (object, act) = (self.pick(&mut random), change(&mut random));
+                let object = self.pick(&mut random);
+                // A command that only shows something waits for nobody.
+                let act = match self.change_of(object, &mut random) {
+                    Act::Show => continue,
+                    act => act,
+                };
                 self.run_command(object, act).await;
                 for node in 0..self.nodes.len() {
                     let mut client = RawClient::connect(self.nodes[node].gateway()).await;
@@ -111,7 +119,7 @@ impl<'n> Play<'n> {
 
     /// The history of every key as one node has it: what other nodes changed is due a bound after their answer.
     pub(crate) fn histories(&self, node: usize, bound: Duration) -> Vec<Vec<Op>> {
-        let op = |done: &Done| {
+        let op = |lever: Row, done: &Done| {
             let is_here = matches!(done.place, Place::CommandLine) || done.place == Place::Node(node);
             let is_seen_here = is_here || !matches!(done.act, Act::Ask | Act::Show);
             let late = if is_here { Duration::ZERO } else { bound };
@@ -120,6 +128,7 @@ impl<'n> Play<'n> {
                 _ => micros(done.answered + late),
             };
             is_seen_here.then(|| Op {
+                lever,
                 act: done.act,
                 seen: done.seen,
                 invoked: micros(done.invoked),
@@ -127,7 +136,10 @@ impl<'n> Play<'n> {
                 answered: micros(done.answered),
             })
         };
-        let of = |object: &Object| object.done.lock().unwrap().iter().filter_map(op).collect();
+        let of = |object: &Object| {
+            let done = object.done.lock().unwrap();
+            done.iter().filter_map(|done| op(object.lever, done)).collect()
+        };
         self.objects.iter().map(of).collect()
     }
 
@@ -139,7 +151,6 @@ impl<'n> Play<'n> {
                 let word = match done.seen {
                     Seen::Verdict(verdict, _) => format!("{verdict:?}"),
                     Seen::Conflict => "conflict".to_owned(),
-                    Seen::Invalid => "invalid".to_owned(),
                     Seen::Unknown => "unknown".to_owned(),
                     _ => format!("{:?}", done.act),
                 };
@@ -164,6 +175,26 @@ impl<'n> Play<'n> {
         below(random, self.objects.len())
     }
 
+    /// A change, most of them back to what lets requests pass.
+    fn change_of(&self, object: usize, random: &mut u64) -> Act {
+        let on = below(random, 3) > 0;
+        match below(random, 12) {
+            0 => Act::Disable,
+            1 | 2 => Act::Enable,
+            3 => Act::Delete,
+            4 | 5 => Act::Restore,
+            6 => Act::Addresses(on),
+            7 => Act::Limit(!on),
+            8 => Act::Owner(on),
+            9 => Act::Show,
+            _ => match self.objects[object].lever {
+                Row::Key => Act::Sites(on),
+                Row::Owner => Act::OwnerSites(on),
+                Row::Site => Act::Site(on),
+            },
+        }
+    }
+
     async fn use_keys(&self, number: usize) {
         let node = number % self.nodes.len();
         let mut client = RawClient::connect(self.nodes[node].gateway()).await;
@@ -182,7 +213,8 @@ impl<'n> Play<'n> {
             clients.push(RawClient::connect(self.nodes[lane % self.nodes.len()].gateway()).await);
         }
         while self.take() {
-            let (object, act) = (self.pick(&mut random), change(&mut random));
+            let object = self.pick(&mut random);
+            let act = self.change_of(object, &mut random);
             let lanes = clients.iter_mut().enumerate().map(|(lane, client)| async move {
                 let node = lane % self.nodes.len();
                 self.change(node, object, act).await;
@@ -234,7 +266,6 @@ impl<'n> Play<'n> {
         let seen = match answer.status {
             200 => self.told(object, act, &answer.json),
             409 => Seen::Conflict,
-            422 => Seen::Invalid,
             503 => Seen::Unknown,
             _ => panic!("{act:?}: {answer:?}"),
         };
@@ -285,7 +316,6 @@ impl<'n> Play<'n> {
         let seen = match output.status.code() {
             Some(0) => self.told(object, act, &output.json()),
             Some(4) => Seen::Conflict,
-            Some(2) => Seen::Invalid,
             _ => panic!("{words:?}: {output:#?}"),
         };
         assert!(!output.stderr.contains("warning"), "{words:?}: {}", output.stderr);
@@ -352,24 +382,6 @@ impl<'n> Play<'n> {
 /// The network that the clients are in, or another.
 fn network(own: bool) -> &'static str {
     if own { "127.0.0.0/8" } else { "192.0.2.0/24" }
-}
-
-/// A change, most of them back to what lets requests pass.
-fn change(random: &mut u64) -> Act {
-    let on = below(random, 3) > 0;
-    match below(random, 11) {
-        0 => Act::Disable,
-        1 | 2 => Act::Enable,
-        3 => Act::Delete,
-        4 | 5 => Act::Restore,
-        6 => Act::Sites(on),
-        7 => Act::Addresses(on),
-        8 => Act::Limit(!on),
-        9 if below(random, 2) == 0 => Act::OwnerSites(on),
-        9 => Act::Owner(on),
-        _ if below(random, 3) == 0 => Act::Show,
-        _ => Act::Site(on),
-    }
 }
 
 fn below(random: &mut u64, n: usize) -> usize {
