@@ -129,12 +129,7 @@ pub(super) fn read_rows(reading: Reading<'_>, file: &str, out: &mut Out<'_>) {
 impl Row {
     /// About how many bytes it takes.
     pub(super) fn size(&self) -> usize {
-        let texts = [
-            &self.hint,
-            &self.description,
-            &self.use_case,
-            &self.fingerprint,
-        ];
+        let texts = [&self.hint, &self.description, &self.use_case, &self.fingerprint];
         let lists = [&self.sites, &self.addresses].into_iter().flatten();
         let lists = lists.filter_map(RestrictionDraft::list).flatten();
         let entries = lists.chain(&self.foreign_owners).map(|entry| entry.len() + 32);
