@@ -116,7 +116,7 @@ fn build(keys: usize) -> World {
         engine
             .import_keys(
                 &Actor::OPERATOR,
-                &ImportFile::new(ImportFormat::JsonLines, &file),
+                ImportFile::new(ImportFormat::JsonLines, file),
                 &|_, _| {},
             )
             .await

@@ -6,7 +6,7 @@ use crate::faulty::Faulty;
 use keyward_domain::Reason;
 use keyward_engine::{
     Created, Engine, EngineError, ImportFile, ImportFormat, IssuedKey, KeyDraft, KeyEdit, KeyFilter, Once,
-    SiteEdit, UserDraft, UserEdit, UserFilter,
+    RestrictionDraft, SiteEdit, UserDraft, UserEdit, UserFilter,
 };
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -57,7 +57,7 @@ async fn world(node: &Engine, turn: usize) -> World {
     let owner = create_user(node, &email).await;
     let draft = KeyDraft {
         owner: Some(email.clone()),
-        sites: Some(vec!["1".into()]),
+        sites: RestrictionDraft::only(["1"]),
         ..draft()
     };
     let key = create_key(node, &draft).await;
@@ -81,14 +81,14 @@ impl World {
             Act::DisableAsMade => node.disable_key(OPERATOR, id, Some(self.as_made)).await.map(drop),
             Act::NoSites => {
                 let edit = KeyEdit {
-                    sites: Some(Some(Vec::new())),
+                    sites: Some(RestrictionDraft::Only(Vec::new())),
                     ..KeyEdit::default()
                 };
                 node.edit_key(OPERATOR, id, &edit, None).await.map(drop)
             }
             Act::Elsewhere => {
                 let edit = KeyEdit {
-                    addresses: Some(Some(vec!["192.0.2.0/24".into()])),
+                    addresses: Some(RestrictionDraft::only(["192.0.2.0/24"])),
                     ..KeyEdit::default()
                 };
                 node.edit_key(OPERATOR, id, &edit, None).await.map(drop)
@@ -129,7 +129,7 @@ impl World {
             Act::DisableOwnerByEmail => node.disable_user(OPERATOR, &self.email, None).await.map(drop),
             Act::OwnerToNoSites => {
                 let edit = UserEdit {
-                    sites: Some(Some(Vec::new())),
+                    sites: Some(RestrictionDraft::Only(Vec::new())),
                     ..UserEdit::default()
                 };
                 node.edit_user(OPERATOR, &self.owner, &edit, None).await.map(drop)
@@ -288,9 +288,9 @@ async fn r1_who_is_told_that_something_is_there_already_finds_it_in_force() {
     assert!(here.is_site("9"));
 
     let line = format!("{{\"owner\":\"{OWNER}\",\"name\":\"n\",\"secret\":\"abcdef123456\"}}\n");
-    let file = ImportFile::new(ImportFormat::JsonLines, &line);
-    there.import_keys(OPERATOR, &file, &|_, _| {}).await.unwrap();
-    let taken = here.import_keys(OPERATOR, &file, &|_, _| {}).await.map(drop);
+    let file = || ImportFile::new(ImportFormat::JsonLines, line.as_str());
+    there.import_keys(OPERATOR, file(), &|_, _| {}).await.unwrap();
+    let taken = here.import_keys(OPERATOR, file(), &|_, _| {}).await.map(drop);
     assert_eq!(word(taken), "invalid");
     assert_eq!(judged(&here, "abcdef123456"), Ok(()));
 }
