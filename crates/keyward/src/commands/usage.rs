@@ -30,7 +30,7 @@ fn instant(field: &'static str, text: Option<&str>, faults: &mut Vec<FieldFault>
         faults.push(FieldFault {
             field,
             message: fault.to_string(),
-        })
+        });
     };
     read.map_err(told).ok()
 }
