@@ -5,8 +5,11 @@ use crate::tools::{Place, are_there, generator, node, python};
 use serde_json::json;
 use tokio::process::Command;
 
+/// How a field of a type is written in a language.
+type Written = fn(&str, &str) -> String;
+
 /// Generator, the file of the type `KeyChange`, and how a field of one of the types is written there.
-const LANGUAGES: [(&str, &str, fn(&str, &str) -> String); 5] = [
+const LANGUAGES: [(&str, &str, Written); 5] = [
     (
         "csharp",
         "src/Org.OpenAPITools/Model/KeyChange.cs",

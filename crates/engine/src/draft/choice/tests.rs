@@ -4,23 +4,27 @@ use serde_json::json;
 /// What every field takes, and what stands for it when it is written.
 #[test]
 fn both_spellings_are_read_and_written_alike() {
-    fn round<T: Choice + Serialize + PartialEq + std::fmt::Debug>(form: &ChoiceForm, sent: Value, means: &T) {
+    fn round<T: Choice + Serialize + PartialEq + std::fmt::Debug>(
+        form: &ChoiceForm,
+        sent: &Value,
+        means: &T,
+    ) {
         assert_eq!(read_choice::<T>(form, sent.clone()).as_ref(), Ok(means));
-        assert_eq!(serde_json::to_value(means).unwrap(), sent);
+        assert_eq!(&serde_json::to_value(means).unwrap(), sent);
     }
     for form in [&SITES, &ADDRESSES] {
-        round(form, json!({ "any": true }), &RestrictionDraft::Any);
-        round(form, json!({ "only": [] }), &RestrictionDraft::Only(vec![]));
+        round(form, &json!({ "any": true }), &RestrictionDraft::Any);
+        round(form, &json!({ "only": [] }), &RestrictionDraft::Only(vec![]));
         round(
             form,
-            json!({ "only": ["a", "b"] }),
+            &json!({ "only": ["a", "b"] }),
             &RestrictionDraft::only(["a", "b"]),
         );
     }
-    round(&LIMIT, json!({ "unlimited": true }), &LimitDraft::Unlimited);
-    round(&LIMIT, json!({ "per_minute": 60 }), &LimitDraft::PerMinute(60));
-    round(&EXPIRES_AT, json!({ "never": true }), &ExpiryDraft::Never);
-    round(&EXPIRES_AT, json!({ "at": "x" }), &ExpiryDraft::At("x".into()));
+    round(&LIMIT, &json!({ "unlimited": true }), &LimitDraft::Unlimited);
+    round(&LIMIT, &json!({ "per_minute": 60 }), &LimitDraft::PerMinute(60));
+    round(&EXPIRES_AT, &json!({ "never": true }), &ExpiryDraft::Never);
+    round(&EXPIRES_AT, &json!({ "at": "x" }), &ExpiryDraft::At("x".into()));
 }
 
 /// Everything else is refused, at its place, and both right spellings are shown.
