@@ -57,7 +57,7 @@ impl Rows {
     /// What was told while they were read. Who has seen enough of them ends the reading so.
     pub(super) async fn told(self) -> Result<Told, EngineError> {
         drop(self.portions);
-        self.reader.await.map_err(stopped)
+        self.reader.await.map_err(|error| stopped(&error))
     }
 }
 
@@ -93,7 +93,7 @@ impl ImportFile {
             });
             first
         });
-        read.await.map_err(stopped)
+        read.await.map_err(|error| stopped(&error))
     }
 
     /// Where the rows of these numbers stand.
@@ -116,10 +116,10 @@ impl ImportFile {
             });
             places
         });
-        read.await.map_err(stopped)
+        read.await.map_err(|error| stopped(&error))
     }
 }
 
-fn stopped(error: tokio::task::JoinError) -> EngineError {
+fn stopped(error: &tokio::task::JoinError) -> EngineError {
     EngineError::Internal(StoreError::Unavailable(error.to_string()))
 }
