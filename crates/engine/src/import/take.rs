@@ -172,20 +172,10 @@ impl Engine {
             addresses: row.addresses.unwrap_or_default(),
             limit: row.limit.unwrap_or_default(),
         };
-        let Some(owner) = owner else {
-            if named.is_empty() && row.foreign_owners.is_empty() {
-                faults.add("owner", "is required");
-            } else if named.is_empty() {
-                faults.add(
-                    "owner",
-                    "is in no table of owners, and there is no owner for those who are not",
-                );
-            } else {
-                faults.add("owner", "there is no such active user: create the user first");
-            }
-            return Ok(Err(faults.into_faults()));
-        };
-        let key = self.read_key_draft(&Actor::OPERATOR, &draft, Some(owner), book, &mut faults)?;
+        if owner.is_none() {
+            faults.add("owner", no_owner(&named, &row.foreign_owners));
+        }
+        let key = self.read_key_draft(&Actor::OPERATOR, &draft, owner, book, &mut faults)?;
         let faults = faults.into_faults();
         let (true, Some(mut key), Some((fingerprint, hint)), Some(status)) =
             (faults.is_empty(), key, secret, status)
@@ -213,6 +203,14 @@ impl Engine {
             }
             _ => Err("give either `secret` (clear text) or `fingerprint` (SHA-256 in hexadecimal)".into()),
         }
+    }
+}
+
+fn no_owner(named: &str, foreign: &[String]) -> &'static str {
+    match (named, foreign) {
+        ("", []) => "is required",
+        ("", _) => "is in no table of owners, and there is no owner for those who are not",
+        _ => "there is no such active user: create the user first",
     }
 }
 

@@ -291,10 +291,17 @@ fn rows_without_an_owner_take_that_of_the_command() {
         .expect(0);
     place.write(
         "own.jsonl",
-        "{\"owner\":\"nobody@example.com\",\"name\":\"n\",\"secret\":\"abcdef123457\"}\n",
+        "{\"owner\":\"nobody@example.com\",\"name\":\"\",\"limit\":{\"per_minute\":0},\"secret\":\"abcdef123457\"}\n",
     );
     let ran = place
         .run(&["import", "own.jsonl", "--owner", "ada@example.com"])
         .expect(2);
-    assert!(ran.err.contains("there is no such active user"), "{}", ran.err);
+    // An owner that is not there hides no other fault of the row.
+    for wanted in [
+        "there is no such active user",
+        "own.jsonl: line 1: name:",
+        "own.jsonl: line 1: limit",
+    ] {
+        assert!(ran.err.contains(wanted), "{wanted}: {}", ran.err);
+    }
 }
