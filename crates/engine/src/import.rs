@@ -219,3 +219,38 @@ fn fault_at(place: Place, message: &str) -> EngineError {
         message: message.to_owned(),
     }])
 }
+
+/// Reads a text in any form, and looks at what must hold of it.
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) fn read_whatever_comes(form: u8, text: &str) {
+    use rows::{Out, Reading, read_rows};
+
+    const FORMS: [ImportFormat; 5] = [
+        ImportFormat::JsonLines,
+        ImportFormat::Csv,
+        ImportFormat::NginxMap,
+        ImportFormat::Kong,
+        ImportFormat::Unkey,
+    ];
+    let read = |most: usize| {
+        let mut names = Vec::new();
+        let mut take = |_, row: rows::Row| {
+            assert!(row.size() < 1 << 20, "a row of {} bytes", row.size());
+            names.push(row.name);
+            names.len() < most
+        };
+        let mut out = Out::new(usize::MAX, &mut take);
+        let reading = Reading {
+            format: FORMS[usize::from(form) % FORMS.len()],
+            needs_owner: form >= 128,
+            owners: &HashMap::new(),
+            now: Timestamp::from_millis(0),
+        };
+        read_rows(reading, text, &mut out);
+        assert!(out.told.faults.len() <= MOST_FAULTS);
+        names
+    };
+    let (all, one) = (read(usize::MAX), read(1));
+    assert_eq!(all.first(), one.first());
+    assert!(one.len() <= 1, "{} rows, where one was wanted", one.len());
+}

@@ -16,6 +16,9 @@ mod draft;
 mod engine;
 mod error;
 mod export;
+#[cfg(any(test, feature = "fuzz"))]
+#[doc(hidden)]
+pub mod fuzzed;
 mod ids;
 mod import;
 mod in_force;
