@@ -110,7 +110,7 @@ async fn a_missing_certificate_and_a_taken_port_are_named() {
         certificate: "/nowhere/cert.pem".into(),
         key: "/nowhere/key.pem".into(),
     };
-    for (tls, word) in [(Some(missing), "cert.pem"), (None, "another address or port")] {
+    for (tls, word) in [(Some(missing), "cert.pem"), (None, "choose another port")] {
         let listen = plane.console.address();
         let settings = Settings {
             listen,

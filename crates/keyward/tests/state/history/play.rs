@@ -293,13 +293,18 @@ impl<'n> Play<'n> {
             Act::Enable => of_key("enable"),
             Act::Restore => of_key("restore"),
             Act::Delete => ("DELETE", key.clone(), Value::Null),
-            Act::Sites(own) => edit(json!({ "sites": [if own { site } else { OTHER }] })),
-            Act::Addresses(own) => edit(json!({ "addresses": [network(own)] })),
-            Act::Limit(on) => edit(json!({ "limit": on.then_some(1) })),
+            Act::Sites(own) => edit(json!({ "sites": { "only": [if own { site } else { OTHER }] } })),
+            Act::Addresses(own) => edit(json!({ "addresses": { "only": [network(own)] } })),
+            Act::Limit(true) => edit(json!({ "limit": { "per_minute": 1 } })),
+            Act::Limit(false) => edit(json!({ "limit": { "unlimited": true } })),
             Act::Owner(true) => ("POST", format!("{owner}/enable"), Value::Null),
             Act::Owner(false) => ("POST", format!("{owner}/disable"), Value::Null),
             Act::OwnerSites(own) => {
-                let sites = if own { Value::Null } else { json!([OTHER]) };
+                let sites = if own {
+                    json!({ "any": true })
+                } else {
+                    json!({ "only": [OTHER] })
+                };
                 ("PATCH", owner, json!({ "sites": sites }))
             }
             Act::Site(open) => ("PATCH", format!("/v1/sites/{site}"), json!({ "active": open })),
@@ -356,8 +361,10 @@ impl<'n> Play<'n> {
     /// What an answer says of what was changed.
     fn told(&self, object: usize, act: Act, answer: &Value) -> Seen {
         let site = &self.objects[object].site;
-        let is_listed =
-            |list: &Value, what: &str| list.as_array().is_none_or(|list| list.contains(&json!(what)));
+        let is_listed = |rule: &Value, what: &str| {
+            let only = rule["only"].as_array();
+            only.map_or_else(|| rule["any"] == true, |list| list.contains(&json!(what)))
+        };
         match act {
             Act::Owner(_) | Act::OwnerSites(_) => {
                 Seen::Owner(answer["status"] == "active", is_listed(&answer["sites"], site))
@@ -369,7 +376,7 @@ impl<'n> Play<'n> {
                 deleted: answer["status"] == "deleted",
                 has_site: is_listed(&answer["sites"], site),
                 has_address: is_listed(&answer["addresses"], network(true)),
-                limited: !answer["limit"].is_null(),
+                limited: answer["limit"]["per_minute"].is_number(),
             }),
         }
     }
