@@ -1,6 +1,6 @@
 //! Reading what a request carries: its body, its query, its path and its conditions. Strict: one form for each.
 
-use crate::fields::{self, Decode, Fields};
+use crate::fields::{self, Decode, Decoded, Fields};
 use crate::json::{self, Json};
 use crate::problem::Problem;
 use axum::body::Body as RawBody;
@@ -21,7 +21,7 @@ const MOST_BYTES: usize = 1 << 20;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A JSON body, read by its fields.
-pub(crate) struct Body<T>(pub(crate) T);
+pub(crate) struct Body<T>(pub(crate) Decoded<T>);
 
 impl<S: Send + Sync, T: Decode> FromRequest<S> for Body<T> {
     type Rejection = Problem;
@@ -33,7 +33,7 @@ impl<S: Send + Sync, T: Decode> FromRequest<S> for Body<T> {
 }
 
 /// A JSON body of a create, with the client's wish that it be done once.
-pub(crate) struct OnceBody<T>(pub(crate) T, pub(crate) Option<Once>);
+pub(crate) struct OnceBody<T>(pub(crate) Decoded<T>, pub(crate) Option<Once>);
 
 impl<S: Send + Sync, T: Decode> FromRequest<S> for OnceBody<T> {
     type Rejection = Problem;
@@ -66,14 +66,14 @@ async fn whole<S: Send + Sync, T: FromRequestParts<S>>(
     Ok((read, Request::from_parts(parts, body)))
 }
 
-async fn read_json<T: Decode>(request: Request) -> Result<(T, Vec<u8>), Problem> {
+async fn read_json<T: Decode>(request: Request) -> Result<(Decoded<T>, Vec<u8>), Problem> {
     check_type(request.headers(), &["application/json"])?;
     let bytes = read_bytes(request, MOST_BYTES).await?;
     let Json::Object(values) = json::parse(&bytes).map_err(malformed)? else {
         let detail = "The body must be a JSON object.";
         return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", detail));
     };
-    Ok((fields::decode(values)?, bytes))
+    Ok((fields::decode(values), bytes))
 }
 
 fn malformed(fault: json::Malformed) -> Problem {
@@ -240,7 +240,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Target {
 }
 
 /// The query, read by its fields.
-pub(crate) struct Query<T>(pub(crate) T);
+pub(crate) struct Query<T>(pub(crate) Decoded<T>);
 
 impl<S: Send + Sync, T: Decode> FromRequestParts<S> for Query<T> {
     type Rejection = Problem;
@@ -263,7 +263,7 @@ impl<S: Send + Sync, T: Decode> FromRequestParts<S> for Query<T> {
                 return Err(Problem::bad_request("malformed_query", detail));
             }
         }
-        Ok(Self(fields::decode(values)?))
+        Ok(Self(fields::decode(values)))
     }
 }
 
@@ -282,7 +282,7 @@ impl<S: Send + Sync> FromRequestParts<S> for NoQuery {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         Query::from_request_parts(parts, state)
             .await
-            .map(|Query(none)| none)
+            .and_then(|Query(none)| none.whole())
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::problem::Problem;
 use http::{HeaderValue, StatusCode, header};
 use keyward_domain::{KeyId, Reason, Timestamp};
-use keyward_engine::{Denied, EngineError, FieldFault, LineFault, Place};
+use keyward_engine::{Denied, EngineError, LineFault, Place};
 use keyward_tower::wire::Refusal;
 use serde_json::{Value, json};
 use std::error::Error;
@@ -12,7 +12,7 @@ impl From<EngineError> for Problem {
     fn from(error: EngineError) -> Self {
         let text = sentence(&error.to_string());
         match error {
-            EngineError::Invalid(faults) => invalid(&faults),
+            EngineError::Invalid(faults) => Self::of_fields(false, &faults),
             EngineError::InvalidLines(faults) => invalid_lines(text, &faults),
             EngineError::NotFound(_) => Self::new(StatusCode::NOT_FOUND, "not_found", text),
             EngineError::Forbidden(_) => Self::new(StatusCode::FORBIDDEN, "forbidden", text),
@@ -41,19 +41,6 @@ fn sentence(text: &str) -> String {
     format!("{}{}.", first.unwrap_or_default(), letters.as_str())
 }
 
-fn invalid(faults: &[FieldFault]) -> Problem {
-    let errors: Vec<Value> = faults
-        .iter()
-        .map(|fault| json!({ "field": fault.field, "message": fault.message }))
-        .collect();
-    let names: Vec<&str> = faults.iter().map(|fault| fault.field).collect();
-    let detail = format!(
-        "Some fields cannot be taken; nothing was changed. Look at: {}.",
-        names.join(", ")
-    );
-    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", detail).with_extra("errors", errors.into())
-}
-
 fn invalid_lines(detail: String, faults: &[LineFault]) -> Problem {
     let error = |fault: &LineFault| {
         let mut error = match &fault.place {
@@ -62,8 +49,8 @@ fn invalid_lines(detail: String, faults: &[LineFault]) -> Problem {
                 document, pointer, ..
             } => json!({ "document": document, "pointer": pointer }),
         };
-        if let Some(field) = fault.field {
-            error["field"] = field.into();
+        if let Some(field) = &fault.field {
+            error["field"] = (**field).into();
         }
         error["message"] = fault.message.clone().into();
         error

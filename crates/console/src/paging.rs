@@ -1,5 +1,6 @@
 //! Pages: every list is asked in the same way, `?limit=` and `?cursor=`, and answers `items` and, unless it is the last, `next`.
 
+use crate::body::NoQuery;
 use crate::fields::{Decode, Fields};
 use keyward_engine::PageAsk;
 use utoipa::IntoParams;
@@ -27,7 +28,14 @@ impl<T: Decode> Decode for Listed<T> {
         let page = PageAsk {
             cursor: fields.text("cursor"),
             limit: fields.query_number("limit"),
+            misread: Vec::new(),
         };
         Self(filter, page)
+    }
+}
+
+impl From<Listed<NoQuery>> for PageAsk {
+    fn from(Listed(NoQuery, page): Listed<NoQuery>) -> Self {
+        page
     }
 }

@@ -1,9 +1,9 @@
 //! Problem documents (RFC 9457). A handler returns a [`Problem`]; the one layer that knows the request id writes it.
 
-use crate::fields::{FieldError, FieldsFault};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use keyward_domain::Timestamp;
+use keyward_engine::FieldFault;
 use keyward_tower::wire::Refusal;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
@@ -98,6 +98,25 @@ impl Problem {
         problem
     }
 
+    /// Fields that cannot be taken; one of them perhaps because it cannot be modified.
+    pub(crate) fn of_fields(is_immutable: bool, faults: &[FieldFault]) -> Self {
+        let names: Vec<&str> = faults.iter().map(|fault| &*fault.field).collect();
+        let errors: Vec<Value> = faults
+            .iter()
+            .map(|fault| json!({ "field": fault.field, "message": fault.message }))
+            .collect();
+        let (code, wrong) = if is_immutable {
+            ("immutable_field", "cannot be modified")
+        } else {
+            ("invalid", "cannot be taken")
+        };
+        let detail = format!(
+            "Some fields {wrong}; nothing was changed. Look at: {}.",
+            names.join(", ")
+        );
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail).with_extra("errors", errors.into())
+    }
+
     /// A 400.
     pub(crate) fn bad_request(code: &'static str, detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, code, detail)
@@ -146,31 +165,6 @@ impl Problem {
         };
         problem.to_json_with(request_id, &facts.extra)
     }
-}
-
-impl From<FieldsFault> for Problem {
-    fn from(fault: FieldsFault) -> Self {
-        let (code, detail, errors) = match fault {
-            FieldsFault::Immutable(errors) => (
-                "immutable_field",
-                "Some fields cannot be modified; nothing was changed.",
-                errors,
-            ),
-            FieldsFault::Invalid(errors) => (
-                "invalid",
-                "Some fields cannot be taken; nothing was changed.",
-                errors,
-            ),
-        };
-        let names: Vec<&str> = errors.iter().map(|error| error.field.as_str()).collect();
-        let detail = format!("{detail} Look at: {}.", names.join(", "));
-        Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail)
-            .with_extra("errors", errors.iter().map(error_json).collect())
-    }
-}
-
-fn error_json(error: &FieldError) -> Value {
-    json!({ "field": error.field, "message": error.message })
 }
 
 impl IntoResponse for Problem {

@@ -4,7 +4,7 @@ use crate::access::SiteBook;
 use crate::draft::Faults;
 use crate::in_force::Refusal;
 use crate::page::page_size;
-use crate::{Actor, Engine, EngineError, ExpiryDraft, LimitDraft, Page, RestrictionDraft};
+use crate::{Actor, Engine, EngineError, ExpiryDraft, FieldFault, LimitDraft, Page, RestrictionDraft};
 use keyward_domain::{AuditId, Key, Site, SiteStatus, User, UserId};
 use keyward_store::{AuditActor, AuditEvent, AuditOutcome, AuditQuery};
 use serde_json::{Map, Value, json};
@@ -64,6 +64,8 @@ pub struct AuditFilter {
     pub cursor: Option<String>,
     /// How many at most: 1 to 200, else 50.
     pub limit: Option<u32>,
+    /// Fields that were sent and could not be read: told together with what else is wrong, and nothing is done.
+    pub misread: Vec<FieldFault>,
 }
 
 /// An audit event, as people see it.
@@ -99,7 +101,7 @@ impl Engine {
 
     /// Reads a filter; asks for one event more than its page holds.
     async fn audit_query(&self, actor: &Actor, filter: &AuditFilter) -> Result<AuditQuery, EngineError> {
-        let mut faults = Faults::default();
+        let mut faults = Faults::of(&filter.misread);
         let since = filter
             .since
             .as_deref()

@@ -30,6 +30,8 @@ pub struct KeyDraft {
     pub addresses: RestrictionDraft,
     /// How many requests it has.
     pub limit: LimitDraft,
+    /// Fields that were sent and could not be read: told together with what else is wrong, and nothing is done.
+    pub misread: Vec<FieldFault>,
 }
 
 /// A change of a key; absent fields stay as they are.
@@ -45,6 +47,8 @@ pub struct KeyEdit {
     pub addresses: Option<RestrictionDraft>,
     /// New limit.
     pub limit: Option<LimitDraft>,
+    /// Fields that were sent and could not be read: told together with what else is wrong, and nothing is done.
+    pub misread: Vec<FieldFault>,
 }
 
 /// A user to be made.
@@ -58,6 +62,8 @@ pub struct UserDraft {
     pub role: Option<String>,
     /// Site names.
     pub sites: RestrictionDraft,
+    /// Fields that were sent and could not be read: told together with what else is wrong, and nothing is done.
+    pub misread: Vec<FieldFault>,
 }
 
 /// A change of a user; absent fields stay as they are.
@@ -69,6 +75,26 @@ pub struct UserEdit {
     pub role: Option<String>,
     /// New sites.
     pub sites: Option<RestrictionDraft>,
+    /// Fields that were sent and could not be read: told together with what else is wrong, and nothing is done.
+    pub misread: Vec<FieldFault>,
+}
+
+/// A site to be made.
+#[derive(Clone, Debug, Default)]
+pub struct SiteDraft {
+    /// Name: 1 to 64 of `A-Za-z0-9._-`.
+    pub name: String,
+    /// Fields that were sent and could not be read: told together with what else is wrong, and nothing is done.
+    pub misread: Vec<FieldFault>,
+}
+
+impl<T: AsRef<str> + ?Sized> From<&T> for SiteDraft {
+    fn from(name: &T) -> Self {
+        Self {
+            name: name.as_ref().to_owned(),
+            misread: Vec::new(),
+        }
+    }
 }
 
 /// A change of a site; absent fields stay as they are.
@@ -78,13 +104,30 @@ pub struct SiteEdit {
     pub name: Option<String>,
     /// Open (`true`) or disabled.
     pub active: Option<bool>,
+    /// Fields that were sent and could not be read: told together with what else is wrong, and nothing is done.
+    pub misread: Vec<FieldFault>,
 }
 
-/// Collects the faults of all fields, so that one answer names them all.
+/// Collects the faults of all fields, so that one answer names them all, each field once.
 #[derive(Default)]
 pub(crate) struct Faults(Vec<FieldFault>);
 
 impl Faults {
+    /// Begins with the fields that could not be read. What stands in for their values is not found at fault again.
+    pub(crate) fn of(misread: &[FieldFault]) -> Self {
+        Self(misread.to_vec())
+    }
+
+    /// Whether there is something against a field already, or against a member of it.
+    pub(crate) fn has(&self, field: &str) -> bool {
+        let is_of = |name: &str| name.split('.').next() == Some(field);
+        self.0.iter().any(|fault| is_of(&fault.field))
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub(crate) fn take<T, E: ToString>(&mut self, field: &'static str, parsed: Result<T, E>) -> Option<T> {
         match parsed {
             Ok(value) => Some(value),
@@ -100,7 +143,9 @@ impl Faults {
         match answer {
             Ok(value) => Ok(Some(value)),
             Err(EngineError::Invalid(faults)) => {
-                self.0.extend(faults);
+                for fault in faults {
+                    self.push(fault);
+                }
                 Ok(None)
             }
             Err(error) => Err(error),
@@ -108,10 +153,13 @@ impl Faults {
     }
 
     pub(crate) fn add(&mut self, field: &'static str, message: impl Into<String>) {
-        self.0.push(FieldFault {
-            field,
-            message: message.into(),
-        });
+        self.push(FieldFault::new(field, message));
+    }
+
+    fn push(&mut self, fault: FieldFault) {
+        if !self.has(&fault.field) {
+            self.0.push(fault);
+        }
     }
 
     pub(crate) fn into_result(self) -> Result<(), EngineError> {

@@ -2,14 +2,25 @@
 
 use crate::import::MOST_FAULTS;
 use keyward_store::{Duplicate, StoreError};
+use std::borrow::Cow;
 
 /// A field that cannot be taken as it was sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldFault {
     /// The field, as callers name it.
-    pub field: &'static str,
+    pub field: Cow<'static, str>,
     /// What is wrong and the way out.
     pub message: String,
+}
+
+impl FieldFault {
+    /// A field, and what is wrong with it.
+    pub fn new(field: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
+        Self {
+            field: field.into(),
+            message: message.into(),
+        }
+    }
 }
 
 /// Where something stands in an import file. In the order of the file.
@@ -34,7 +45,7 @@ pub struct LineFault {
     /// Where it stands.
     pub place: Place,
     /// The field, when it is one.
-    pub field: Option<&'static str>,
+    pub field: Option<Cow<'static, str>>,
     /// What is wrong and the way out.
     pub message: String,
 }
@@ -133,10 +144,7 @@ fn fields(faults: &[FieldFault]) -> String {
 impl EngineError {
     /// One invalid field.
     pub fn field(field: &'static str, message: impl Into<String>) -> Self {
-        Self::Invalid(vec![FieldFault {
-            field,
-            message: message.into(),
-        }])
+        Self::Invalid(vec![FieldFault::new(field, message)])
     }
 
     /// Whether it speaks of keys, users or sites as they are, rather than of who asks or of what went wrong.

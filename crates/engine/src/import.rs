@@ -1,12 +1,13 @@
 //! Import: keys that another system made, in a form of ours or of that system. All or nothing; every fault names its place.
 
+mod importer;
 mod owners;
 mod records;
 mod rows;
 mod stream;
-mod take;
 mod told;
 
+use self::importer::Importer;
 use crate::in_force::Refusal;
 use crate::{Actor, Engine, EngineError, LineFault, Place, Subject};
 use keyward_domain::{Fingerprint, KeyId, Timestamp};
@@ -14,7 +15,6 @@ use keyward_store::{KeyQuery, KeyStatusFilter, StoreError};
 use std::collections::HashMap;
 use std::str::FromStr;
 use std::sync::Arc;
-use take::Taking;
 use zeroize::Zeroizing;
 
 pub use told::ImportNote;
@@ -128,15 +128,15 @@ impl Engine {
         let now = self.clock.now();
         let file = Arc::new(file);
         let first = file.first_rows(now).await?;
-        let mut taking = Taking::new(self, &file, now, first).await?;
-        let (keys, notes) = taking.check().await?;
+        let mut importer = Importer::new(self, &file, now, first).await?;
+        let (keys, notes) = importer.check().await?;
         if keys == 0 {
             return Err(fault_at(1.into(), "the file holds no keys").into());
         }
         let written = if file.dry_run {
-            self.require_new(taking.first()).await
+            self.require_new(importer.first()).await
         } else {
-            self.write_keys(actor, taking, keys, progress).await
+            self.write_keys(actor, importer, keys, progress).await
         };
         match written {
             Err(Refused::Known(row)) => Err(known_already(&file, now, row).await?.into()),
@@ -148,13 +148,13 @@ impl Engine {
     async fn write_keys(
         &self,
         actor: &Actor,
-        taking: Taking<'_>,
+        importer: Importer<'_>,
         keys: usize,
         progress: &(dyn Fn(usize, usize) + Sync),
     ) -> Result<(), Refused> {
         let after = serde_json::json!({ "keys": keys });
         let event = self.change_event(actor, "key.import", ("key", ""), None, Some(after))?;
-        let mut source = taking.into_keys(keys);
+        let mut source = importer.into_keys(keys);
         let progress = |done| progress(done, keys);
         match self.store.import_keys(&mut source, &event, &progress).await {
             Ok(revision) => {

@@ -48,25 +48,31 @@ impl Engine {
         draft: &KeyDraft,
         once: Option<&Once>,
     ) -> Result<Created<IssuedKey, KeyView>, Refusal> {
+        let mut faults = Faults::of(&draft.misread);
         // Before anything is checked: what was right at the first time need not be so any more.
-        if let Some(earlier) = self.find_earlier(actor, once).await? {
+        let earlier = faults.take_from(self.find_earlier(actor, once).await)?;
+        if let Some(earlier) = earlier.flatten() {
             match self.get_key(actor, &earlier).await {
                 // Not for this actor any more: as good as a create that is new.
                 Err(EngineError::NotFound(_)) => {}
                 known => return Ok(Created::Replay(known?)),
             }
         }
-        let mut faults = Faults::default();
-        let owner = self.owner_of_new_key(actor, draft.owner.as_deref()).await;
-        let owner = faults.take_from(owner)?;
+        let owner = if faults.has("owner") {
+            None
+        } else {
+            let owner = self.owner_of_new_key(actor, draft.owner.as_deref()).await;
+            faults.take_from(owner)?
+        };
         let book = self.site_book().await?;
         let (secret, fingerprint) = self.new_secret(&self.format)?;
         let key = self.read_key_draft(actor, draft, owner.as_ref(), &book, &mut faults)?;
         if self.is_over(draft.expires_at.at()) {
             faults.add("expires_at", "must be in the future");
         }
+        let claim = faults.take_from(self.claim(actor, once))?;
         faults.into_result()?;
-        let (Some(mut key), Some(owner)) = (key, owner) else {
+        let (Some(mut key), Some(owner), Some(claim)) = (key, owner, claim) else {
             return Err(EngineError::Invalid(Vec::new()).into());
         };
         key.fingerprint = fingerprint;
@@ -78,7 +84,6 @@ impl Engine {
             None,
             Some(key_snapshot(&key, &book)),
         )?;
-        let claim = self.claim(actor, once)?;
         match self.store.insert_key(&key, &event, claim.as_ref()).await? {
             Inserted::New(revision) => {
                 let here = self.confirm_issued(revision, "a new key").await;

@@ -49,7 +49,7 @@ pub use background::Background;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use draft::{
     ADDRESSES, Choice, ChoiceFault, ChoiceForm, EXPIRES_AT, ExpiryDraft, KeyDraft, KeyEdit, LIMIT,
-    LimitDraft, RestrictionDraft, SITES, SiteEdit, UserDraft, UserEdit, read_choice,
+    LimitDraft, RestrictionDraft, SITES, SiteDraft, SiteEdit, UserDraft, UserEdit, read_choice,
 };
 pub use engine::{Engine, EngineStatus, OnStale, Settings};
 pub use error::{EngineError, FieldFault, LineFault, Place};

@@ -1,7 +1,7 @@
 //! Lists come in pages.
 
 use crate::draft::Faults;
-use crate::{Engine, EngineError};
+use crate::{Engine, EngineError, FieldFault};
 use keyward_domain::UseCase;
 
 /// Which page of a list is asked for; the same for every list.
@@ -11,6 +11,8 @@ pub struct PageAsk {
     pub cursor: Option<String>,
     /// How many at most: 1 to 200, else 50.
     pub limit: Option<u32>,
+    /// Fields that were sent and could not be read: told together with what else is wrong, and nothing is done.
+    pub misread: Vec<FieldFault>,
 }
 
 /// A page of a list.
@@ -31,7 +33,7 @@ impl<T> Page<T> {
         starts: impl FnOnce(&[T], &str) -> Option<usize>,
         cursor: impl Fn(&T) -> String,
     ) -> Result<Self, EngineError> {
-        let mut faults = Faults::default();
+        let mut faults = Faults::of(&ask.misread);
         let most = page_size(ask.limit, &mut faults);
         let start = match &ask.cursor {
             None => Some(0),

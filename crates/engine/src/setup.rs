@@ -3,7 +3,7 @@
 use crate::audit::{key_snapshot, user_snapshot};
 use crate::draft::Faults;
 use crate::in_force::Refusal;
-use crate::{Actor, Engine, EngineError, IssuedKey, KeyDraft, RestrictionDraft, UserDraft, UserView};
+use crate::{Actor, Engine, EngineError, IssuedKey, KeyDraft, UserDraft, UserView};
 use keyward_domain::{Checksum, Fingerprint, Hint, MANAGEMENT, Prefix, Presented, Secret, SecretFormat};
 use keyward_store::StoreError;
 use std::net::IpAddr;
@@ -68,9 +68,9 @@ impl Engine {
             email: email.to_owned(),
             name: name.map(str::to_owned),
             role: Some("admin".into()),
-            sites: RestrictionDraft::Any,
+            ..UserDraft::default()
         };
-        let mut user = self.read_user_draft(&draft, &book)?;
+        let mut user = self.read_user_draft(&draft, &book, Faults::default())?;
         let mut faults = Faults::default();
         let draft = KeyDraft {
             name: "First administrator".into(),

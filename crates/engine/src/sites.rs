@@ -5,7 +5,7 @@ use crate::audit::site_snapshot;
 use crate::draft::Faults;
 use crate::in_force::{InForce, Refusal};
 use crate::once::check_same_request;
-use crate::{Actor, Created, Engine, EngineError, Once, Page, PageAsk, SiteEdit, Subject};
+use crate::{Actor, Created, Engine, EngineError, Once, Page, PageAsk, SiteDraft, SiteEdit, Subject};
 use keyward_domain::{Revision, Site, SiteId, SiteName, SiteRule, SiteStatus};
 use keyward_store::{AuditEvent, Inserted};
 use serde_json::{Value, json};
@@ -38,30 +38,36 @@ impl Engine {
     /// Makes a site. Admins only.
     ///
     /// # Errors
-    /// `Invalid` for a name that is none; `Conflict` (`site_exists`).
+    /// `Invalid` names every field that cannot be taken; `Conflict` (`site_exists`).
     pub async fn create_site(
         &self,
         actor: &Actor,
-        name: &str,
+        draft: impl Into<SiteDraft>,
         once: Option<&Once>,
     ) -> Result<Created<SiteView, SiteView>, EngineError> {
         self.require_admin(actor, "site.create", Subject::New("site"))
             .await?;
-        self.answer(self.insert_site(actor, name, once).await).await
+        self.answer(self.insert_site(actor, &draft.into(), once).await)
+            .await
     }
 
     async fn insert_site(
         &self,
         actor: &Actor,
-        name: &str,
+        draft: &SiteDraft,
         once: Option<&Once>,
     ) -> Result<Created<SiteView, SiteView>, Refusal> {
-        if let Some(earlier) = self.find_earlier(actor, once).await? {
+        let mut faults = Faults::of(&draft.misread);
+        let earlier = faults.take_from(self.find_earlier(actor, once).await)?;
+        if let Some(earlier) = earlier.flatten() {
             return Ok(Created::Replay(self.get_site_by_id(&earlier).await?));
         }
-        let name = self
-            .shown(name, SiteName::new)
-            .map_err(|fault| EngineError::field("name", fault))?;
+        let name = faults.take("name", self.shown(&draft.name, SiteName::new));
+        let claim = faults.take_from(self.claim(actor, once))?;
+        faults.into_result()?;
+        let (Some(name), Some(claim)) = (name, claim) else {
+            return Err(EngineError::Invalid(Vec::new()).into());
+        };
         let site = Site {
             id: SiteId(0),
             name: name.clone(),
@@ -76,7 +82,6 @@ impl Engine {
             None,
             Some(site_snapshot(&site)),
         )?;
-        let claim = self.claim(actor, once)?;
         match self.store.insert_site(&site, &event, claim.as_ref()).await? {
             Inserted::New(revision) => {
                 self.confirm(revision).await?;
@@ -147,7 +152,7 @@ impl Engine {
     ) -> Result<SiteView, EngineError> {
         let asked = edit.active.map_or(RENAME, switch);
         self.require_admin(actor, asked, Subject::Site(name)).await?;
-        let mut faults = Faults::default();
+        let mut faults = Faults::of(&edit.misread);
         let new_name = edit
             .name
             .as_deref()

@@ -6,7 +6,8 @@
 //! whose answer was lost is sent again as it was, under the same number, by which the store knows it.
 
 use crate::actor::Actor;
-use crate::{Engine, EngineError};
+use crate::draft::Faults;
+use crate::{Engine, EngineError, FieldFault};
 use foldhash::fast::FixedState;
 use keyward_domain::{ClientAddress, KeyId, Reason, Timestamp};
 use keyward_store::{
@@ -213,7 +214,7 @@ fn batch(table: &Table) -> UsageBatch {
 }
 
 /// Which part of a key's usage to show.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct UsageWindow {
     /// Width of a bucket.
     pub period: Period,
@@ -221,6 +222,8 @@ pub struct UsageWindow {
     pub from: Option<Timestamp>,
     /// Instant after the last; absent is now.
     pub until: Option<Timestamp>,
+    /// Fields that were sent and could not be read: told together with what else is wrong, and nothing is done.
+    pub misread: Vec<FieldFault>,
 }
 
 /// A key's usage.
@@ -299,15 +302,20 @@ impl Engine {
         let from = window
             .from
             .unwrap_or_else(|| until.plus_millis(-usual * window.period.millis()));
-        if from > until {
-            return Err(EngineError::field("from", "must not be after `until`"));
-        }
-        if (until.millis() - from.millis()) / window.period.millis() > 1500 {
-            return Err(EngineError::field(
+        let mut faults = Faults::of(&window.misread);
+        // What stands in for an end that could not be read says nothing of the other.
+        let is_read = !["period", "from", "until"]
+            .into_iter()
+            .any(|field| faults.has(field));
+        if is_read && from > until {
+            faults.add("from", "must not be after `until`");
+        } else if is_read && (until.millis() - from.millis()) / window.period.millis() > 1500 {
+            faults.add(
                 "from",
                 "at most 1500 buckets: choose a wider `period` or a later `from`",
-            ));
+            );
         }
+        faults.into_result()?;
         let buckets = self
             .store
             .usage(key.id, window.period, window.period.start_of(from), until)

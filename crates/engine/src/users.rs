@@ -6,7 +6,7 @@ use crate::draft::Faults;
 use crate::in_force::{InForce, Refusal};
 use crate::once::check_same_request;
 use crate::page::page_size;
-use crate::{Actor, Created, Engine, EngineError, Once, Page, Subject, UserDraft, UserEdit};
+use crate::{Actor, Created, Engine, EngineError, FieldFault, Once, Page, Subject, UserDraft, UserEdit};
 use keyward_domain::{
     Email, Name, Revision, Role, SiteName, Timestamp, TransitionFault, User, UserId, UserPatch, UserStatus,
 };
@@ -43,6 +43,8 @@ pub struct UserFilter {
     pub cursor: Option<String>,
     /// How many at most: 1 to 200, else 50.
     pub limit: Option<u32>,
+    /// Fields that were sent and could not be read: told together with what else is wrong, and nothing is done.
+    pub misread: Vec<FieldFault>,
 }
 
 impl Engine {
@@ -67,11 +69,14 @@ impl Engine {
         draft: &UserDraft,
         once: Option<&Once>,
     ) -> Result<Created<UserView, UserView>, Refusal> {
-        if let Some(earlier) = self.find_earlier(actor, once).await? {
+        let mut faults = Faults::of(&draft.misread);
+        let earlier = faults.take_from(self.find_earlier(actor, once).await)?;
+        if let Some(earlier) = earlier.flatten() {
             return Ok(Created::Replay(self.get_user(actor, &earlier).await?));
         }
         let book = self.site_book().await?;
-        let mut user = self.read_user_draft(draft, &book)?;
+        let claim = faults.take_from(self.claim(actor, once))?.flatten();
+        let mut user = self.read_user_draft(draft, &book, faults)?;
         self.require_new_address(&user.email).await?;
         let after = user_snapshot(&user, &book);
         let event = self.change_event(
@@ -81,7 +86,6 @@ impl Engine {
             None,
             Some(after),
         )?;
-        let claim = self.claim(actor, once)?;
         match self.store.insert_user(&user, &event, claim.as_ref()).await? {
             Inserted::New(revision) => {
                 let here = self.confirm(revision).await?;
@@ -121,7 +125,7 @@ impl Engine {
         if !actor.is_admin() {
             return Err(EngineError::Forbidden("only an administrator may list users"));
         }
-        let mut faults = Faults::default();
+        let mut faults = Faults::of(&filter.misread);
         let query = UserQuery {
             with_deleted: filter.with_deleted,
             text: filter.text.clone().filter(|text| !text.is_empty()),
@@ -176,7 +180,7 @@ impl Engine {
         seen: Option<Revision>,
     ) -> Result<UserView, EngineError> {
         let book = self.site_book().await?;
-        let mut faults = Faults::default();
+        let mut faults = Faults::of(&edit.misread);
         let patch = UserPatch {
             name: edit
                 .name
@@ -328,19 +332,18 @@ impl Engine {
         }
     }
 
-    pub(crate) fn read_user_draft(&self, draft: &UserDraft, book: &SiteBook) -> Result<User, EngineError> {
-        let mut faults = Faults::default();
+    /// Reads a draft; names every field that cannot be taken, after those that are known already.
+    pub(crate) fn read_user_draft(
+        &self,
+        draft: &UserDraft,
+        book: &SiteBook,
+        mut faults: Faults,
+    ) -> Result<User, EngineError> {
         let email = faults.take("email", Email::new(&draft.email));
-        let local: String = draft
-            .email
-            .split('@')
-            .next()
-            .unwrap_or_default()
-            .chars()
-            .take(Name::MAX)
-            .collect();
-        let name = draft.name.as_deref().unwrap_or(&local);
-        let name = faults.take("name", self.shown(name, Name::new));
+        // The address stands in for a name; when it cannot be taken itself, the name is not at fault.
+        let stand_in = email.as_ref().map(|_| local_part(&draft.email));
+        let name = draft.name.clone().or(stand_in);
+        let name = name.and_then(|name| faults.take("name", self.shown(&name, Name::new)));
         let role = faults.take("role", draft.role.as_deref().unwrap_or("member").parse::<Role>());
         let sites = faults.take("sites", book.rule(&draft.sites));
         faults.into_result()?;
@@ -359,6 +362,12 @@ impl Engine {
             _ => Err(EngineError::Invalid(Vec::new())),
         }
     }
+}
+
+/// What stands before the `@`, as far as a name may be long.
+fn local_part(email: &str) -> String {
+    let local = email.split('@').next().unwrap_or_default();
+    local.chars().take(Name::MAX).collect()
 }
 
 fn manages(user: &User) -> bool {

@@ -137,7 +137,7 @@ fn field_json(fault: &FieldFault) -> Value {
 }
 
 fn file_line(fault: &LineFault) -> String {
-    match fault.field {
+    match &fault.field {
         Some(field) => format!("{}: {field}: {}", fault.place, fault.message),
         None => format!("{}: {}", fault.place, fault.message),
     }
@@ -145,8 +145,8 @@ fn file_line(fault: &LineFault) -> String {
 
 fn line_json(fault: &LineFault) -> Value {
     let mut json = place_json(&fault.place);
-    if let Some(field) = fault.field {
-        json["field"] = field.into();
+    if let Some(field) = &fault.field {
+        json["field"] = (**field).into();
     }
     json["message"] = fault.message.clone().into();
     json

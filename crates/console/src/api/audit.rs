@@ -58,6 +58,7 @@ impl From<Listed<AuditQuery>> for AuditFilter {
             until: query.until,
             cursor: page.cursor,
             limit: page.limit,
+            misread: Vec::new(),
         }
     }
 }
@@ -72,6 +73,8 @@ pub(crate) async fn list_audit(
     Caller(actor): Caller,
     Query(query): Query<Listed<AuditQuery>>,
 ) -> Answer {
-    let page = app.engine.list_audit(&actor, &query.into()).await?;
+    let (filter, report) = query.into_draft::<AuditFilter>();
+    let page = app.engine.list_audit(&actor, &filter).await;
+    let page = page.map_err(|error| report.problem(error))?;
     Ok(answer(StatusCode::OK, &PageWire::<AuditWire>::of(&page)))
 }

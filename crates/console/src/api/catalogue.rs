@@ -10,7 +10,7 @@ use crate::wire::{MethodsChoice, PageWire, RoutesChoice};
 use axum::extract::State;
 use http::StatusCode;
 use keyward_domain::{RoutePattern, UseCase};
-use keyward_engine::RestrictionDraft;
+use keyward_engine::{PageAsk, RestrictionDraft};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -71,8 +71,10 @@ impl From<&UseCase> for UseCaseWire {
 pub(crate) async fn list_use_cases(
     State(app): State<App>,
     _caller: Caller,
-    Query(Listed(NoQuery, page)): Query<Listed<NoQuery>>,
+    Query(query): Query<Listed<NoQuery>>,
 ) -> Answer {
-    let page = app.engine.list_use_cases_page(&page)?;
+    let (page, report) = query.into_draft::<PageAsk>();
+    let page = app.engine.list_use_cases_page(&page);
+    let page = page.map_err(|error| report.problem(error))?;
     Ok(answer(StatusCode::OK, &PageWire::<UseCaseWire>::of(&page)))
 }

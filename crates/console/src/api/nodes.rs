@@ -9,6 +9,7 @@ use crate::paging::{Listed, Paging};
 use crate::wire::{NodeWire, PageWire};
 use axum::extract::State;
 use http::StatusCode;
+use keyward_engine::PageAsk;
 
 /// List the nodes that serve from this database
 ///
@@ -18,8 +19,10 @@ use http::StatusCode;
 pub(crate) async fn list_nodes(
     State(app): State<App>,
     Caller(actor): Caller,
-    Query(Listed(NoQuery, page)): Query<Listed<NoQuery>>,
+    Query(query): Query<Listed<NoQuery>>,
 ) -> Answer {
-    let page = app.engine.list_nodes_page(&actor, &page).await?;
+    let (page, report) = query.into_draft::<PageAsk>();
+    let page = app.engine.list_nodes_page(&actor, &page).await;
+    let page = page.map_err(|error| report.problem(error))?;
     Ok(answer(StatusCode::OK, &PageWire::<NodeWire>::of(&page)))
 }

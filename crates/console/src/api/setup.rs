@@ -10,6 +10,7 @@ use crate::wire::{CreatedKeyWire, KeyWire, UserWire};
 use axum::Extension;
 use axum::extract::State;
 use http::StatusCode;
+use keyward_domain::{Email, Name};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -32,8 +33,10 @@ impl Decode for NewAdministrator {
     fn decode(fields: &mut Fields) -> Self {
         Self {
             token: fields.required_text("token"),
-            email: fields.required_text("email"),
-            name: fields.text("name"),
+            email: fields
+                .required_parsed("email", |text| Email::new(text).map(|_| text.to_owned()))
+                .unwrap_or_default(),
+            name: fields.parsed("name", |text| Name::new(text).map(|_| text.to_owned())),
         }
     }
 }
@@ -57,6 +60,7 @@ pub(crate) async fn create_setup(
     Extension(client): Extension<Client>,
     Body(asked): Body<NewAdministrator>,
 ) -> Answer {
+    let asked = asked.whole()?;
     let name = asked.name.as_deref();
     let made = app
         .engine

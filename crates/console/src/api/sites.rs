@@ -11,7 +11,7 @@ use crate::problem::Problem;
 use crate::wire::{PageWire, SiteWire};
 use axum::extract::State;
 use http::StatusCode;
-use keyward_engine::{Created, SiteEdit, Subject};
+use keyward_engine::{Created, PageAsk, SiteDraft, SiteEdit, Subject};
 use utoipa::ToSchema;
 
 /// A site to be made.
@@ -27,6 +27,15 @@ impl Decode for NewSite {
     fn decode(fields: &mut Fields) -> Self {
         Self {
             name: fields.required_text("name"),
+        }
+    }
+}
+
+impl From<NewSite> for SiteDraft {
+    fn from(site: NewSite) -> Self {
+        Self {
+            name: site.name,
+            misread: Vec::new(),
         }
     }
 }
@@ -53,6 +62,16 @@ impl Decode for SiteChange {
     }
 }
 
+impl From<SiteChange> for SiteEdit {
+    fn from(change: SiteChange) -> Self {
+        Self {
+            name: change.name,
+            active: change.active,
+            misread: Vec::new(),
+        }
+    }
+}
+
 /// Make a site
 ///
 /// Admins only.
@@ -64,7 +83,9 @@ pub(crate) async fn create_site(
     Caller(actor): Caller,
     OnceBody(site, once): OnceBody<NewSite>,
 ) -> Answer {
-    let made = app.engine.create_site(&actor, &site.name, once.as_ref()).await?;
+    let (draft, report) = site.into_draft::<SiteDraft>();
+    let made = app.engine.create_site(&actor, draft, once.as_ref()).await;
+    let made = made.map_err(|error| report.problem(error))?;
     let (site, replayed, status) = match made {
         Created::New(site) => (site, false, StatusCode::CREATED),
         Created::Replay(site) => (site, true, StatusCode::OK),
@@ -81,9 +102,11 @@ pub(crate) async fn create_site(
 pub(crate) async fn list_sites(
     State(app): State<App>,
     Caller(actor): Caller,
-    Query(Listed(NoQuery, page)): Query<Listed<NoQuery>>,
+    Query(query): Query<Listed<NoQuery>>,
 ) -> Answer {
-    let page = app.engine.list_sites_page(&actor, &page).await?;
+    let (page, report) = query.into_draft::<PageAsk>();
+    let page = app.engine.list_sites_page(&actor, &page).await;
+    let page = page.map_err(|error| report.problem(error))?;
     Ok(answer(StatusCode::OK, &PageWire::<SiteWire>::of(&page)))
 }
 
@@ -120,10 +143,8 @@ pub(crate) async fn update_site(
         app.engine.require_admin(&actor, "site.rename", site).await?;
     }
     let (seen, change) = read?;
-    let edit = SiteEdit {
-        name: change.name,
-        active: change.active,
-    };
-    let site = app.engine.edit_site(&actor, &name, &edit, seen).await?;
+    let (edit, report) = change.into_draft::<SiteEdit>();
+    let site = app.engine.edit_site(&actor, &name, &edit, seen).await;
+    let site = site.map_err(|error| report.problem(error))?;
     Ok(tagged(StatusCode::OK, site.revision, &SiteWire::from(&site)))
 }

@@ -56,7 +56,12 @@ impl Decode for VerifyRequest {
             method: fields.parsed("method", |method| {
                 str::parse::<http::Method>(method).map_err(|_| "must be an HTTP method such as GET")
             }),
-            path: fields.required_text("path"),
+            // Where an encoded slash may stand is a matter of routes, of which this knows nothing.
+            path: fields
+                .required_parsed("path", |path| {
+                    StrictPath::parse_with_encoded_slashes(path.as_bytes()).map(|_| path.to_owned())
+                })
+                .unwrap_or_default(),
             count: fields.bool("count"),
         }
     }
@@ -133,7 +138,7 @@ pub(crate) async fn verify_key(
     if !actor.is_admin() {
         return Err(EngineError::Forbidden("only an administrator may verify keys").into());
     }
-    // Where an encoded slash may stand is a matter of routes, of which this knows nothing.
+    let request = request.whole()?;
     let path = StrictPath::parse_with_encoded_slashes(request.path.as_bytes())
         .map_err(|fault| EngineError::field("path", fault.to_string()))?;
     let method = request.method.unwrap_or_default();

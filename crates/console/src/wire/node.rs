@@ -24,7 +24,7 @@ pub(crate) struct NodeWire {
     pub(crate) started_at: String,
     /// How many seconds ago it was seen.
     pub(crate) seen_seconds_ago: u64,
-    /// Whether that is so long that it must be gone, or cut off.
+    /// Whether that is so long that it must be gone, or cut off, or its process is known to have ended.
     pub(crate) away: bool,
     /// Whether it is the one that answers.
     pub(crate) this: bool,

@@ -296,7 +296,7 @@ async fn an_import_is_all_or_nothing_and_names_its_lines() {
     let faulty = plane
         .send(Some(&plane.admin), "POST", "/v1/keys/import", &jsonl, lines)
         .await;
-    assert_eq!(faulty.fields(), ["name", "fingerprint", "owner"]);
+    assert_eq!(faulty.fields(), ["name", "fingerprint", "fingerprint", "owner"]);
     assert_eq!(
         faulty.json()["detail"],
         "Nothing was imported: 3 lines cannot be taken."

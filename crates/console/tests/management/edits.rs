@@ -307,3 +307,135 @@ async fn users_and_sites_have_fields_that_cannot_be_modified_too() {
         200
     );
 }
+
+#[tokio::test]
+async fn one_answer_names_every_field_at_fault_whatever_the_fault_is() {
+    let plane = Plane::start().await;
+    plane
+        .call(&plane.admin, "POST", "/v1/sites", &json!({ "name": "123" }))
+        .await;
+    let made = plane.make_key(json!({ "name": "n" })).await;
+    let key = format!("/v1/keys/{}", made["id"].as_str().unwrap());
+    let user = format!("/v1/users/{}", plane.member_id);
+    let long = "x".repeat(65);
+    let asks = [
+        (
+            "POST",
+            "/v1/keys",
+            json!({ "zzz": 1, "limit": { "per_minute": 0 }, "addresses": { "only": ["192.0.2.300/24"] }, "sites": { "any": true, "only": [] },
+                "expires_at": { "at": "2001-01-01T00:00:00Z" }, "use_case": "nosuch", "owner": null, "description": 7, "name": long }),
+            "name description owner use_case expires_at.at sites addresses.only limit.per_minute zzz",
+        ),
+        (
+            "POST",
+            "/v1/keys",
+            json!({ "limit": null, "sites": { "only": ["nosuch"] }, "owner": "nobody@example.com", "aaa": 1, "bbb": 2 }),
+            "name owner sites.only limit aaa bbb",
+        ),
+        (
+            "PATCH",
+            key.as_str(),
+            json!({ "secret": "x", "name": [], "limit": { "per_minute": 0 }, "addresses": { "only": ["x"] }, "sites": null, "zzz": 1 }),
+            "name sites addresses.only limit.per_minute secret zzz",
+        ),
+        (
+            "POST",
+            "/v1/users",
+            json!({ "sites": { "only": ["nosuch"] }, "role": "king", "email": "x", "name": 1, "zzz": 1 }),
+            "email name role sites.only zzz",
+        ),
+        (
+            "POST",
+            "/v1/users",
+            json!({ "role": null, "sites": { "only": [1] } }),
+            "email role sites.only",
+        ),
+        (
+            "PATCH",
+            user.as_str(),
+            json!({ "role": 1, "name": long, "sites": { "only": ["nosuch"] }, "zzz": 1 }),
+            "name role sites.only zzz",
+        ),
+        (
+            "POST",
+            "/v1/sites",
+            json!({ "name": "a b", "zzz": 1 }),
+            "name zzz",
+        ),
+        (
+            "PATCH",
+            "/v1/sites/123",
+            json!({ "active": "no", "name": "a b", "zzz": 1 }),
+            "name active zzz",
+        ),
+        (
+            "POST",
+            "/v1/setup",
+            json!({ "token": 1, "email": "x", "name": long, "zzz": 1 }),
+            "token email name zzz",
+        ),
+        (
+            "POST",
+            "/v1/verify",
+            json!({ "secret": 1, "site": "a b", "address": "x", "method": "", "path": "x", "count": 1, "zzz": 1 }),
+            "secret site address method path count zzz",
+        ),
+    ];
+    for (method, path, body, fields) in asks {
+        let answer = plane.call(&plane.admin, method, path, &body).await;
+        assert_eq!(answer.status, 422, "{method} {path}: {}", answer.json());
+        assert_eq!(
+            answer.fields().join(" "),
+            fields,
+            "{method} {path}: {}",
+            answer.json()
+        );
+        let is_immutable = body.get("secret").is_some() && method == "PATCH";
+        assert_eq!(
+            answer.code() == "immutable_field",
+            is_immutable,
+            "{method} {path}"
+        );
+    }
+    let kept = plane.get(&plane.admin, &key).await.json();
+    assert_eq!(
+        (&kept["name"], &kept["revision"]),
+        (&made["name"], &made["revision"])
+    );
+    // A claim that was made for another request is one fault among the others.
+    let claim = [("Idempotency-Key", "abc")];
+    let first = plane
+        .json(&plane.admin, "POST", "/v1/sites", &claim, r#"{"name":"124"}"#)
+        .await;
+    assert_eq!(first.status, 201);
+    let other = plane
+        .json(
+            &plane.admin,
+            "POST",
+            "/v1/sites",
+            &claim,
+            r#"{"name":"a b","zzz":1}"#,
+        )
+        .await;
+    assert_eq!(other.fields(), ["name", "zzz", "Idempotency-Key"]);
+}
+
+#[tokio::test]
+async fn who_may_not_is_told_so_whatever_the_body_says() {
+    let plane = Plane::start().await;
+    let of_another = json!({ "name": 1, "owner": plane.admin_id, "zzz": 1 });
+    for (path, body) in [("/v1/users", json!({ "zzz": 1 })), ("/v1/keys", of_another)] {
+        let answer = plane.call(&plane.member, "POST", path, &body).await;
+        assert_eq!(
+            (answer.status, answer.code().as_str()),
+            (403, "forbidden"),
+            "{path}"
+        );
+    }
+    let theirs = plane.make_key(json!({ "name": "n" })).await;
+    let path = format!("/v1/keys/{}", theirs["id"].as_str().unwrap());
+    let answer = plane
+        .call(&plane.member, "PATCH", &path, &json!({ "zzz": 1, "owner": "x" }))
+        .await;
+    assert_eq!((answer.status, answer.code().as_str()), (404, "not_found"));
+}

@@ -146,3 +146,38 @@ async fn the_form_and_the_content_type_must_agree() {
         );
     }
 }
+
+#[tokio::test]
+async fn every_fault_of_a_line_is_named_whatever_it_is() {
+    let plane = Plane::start().await;
+    let lines = [
+        r#"{"owner":"admin@example.com","name":1,"secret":"abcdef123456","limit":{"per_minute":0},"zzz":1}"#,
+        r#"{"owner":"nobody@example.com","name":"n","fingerprint":1,"sites":{"only":["nosuch"]},"status":"odd"}"#,
+    ];
+    let (status, answer) = import(&plane, "", "application/jsonl", &lines.join("\n")).await;
+    assert_eq!(status, 422, "{answer}");
+    let told: Vec<String> = answer["errors"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|error| format!("{} {}", error["line"], error["field"].as_str().unwrap_or("-")))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "1 name",
+            "1 limit",
+            "1 -",
+            "2 owner",
+            "2 fingerprint",
+            "2 sites",
+            "2 status"
+        ]
+    );
+    let file = "owner,name,secret,limit,sites,status\nadmin@example.com,n,abcdef123456,x,nosuch,odd\n";
+    let (status, answer) = import(&plane, "", "text/csv", file).await;
+    assert_eq!(status, 422, "{answer}");
+    let fields = answer["errors"].as_array().unwrap().iter();
+    let fields: Vec<&str> = fields.filter_map(|error| error["field"].as_str()).collect();
+    assert_eq!(fields, ["sites", "limit", "status"], "{answer}");
+}

@@ -278,3 +278,54 @@ async fn a_detail_is_a_sentence() {
         assert!(first.is_uppercase() && detail.ends_with('.'), "{detail}");
     }
 }
+
+#[tokio::test]
+async fn one_answer_names_every_parameter_at_fault() {
+    let plane = Plane::start().await;
+    let made = plane.make_key(json!({ "name": "n" })).await;
+    let usage = format!("/v1/keys/{}/usage", made["id"].as_str().unwrap());
+    for (path, query, fields) in [
+        (
+            "/v1/keys",
+            "limit=0&status=odd&cursor=x&zzz=1",
+            "status cursor limit zzz",
+        ),
+        (
+            "/v1/keys",
+            "limit=x&site=nosuch&use_case=nosuch&owner=nobody",
+            "site use_case limit",
+        ),
+        (
+            "/v1/users",
+            "limit=0&cursor=x&with_deleted=1&zzz=1",
+            "with_deleted cursor limit zzz",
+        ),
+        (
+            "/v1/audit",
+            "limit=x&cursor=x&action=x&since=x&until=x&target_kind=x&zzz=1",
+            "target_kind action since until cursor limit zzz",
+        ),
+        ("/v1/sites", "limit=0&cursor=a+b&zzz=1", "cursor limit zzz"),
+        ("/v1/use-cases", "limit=x&cursor=x", "cursor limit"),
+        ("/v1/nodes", "limit=0&cursor=x", "cursor limit"),
+        (
+            usage.as_str(),
+            "from=2027-01-02T00:00:00Z&until=2027-01-01T00:00:00Z&zzz=1",
+            "from zzz",
+        ),
+        (
+            usage.as_str(),
+            "period=x&from=x&until=2027-01-01T00:00:00Z",
+            "period from",
+        ),
+    ] {
+        let answer = plane.get(&plane.admin, &format!("{path}?{query}")).await;
+        assert_eq!(answer.status, 422, "{path}?{query}: {}", answer.json());
+        assert_eq!(
+            answer.fields().join(" "),
+            fields,
+            "{path}?{query}: {}",
+            answer.json()
+        );
+    }
+}

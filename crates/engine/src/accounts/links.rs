@@ -6,6 +6,7 @@ use super::way::Way;
 use super::{AccountFault, SignIn, SignedIn, Token, Visitor};
 use crate::access::check_seen;
 use crate::audit::user_snapshot;
+use crate::draft::Faults;
 use crate::in_force::Refusal;
 use crate::{Actor, Engine, EngineError, Subject, UserDraft, UserView};
 use keyward_domain::{Fingerprint, NewPassword, Revision, Secret, Timestamp, User};
@@ -50,7 +51,7 @@ impl Engine {
         draft: &UserDraft,
     ) -> Result<(UserView, Secret, Timestamp), Refusal> {
         let book = self.site_book().await?;
-        let mut user = self.read_user_draft(draft, &book)?;
+        let mut user = self.read_user_draft(draft, &book, Faults::of(&draft.misread))?;
         self.require_new_address(&user.email).await?;
         let (token, link) = self.new_link(&user, LinkPurpose::Invite)?;
         let target = user.id.to_string();

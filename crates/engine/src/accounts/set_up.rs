@@ -5,7 +5,8 @@ use super::links::link_gone;
 use super::session::begun;
 use super::{AccountFault, SignedIn, Visitor};
 use crate::audit::user_snapshot;
-use crate::{Actor, Engine, EngineError, RestrictionDraft, UserDraft, Who};
+use crate::draft::Faults;
+use crate::{Actor, Engine, EngineError, UserDraft, Who};
 use keyward_domain::{Fingerprint, NewPassword, Presented};
 
 impl Engine {
@@ -43,9 +44,9 @@ impl Engine {
             email: email.to_owned(),
             name: name.map(str::to_owned),
             role: Some("admin".to_owned()),
-            sites: RestrictionDraft::Any,
+            ..UserDraft::default()
         };
-        let mut user = self.read_user_draft(&draft, &book)?;
+        let mut user = self.read_user_draft(&draft, &book, Faults::default())?;
         let password = NewPassword::new(password, &user.email, &user.name)?;
         let hash = self.gate.hasher.hash(&password, Rank::Known).await?;
         let device = self.device(None)?;

@@ -14,8 +14,8 @@ mod unkey;
 use super::told::Told;
 use super::{ImportFormat, Place};
 use crate::{
-    ADDRESSES, Choice, ChoiceForm, EXPIRES_AT, ExpiryDraft, LIMIT, LimitDraft, RestrictionDraft, SITES,
-    read_choice,
+    ADDRESSES, Choice, ChoiceForm, EXPIRES_AT, ExpiryDraft, FieldFault, LIMIT, LimitDraft, RestrictionDraft,
+    SITES, read_choice,
 };
 use keyward_domain::{Fingerprint, Presented, Timestamp};
 use serde_json::Value;
@@ -56,6 +56,9 @@ pub(super) struct Row {
     pub(super) addresses: Option<RestrictionDraft>,
     pub(super) limit: Option<LimitDraft>,
     pub(super) status: Option<String>,
+    /// Fields that could not be read, or of which nobody knows what they are. They are told already; that the rest of the
+    /// row is looked at all the same lets one answer name everything.
+    pub(super) misread: Vec<FieldFault>,
 }
 
 /// The most text that one row, or one word of it, may be: what a row becomes in memory is many times its text.
@@ -145,6 +148,16 @@ impl Row {
             + entries.sum::<usize>()
     }
 
+    /// Notes a field that cannot be read. An unknown one has no name that may be told.
+    fn note_misread(&mut self, line: u64, column: Option<&'static str>, fault: String, told: &mut Told) {
+        // A row of many fields that nobody knows takes no more memory than what is told of it.
+        if !told.is_full() {
+            let field = column.unwrap_or_default();
+            self.misread.push(FieldFault::new(field, fault.clone()));
+        }
+        told.fault(line, column, fault);
+    }
+
     /// What its secret is known by, as far as the row can be read.
     pub(super) fn known_by(&self) -> Option<Fingerprint> {
         match (&self.secret, &self.fingerprint) {
@@ -224,6 +237,12 @@ fn join_texts(list: &Value) -> Result<Option<String>, &'static str> {
 
 fn column_of(name: &str) -> Option<&'static str> {
     COLUMNS.into_iter().find(|column| *column == name)
+}
+
+/// Where a field stands among those that there are; what is none comes last.
+pub(super) fn place_of_column(name: Option<&str>) -> usize {
+    let place = COLUMNS.into_iter().position(|column| Some(column) == name);
+    place.unwrap_or(COLUMNS.len())
 }
 
 fn unknown(what: &str, place: usize) -> String {

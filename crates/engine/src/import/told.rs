@@ -1,6 +1,8 @@
 //! What is told of an import: faults, which stop it, and notes, which do not.
 
+use super::rows::place_of_column;
 use crate::{EngineError, FieldFault, LineFault, Place};
+use std::borrow::Cow;
 
 /// At most so many faults are told, and then no more is read: the answer is known, and the rest shows when these are mended.
 pub(crate) const MOST_FAULTS: usize = 100;
@@ -42,18 +44,26 @@ impl Told {
         field: Option<&'static str>,
         message: impl Into<String>,
     ) {
+        self.push(LineFault {
+            place: place.into(),
+            field: field.map(Cow::Borrowed),
+            message: message.into(),
+        });
+    }
+
+    fn push(&mut self, fault: LineFault) {
         if self.faults.len() < MOST_FAULTS {
-            self.faults.push(LineFault {
-                place: place.into(),
-                field,
-                message: message.into(),
-            });
+            self.faults.push(fault);
         }
     }
 
     pub(super) fn add_all(&mut self, place: &Place, faults: Vec<FieldFault>) {
         for fault in faults {
-            self.fault(place.clone(), Some(fault.field), fault.message);
+            self.push(LineFault {
+                place: place.clone(),
+                field: Some(fault.field),
+                message: fault.message,
+            });
         }
     }
 
@@ -79,7 +89,11 @@ impl Told {
 
     /// The notes, when there is no fault.
     pub(super) fn into_notes(mut self) -> Result<Vec<ImportNote>, EngineError> {
-        self.faults.sort_by(|one, other| one.place.cmp(&other.place));
+        self.faults.sort_by(|one, other| {
+            let in_line = |fault: &LineFault| place_of_column(fault.field.as_deref());
+            let by_place = one.place.cmp(&other.place);
+            by_place.then_with(|| in_line(one).cmp(&in_line(other)))
+        });
         self.faults.truncate(MOST_FAULTS);
         if self.faults.is_empty() {
             Ok(self.notes)

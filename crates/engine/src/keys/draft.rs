@@ -69,7 +69,7 @@ impl Engine {
         owner: &User,
         book: &SiteBook,
     ) -> Result<KeyPatch, EngineError> {
-        let mut faults = Faults::default();
+        let mut faults = Faults::of(&edit.misread);
         let patch = KeyPatch {
             name: edit
                 .name

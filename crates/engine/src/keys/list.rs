@@ -3,7 +3,7 @@
 use crate::access::SiteBook;
 use crate::draft::Faults;
 use crate::page::page_size;
-use crate::{Actor, Engine, EngineError, HealthMark, KeyView, Page};
+use crate::{Actor, Engine, EngineError, FieldFault, HealthMark, KeyView, Page};
 use keyward_domain::{KeyId, UseCaseName, UserId};
 use keyward_store::{KeyOrder, KeyQuery, KeyStatusFilter};
 
@@ -32,6 +32,8 @@ pub struct KeyFilter {
     pub skip: Option<u64>,
     /// How many at most: 1 to 200, else 50.
     pub limit: Option<u32>,
+    /// Fields that were sent and could not be read: told together with what else is wrong, and nothing is done.
+    pub misread: Vec<FieldFault>,
 }
 
 impl KeyFilter {
@@ -90,15 +92,14 @@ impl Engine {
         book: &SiteBook,
     ) -> Result<KeyQuery, EngineError> {
         let visible = self.visible_sites(actor).await?;
-        let mut faults = Faults::default();
+        let mut faults = Faults::of(&filter.misread);
         if filter.cursor.is_some() && filter.is_by_offset() {
             faults.add("cursor", "serves the order newest first only: page with `skip`");
         }
         let now = self.clock.now();
-        let (owner, owner_text) = self.owner_filter(actor, filter.owner.as_deref()).await?;
-        let query = KeyQuery {
-            owner,
-            owner_text,
+        let mut query = KeyQuery {
+            owner: None,
+            owner_text: None,
             status: match (filter.status.as_deref(), filter.health) {
                 (Some(word), _) => faults.take("status", self.status_filter(word)),
                 (None, Some(_)) => Some(KeyStatusFilter::Active { now }),
@@ -126,8 +127,26 @@ impl Engine {
             skip: filter.skip.unwrap_or(0),
             most: page_size(filter.limit, &mut faults) + 1,
         };
+        if let Some(name) = query.use_case.as_ref().filter(|_| !faults.is_empty()) {
+            faults.take_from(self.check_unused_use_case(name).await)?;
+        }
         faults.into_result()?;
+        (query.owner, query.owner_text) = self.owner_filter(actor, filter.owner.as_deref()).await?;
         Ok(query)
+    }
+
+    /// As [`Engine::check_use_case`], for a list that is not going to be read: whether any key has that use case.
+    async fn check_unused_use_case(&self, name: &UseCaseName) -> Result<(), EngineError> {
+        let of_it = KeyQuery {
+            use_case: Some(name.clone()),
+            status: Some(KeyStatusFilter::Any),
+            most: 1,
+            ..KeyQuery::default()
+        };
+        if self.store.list_keys(&of_it).await?.is_empty() {
+            self.check_use_case(name)?;
+        }
+        Ok(())
     }
 
     /// Keys may hold a use case that the configuration does not name any more; a name that neither knows is a fault.

@@ -122,6 +122,7 @@ impl World {
             let edit = SiteEdit {
                 name: name.map(str::to_owned),
                 active,
+                misread: Vec::new(),
             };
             node.edit_site(OPERATOR, "1", &edit, None).await.map(drop)
         };

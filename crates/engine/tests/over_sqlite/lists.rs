@@ -7,6 +7,7 @@ use keyward_engine::{
     LastUsed, RestrictionDraft, Store, Who,
 };
 use keyward_store::UsageBatch;
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 const OTHER: &str = "other@example.com";
@@ -53,7 +54,10 @@ async fn list(engine: &Engine, actor: &Actor, filter: &KeyFilter) -> Vec<String>
 
 fn faulty_field(outcome: Result<impl Sized, EngineError>) -> Option<&'static str> {
     match outcome {
-        Err(EngineError::Invalid(faults)) => faults.first().map(|fault| fault.field),
+        Err(EngineError::Invalid(faults)) => match faults[0].field {
+            Cow::Borrowed(field) => Some(field),
+            Cow::Owned(_) => None,
+        },
         _ => None,
     }
 }

@@ -76,9 +76,10 @@ async fn a_batch_whose_answer_was_lost_is_counted_once_with_those_of_other_nodes
         period: Period::Minute,
         from: None,
         until: None,
+        misread: Vec::new(),
     };
     for node in [&first, &second] {
-        let usage = node.key_usage(OPERATOR, &key.id, window).await.unwrap();
+        let usage = node.key_usage(OPERATOR, &key.id, window.clone()).await.unwrap();
         assert_eq!(
             usage.buckets.iter().map(|bucket| bucket.count).sum::<u64>(),
             3 + 15 + 4 + 1

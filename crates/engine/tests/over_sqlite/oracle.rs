@@ -264,6 +264,7 @@ async fn add_key(node: &Engine, oracle: &mut Oracle, random: &mut Random, now: i
         addresses: restriction(&addresses),
         limit: limit.map_or(LimitDraft::Unlimited, LimitDraft::PerMinute),
         description: None,
+        misread: Vec::new(),
     };
     let made = match node.create_key(OPERATOR, &draft, None).await {
         Ok(Created::New(made)) => made,

@@ -44,6 +44,7 @@ async fn edit(node: &Engine, site: &str, name: Option<&str>, active: Option<bool
     let edit = SiteEdit {
         name: name.map(str::to_owned),
         active,
+        misread: Vec::new(),
     };
     node.edit_site(OPERATOR, site, &edit, None).await.unwrap();
 }

@@ -17,6 +17,7 @@ pub(super) async fn run(context: Context<'_>, engine: &Engine, args: &AuditArgs)
         until: args.until.clone(),
         cursor: args.page.cursor.clone(),
         limit: args.page.limit,
+        misread: Vec::new(),
     };
     let page = engine.list_audit(&Actor::OPERATOR, &filter).await?;
     let page: PageWire<AuditWire> = PageWire::of(&page);

@@ -9,8 +9,8 @@ use jiff::{SignedDuration, Span, SpanRelativeTo};
 use keyward_console::{CreatedKeyWire, KeyWire, PageWire};
 use keyward_domain::{Revision, Timestamp};
 use keyward_engine::{
-    Actor, Created, Engine, EngineError, ExpiryDraft, FieldFault, KeyDraft, KeyEdit, KeyFilter, KeyView,
-    LimitDraft, RestrictionDraft,
+    Actor, Created, Engine, ExpiryDraft, FieldFault, KeyDraft, KeyEdit, KeyFilter, KeyView, LimitDraft,
+    RestrictionDraft,
 };
 
 const ME: &Actor = &Actor::OPERATOR;
@@ -51,9 +51,8 @@ fn seen(target: &KeyTarget) -> Option<Revision> {
 
 async fn create(context: Context<'_>, engine: &Engine, args: &KeyCreate) -> Result<Exit, Failure> {
     let (expires_at, misread) = match expiry(args, engine.clock().now()) {
-        Ok(expires_at) => (expires_at, None),
-        // No instant either, so that the engine names it with whatever else is wrong.
-        Err(fault) => (ExpiryDraft::At(String::new()), Some(fault)),
+        Ok(expires_at) => (expires_at, Vec::new()),
+        Err(fault) => (ExpiryDraft::Never, vec![fault]),
     };
     let draft = KeyDraft {
         owner: Some(args.owner.clone()),
@@ -64,9 +63,9 @@ async fn create(context: Context<'_>, engine: &Engine, args: &KeyCreate) -> Resu
         sites: listed(&args.sites, args.no_sites),
         addresses: listed(&args.addresses, args.no_addresses),
         limit: args.limit.map_or(LimitDraft::Unlimited, LimitDraft::PerMinute),
+        misread,
     };
-    let made = engine.create_key(ME, &draft, None).await;
-    match made.map_err(|error| in_place(error, misread))? {
+    match engine.create_key(ME, &draft, None).await? {
         Created::New(issued) => show_secret(context, &issued.view, issued.secret.reveal()),
         Created::Replay(view) => context.output.value(&KeyWire::from(&view), describe),
     }
@@ -145,6 +144,7 @@ fn edit(args: &KeyEditArgs) -> Result<KeyEdit, Failure> {
             (_, true) => Some(LimitDraft::Unlimited),
             (limit, false) => limit.map(LimitDraft::PerMinute),
         },
+        misread: Vec::new(),
     };
     let nothing = edit.name.is_none()
         && edit.description.is_none()
@@ -173,19 +173,6 @@ pub(super) fn changed(given: &[String], all: bool, none: bool) -> Option<Restric
     (all || none || !given.is_empty()).then(|| listed(given, none))
 }
 
-/// The faults of fields, with that of a flag in place of the field that it stands for.
-fn in_place(error: EngineError, misread: Option<FieldFault>) -> EngineError {
-    match (error, misread) {
-        (EngineError::Invalid(mut faults), Some(misread)) => {
-            for fault in faults.iter_mut().filter(|fault| fault.field == "expires_at") {
-                *fault = misread.clone();
-            }
-            EngineError::Invalid(faults)
-        }
-        (error, _) => error,
-    }
-}
-
 fn expiry(args: &KeyCreate, now: Timestamp) -> Result<ExpiryDraft, FieldFault> {
     let Some(text) = &args.expires_in else {
         return Ok(args
@@ -193,9 +180,9 @@ fn expiry(args: &KeyCreate, now: Timestamp) -> Result<ExpiryDraft, FieldFault> {
             .clone()
             .map_or(ExpiryDraft::Never, ExpiryDraft::At));
     };
-    let fault = || FieldFault {
-        field: "expires_in",
-        message: format!("`{text}` is no duration: write it as 30d, 12h or 90m"),
+    let fault = || {
+        let message = format!("`{text}` is no duration: write it as 30d, 12h or 90m");
+        FieldFault::new("expires_in", message)
     };
     let span: Span = text.parse().map_err(|_| fault())?;
     let length = span

@@ -32,21 +32,21 @@ pub(super) async fn run(
             name,
             SiteEdit {
                 name: Some(new_name.clone()),
-                active: None,
+                ..SiteEdit::default()
             },
         ),
         SitesCommand::Disable { name } => (
             name,
             SiteEdit {
-                name: None,
                 active: Some(false),
+                ..SiteEdit::default()
             },
         ),
         SitesCommand::Enable { name } => (
             name,
             SiteEdit {
-                name: None,
                 active: Some(true),
+                ..SiteEdit::default()
             },
         ),
     };

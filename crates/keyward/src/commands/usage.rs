@@ -6,18 +6,16 @@ use crate::exit::{Exit, Failure};
 use crate::output::{Column, Output};
 use keyward_console::UsageWire;
 use keyward_domain::Timestamp;
-use keyward_engine::{Actor, Engine, EngineError, FieldFault, UsageWindow};
+use keyward_engine::{Actor, Engine, FieldFault, UsageWindow};
 
 pub(super) async fn run(context: Context<'_>, engine: &Engine, args: &KeyUsage) -> Result<Exit, Failure> {
-    let mut faults = Vec::new();
+    let mut misread = Vec::new();
     let window = UsageWindow {
         period: args.period.into(),
-        from: instant("from", args.from.as_deref(), &mut faults),
-        until: instant("until", args.until.as_deref(), &mut faults),
+        from: instant("from", args.from.as_deref(), &mut misread),
+        until: instant("until", args.until.as_deref(), &mut misread),
+        misread,
     };
-    if !faults.is_empty() {
-        return Err(EngineError::Invalid(faults).into());
-    }
     let series = engine.key_usage(&Actor::OPERATOR, &args.id, window).await?;
     context
         .output
@@ -26,12 +24,7 @@ pub(super) async fn run(context: Context<'_>, engine: &Engine, args: &KeyUsage) 
 
 fn instant(field: &'static str, text: Option<&str>, faults: &mut Vec<FieldFault>) -> Option<Timestamp> {
     let read: Result<Timestamp, _> = text?.parse();
-    let told = |fault: keyward_domain::TimestampFault| {
-        faults.push(FieldFault {
-            field,
-            message: fault.to_string(),
-        });
-    };
+    let told = |fault: keyward_domain::TimestampFault| faults.push(FieldFault::new(field, fault.to_string()));
     read.map_err(told).ok()
 }
 

@@ -61,6 +61,7 @@ async fn create(context: Context<'_>, engine: &Engine, args: &UserCreate) -> Res
         name: args.name.clone(),
         role: args.role.clone(),
         sites: listed(&args.sites, args.no_sites),
+        misread: Vec::new(),
     };
     let (Created::New(view) | Created::Replay(view)) = engine.create_user(ME, &draft, None).await?;
     context.output.value(&UserWire::from(&view), |user| {
@@ -78,6 +79,7 @@ fn edit(args: &UserEditArgs) -> Result<UserEdit, Failure> {
         name: args.name.clone(),
         role: args.role.clone(),
         sites: changed(&args.sites, args.all_sites, args.no_sites),
+        misread: Vec::new(),
     };
     if edit.name.is_none() && edit.role.is_none() && edit.sites.is_none() {
         let way_out = "nothing to change: give --name, --role, --site, --all-sites or --no-sites";
@@ -92,6 +94,7 @@ async fn list(context: Context<'_>, engine: &Engine, args: &UserList) -> Result<
         text: args.text.clone(),
         cursor: args.page.cursor.clone(),
         limit: args.page.limit,
+        misread: Vec::new(),
     };
     let page: PageWire<UserWire> = PageWire::of(&engine.list_users(ME, &filter).await?);
     context.output.value(&page, |page| {

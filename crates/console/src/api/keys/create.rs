@@ -5,7 +5,7 @@ use crate::api::Answer;
 use crate::app::App;
 use crate::body::OnceBody;
 use crate::caller::Caller;
-use crate::fields::{Decode, Fields, at_member};
+use crate::fields::{Decode, Fields};
 use crate::wire::{AddressesChoice, CreatedKeyWire, ExpiryChoice, KeyWire, LimitChoice, SitesChoice};
 use axum::extract::State;
 use http::StatusCode;
@@ -73,6 +73,7 @@ impl From<NewKey> for KeyDraft {
             sites: key.sites.unwrap_or_default(),
             addresses: key.addresses.unwrap_or_default(),
             limit: key.limit.unwrap_or_default(),
+            misread: Vec::new(),
         }
     }
 }
@@ -89,8 +90,9 @@ pub(crate) async fn create_key(
     Caller(actor): Caller,
     OnceBody(key, once): OnceBody<NewKey>,
 ) -> Answer {
-    let made = app.engine.create_key(&actor, &key.into(), once.as_ref()).await;
-    let made = made.map_err(at_member)?;
+    let (draft, report) = key.into_draft::<KeyDraft>();
+    let made = app.engine.create_key(&actor, &draft, once.as_ref()).await;
+    let made = made.map_err(|error| report.problem(error))?;
     Ok(match made {
         Created::New(issued) => {
             let location = format!("/v1/keys/{}", issued.view.key.id);

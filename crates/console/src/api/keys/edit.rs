@@ -5,7 +5,7 @@ use crate::api::Answer;
 use crate::app::App;
 use crate::body::{Body, Target};
 use crate::caller::Caller;
-use crate::fields::{Decode, Fields, at_member};
+use crate::fields::{Decode, Fields};
 use crate::wire::{AddressesChoice, KeyWire, LimitChoice, SitesChoice};
 use axum::extract::State;
 use http::StatusCode;
@@ -70,6 +70,7 @@ impl From<KeyChange> for KeyEdit {
             sites: change.sites,
             addresses: change.addresses,
             limit: change.limit,
+            misread: Vec::new(),
         }
     }
 }
@@ -86,7 +87,8 @@ pub(crate) async fn update_key(
     Target(id, seen): Target,
     Body(change): Body<KeyChange>,
 ) -> Answer {
-    let view = app.engine.edit_key(&actor, &id, &change.into(), seen).await;
-    let view = view.map_err(at_member)?;
+    let (edit, report) = change.into_draft::<KeyEdit>();
+    let view = app.engine.edit_key(&actor, &id, &edit, seen).await;
+    let view = view.map_err(|error| report.problem(error))?;
     Ok(tagged(StatusCode::OK, view.key.revision, &KeyWire::from(&view)))
 }

@@ -119,6 +119,7 @@ pub(crate) async fn import_keys(
     Query(query): Query<ImportQuery>,
     request: Request,
 ) -> Answer {
+    let query = query.whole()?;
     // Whoever may not import is refused by the engine before it looks at the file, so the file is not read.
     let (format, text, _permit) = if actor.is_admin() {
         let format = format_of(query.format, request.headers())?;

@@ -67,6 +67,8 @@ pub(crate) async fn list_keys(
     Caller(actor): Caller,
     Query(query): Query<Listed<KeyQuery>>,
 ) -> Answer {
-    let page = app.engine.list_keys(&actor, &query.into()).await?;
+    let (filter, report) = query.into_draft::<KeyFilter>();
+    let page = app.engine.list_keys(&actor, &filter).await;
+    let page = page.map_err(|error| report.problem(error))?;
     Ok(answer(StatusCode::OK, &PageWire::<KeyWire>::of(&page)))
 }

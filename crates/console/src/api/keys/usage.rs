@@ -43,6 +43,17 @@ impl Decode for UsageQuery {
     }
 }
 
+impl From<UsageQuery> for UsageWindow {
+    fn from(query: UsageQuery) -> Self {
+        Self {
+            period: query.period.unwrap_or(Period::Hour),
+            from: query.from,
+            until: query.until,
+            misread: Vec::new(),
+        }
+    }
+}
+
 /// Show how often a key was granted and refused
 #[utoipa::path(get, path = "/v1/keys/{id}/usage", tag = "keys", params(("id" = String, Path, description = "The key's id"), UsageQuery),
     responses((status = 200, body = UsageWire)))]
@@ -52,11 +63,8 @@ pub(crate) async fn get_key_usage(
     Named(id): Named,
     Query(query): Query<UsageQuery>,
 ) -> Answer {
-    let window = UsageWindow {
-        period: query.period.unwrap_or(Period::Hour),
-        from: query.from,
-        until: query.until,
-    };
-    let series = app.engine.key_usage(&actor, &id, window).await?;
+    let (window, report) = query.into_draft::<UsageWindow>();
+    let series = app.engine.key_usage(&actor, &id, window).await;
+    let series = series.map_err(|error| report.problem(error))?;
     Ok(answer(StatusCode::OK, &UsageWire::from(&series)))
 }

@@ -5,7 +5,7 @@ use crate::api::Answer;
 use crate::app::App;
 use crate::body::OnceBody;
 use crate::caller::Caller;
-use crate::fields::{Decode, Fields, at_member};
+use crate::fields::{Decode, Fields};
 use crate::wire::{RoleWord, SitesChoice, UserWire};
 use axum::extract::State;
 use http::StatusCode;
@@ -48,6 +48,7 @@ impl From<NewUser> for UserDraft {
             name: user.name,
             role: user.role,
             sites: user.sites.unwrap_or_default(),
+            misread: Vec::new(),
         }
     }
 }
@@ -63,11 +64,9 @@ pub(crate) async fn create_user(
     Caller(actor): Caller,
     OnceBody(user, once): OnceBody<NewUser>,
 ) -> Answer {
-    let made = app
-        .engine
-        .create_user(&actor, &user.into(), once.as_ref())
-        .await
-        .map_err(at_member)?;
+    let (draft, report) = user.into_draft::<UserDraft>();
+    let made = app.engine.create_user(&actor, &draft, once.as_ref()).await;
+    let made = made.map_err(|error| report.problem(error))?;
     let (view, replayed, status) = match made {
         Created::New(view) => (view, false, StatusCode::CREATED),
         Created::Replay(view) => (view, true, StatusCode::OK),

@@ -5,7 +5,7 @@ use crate::api::Answer;
 use crate::app::App;
 use crate::body::{Body, Target};
 use crate::caller::Caller;
-use crate::fields::{Decode, Fields, at_member};
+use crate::fields::{Decode, Fields};
 use crate::wire::{RoleWord, SitesChoice, UserWire};
 use axum::extract::State;
 use http::StatusCode;
@@ -39,6 +39,17 @@ impl Decode for UserChange {
     }
 }
 
+impl From<UserChange> for UserEdit {
+    fn from(change: UserChange) -> Self {
+        Self {
+            name: change.name,
+            role: change.role,
+            sites: change.sites,
+            misread: Vec::new(),
+        }
+    }
+}
+
 /// Edit a user
 ///
 /// Admins only.
@@ -51,12 +62,8 @@ pub(crate) async fn update_user(
     Target(id, seen): Target,
     Body(change): Body<UserChange>,
 ) -> Answer {
-    let edit = UserEdit {
-        name: change.name,
-        role: change.role,
-        sites: change.sites,
-    };
+    let (edit, report) = change.into_draft::<UserEdit>();
     let view = app.engine.edit_user(&actor, &id, &edit, seen).await;
-    let view = view.map_err(at_member)?;
+    let view = view.map_err(|error| report.problem(error))?;
     Ok(tagged(StatusCode::OK, view.user.revision, &UserWire::from(&view)))
 }

@@ -32,6 +32,18 @@ impl Decode for UserQuery {
     }
 }
 
+impl From<Listed<UserQuery>> for UserFilter {
+    fn from(Listed(query, page): Listed<UserQuery>) -> Self {
+        Self {
+            with_deleted: query.with_deleted.unwrap_or(false),
+            text: query.text,
+            cursor: page.cursor,
+            limit: page.limit,
+            misread: Vec::new(),
+        }
+    }
+}
+
 /// List users, newest first
 ///
 /// Admins only.
@@ -40,14 +52,10 @@ impl Decode for UserQuery {
 pub(crate) async fn list_users(
     State(app): State<App>,
     Caller(actor): Caller,
-    Query(Listed(query, page)): Query<Listed<UserQuery>>,
+    Query(query): Query<Listed<UserQuery>>,
 ) -> Answer {
-    let filter = UserFilter {
-        with_deleted: query.with_deleted.unwrap_or(false),
-        text: query.text,
-        cursor: page.cursor,
-        limit: page.limit,
-    };
-    let page = app.engine.list_users(&actor, &filter).await?;
+    let (filter, report) = query.into_draft::<UserFilter>();
+    let page = app.engine.list_users(&actor, &filter).await;
+    let page = page.map_err(|error| report.problem(error))?;
     Ok(answer(StatusCode::OK, &PageWire::<UserWire>::of(&page)))
 }

@@ -21,9 +21,8 @@ pub(super) fn read(file: &str, needs_owner: bool, out: &mut Out<'_>) {
         match records.next() {
             None => return,
             Some((line, Ok(record))) => {
-                if let Some(row) = row_of_cells(line, &columns, record, &mut out.told) {
-                    out.give(line, row);
-                }
+                let row = row_of_cells(line, &columns, record, &mut out.told);
+                out.give(line, row);
             }
             Some((line, Err(error))) => out.told.fault(line, None, csv_fault(&error)),
         }
@@ -66,21 +65,14 @@ fn read_header(
     is_good.then_some(columns)
 }
 
-fn row_of_cells(
-    line: u64,
-    columns: &[&'static str],
-    record: &csv::StringRecord,
-    told: &mut Told,
-) -> Option<Row> {
+fn row_of_cells(line: u64, columns: &[&'static str], record: &csv::StringRecord, told: &mut Told) -> Row {
     let mut row = Row::default();
-    let mut is_good = true;
     for (column, cell) in columns.iter().zip(record) {
         if let Err(fault) = set_cell(&mut row, column, cell) {
-            told.fault(line, Some(column), fault.to_owned());
-            is_good = false;
+            row.note_misread(line, Some(column), fault.to_owned(), told);
         }
     }
-    is_good.then_some(row)
+    row
 }
 
 /// Takes a cell: an empty one says nothing, lists are separated by `;`.

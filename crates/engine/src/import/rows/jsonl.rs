@@ -47,19 +47,17 @@ pub(super) fn read(file: &str, out: &mut Out<'_>) {
         }
         match serde_json::from_str::<Pairs>(text) {
             Ok(pairs) => {
-                if let Some(row) = row_of(line, pairs, &mut out.told) {
-                    out.give(line, row);
-                }
+                let row = row_of(line, pairs, &mut out.told);
+                out.give(line, row);
             }
             Err(error) => out.told.fault(line, None, json_fault(&error)),
         }
     }
 }
 
-fn row_of(line: u64, Pairs(pairs): Pairs, told: &mut Told) -> Option<Row> {
+fn row_of(line: u64, Pairs(pairs): Pairs, told: &mut Told) -> Row {
     let mut row = Row::default();
     let mut seen = Vec::with_capacity(pairs.len());
-    let mut is_good = true;
     for (place, (name, value)) in (1..).zip(pairs) {
         let column = column_of(&name);
         let fault = match column {
@@ -69,11 +67,10 @@ fn row_of(line: u64, Pairs(pairs): Pairs, told: &mut Told) -> Option<Row> {
         };
         seen.extend(column);
         if let Some(fault) = fault {
-            told.fault(line, column, fault);
-            is_good = false;
+            row.note_misread(line, column, fault, told);
         }
     }
-    is_good.then_some(row)
+    row
 }
 
 /// Why a line is no JSON object. The parser quotes values only when it expected others.

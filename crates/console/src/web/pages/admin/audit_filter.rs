@@ -66,6 +66,7 @@ pub(super) fn read(form: &Form, page: &Page) -> (AuditFilter, Errors) {
         action: text("action"),
         cursor: text("cursor"),
         limit: None,
+        misread: Vec::new(),
     };
     (filter, errors)
 }

@@ -73,7 +73,7 @@ pub(super) async fn rename(
     may_change(&app, &person, "site.rename", Subject::Site(&name)).await?;
     let edit = SiteEdit {
         name: Some(form.text("name").trim().to_owned()),
-        active: None,
+        ..SiteEdit::default()
     };
     match app
         .engine
@@ -132,8 +132,8 @@ pub(super) async fn enable(
 
 async fn switch(app: &App, visit: &Visit, person: &Person, name: &str, active: bool) -> PageAnswer {
     let edit = SiteEdit {
-        name: None,
         active: Some(active),
+        ..SiteEdit::default()
     };
     let site = app.engine.edit_site(person.actor(), name, &edit, None).await?;
     let said = if active {

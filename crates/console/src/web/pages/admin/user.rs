@@ -102,6 +102,7 @@ pub(super) async fn edit(
         name: Some(form.text("name").to_owned()),
         role: Some(form.text("role").to_owned()),
         sites: Some(chosen(&form)),
+        misread: Vec::new(),
     };
     let edited = app
         .engine

@@ -50,6 +50,7 @@ pub(super) async fn invite(
         name: form.filled("name").map(str::to_owned),
         role: Some(form.text("role").to_owned()),
         sites: chosen(&form),
+        misread: Vec::new(),
     };
     match app.engine.invite_user(person.actor(), &draft).await {
         Ok((view, link, until)) => {

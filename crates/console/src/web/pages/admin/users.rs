@@ -68,6 +68,7 @@ pub(super) async fn show(
         text: form.filled("q").map(str::to_owned),
         cursor: form.filled("cursor").map(str::to_owned),
         limit: Some(LINES),
+        misread: Vec::new(),
     };
     let users = app.engine.list_users(person.actor(), &filter).await?;
     let place = |cursor: &str| {

@@ -67,6 +67,7 @@ impl Span {
             period: self.period(),
             from: Some(self.first(now)),
             until: None,
+            misread: Vec::new(),
         }
     }
 }

@@ -138,6 +138,7 @@ fn read(page: &Page, start: &Start, form: &Form, errors: &mut Errors) -> KeyEdit
         sites: is("sites").then_some(read.sites),
         addresses: is("addresses").then_some(read.addresses),
         limit: is("limit").then_some(read.limit),
+        misread: Vec::new(),
     }
 }
 

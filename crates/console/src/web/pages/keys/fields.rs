@@ -205,7 +205,7 @@ pub(super) fn note(page: &Page, error: EngineError, errors: &mut Errors) -> Resu
 }
 
 fn place(fault: &FieldFault) -> (&'static str, &'static str) {
-    match fault.field {
+    match &*fault.field {
         "owner" => ("owner", "key-fault-owner"),
         "sites" => ("sites", "key-fault-sites"),
         "addresses" => ("addresses", "key-fault-other"),

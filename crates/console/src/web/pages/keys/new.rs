@@ -117,6 +117,7 @@ fn read(desk: &Desk, page: &Page, form: &Form, errors: &mut Errors) -> KeyDraft 
         sites: read.sites,
         addresses: read.addresses,
         limit: read.limit,
+        misread: Vec::new(),
     }
 }
 

@@ -71,12 +71,12 @@ impl Faults {
     fn of_fields(page: &Page, faults: &[FieldFault]) -> Self {
         let mut shown = Self::default();
         for fault in faults {
-            let text = match fault.field {
+            let text = match &*fault.field {
                 "email" => page.t("account-email-fault"),
                 "name" => page.t("account-name-fault"),
                 _ => page.t("fault-bad-request-detail"),
             };
-            shown.errors.add(fault.field, text);
+            shown.errors.add(fault.field.clone(), text);
         }
         shown
     }

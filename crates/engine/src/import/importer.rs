@@ -16,8 +16,8 @@ use std::sync::Arc;
 /// The most owners that are remembered; one who is not is looked up anew.
 const MOST_OWNERS: usize = 10_000;
 
-/// An import under way.
-pub(super) struct Taking<'e> {
+/// Checks the rows of a file and makes keys of them.
+pub(super) struct Importer<'e> {
     engine: &'e Engine,
     file: Arc<ImportFile>,
     /// When it began.
@@ -28,7 +28,7 @@ pub(super) struct Taking<'e> {
     owners: HashMap<String, Option<User>>,
 }
 
-impl<'e> Taking<'e> {
+impl<'e> Importer<'e> {
     pub(super) async fn new(
         engine: &'e Engine,
         file: &Arc<ImportFile>,
@@ -105,7 +105,7 @@ impl<'e> Taking<'e> {
     pub(super) fn into_keys(self, count: usize) -> Keys<'e> {
         Keys {
             rows: Rows::of(&self.file, self.now),
-            taking: self,
+            importer: self,
             left: count,
         }
     }
@@ -114,7 +114,7 @@ impl<'e> Taking<'e> {
 /// The keys of a file that was checked.
 pub(super) struct Keys<'e> {
     rows: Rows,
-    taking: Taking<'e>,
+    importer: Importer<'e>,
     left: usize,
 }
 
@@ -123,7 +123,7 @@ impl KeySource for Keys<'_> {
     async fn next_keys(&mut self) -> Result<Vec<Key>, StoreError> {
         let mut keys = Vec::new();
         for (_, row) in self.rows.next().await.unwrap_or_default() {
-            match self.taking.read(row).await {
+            match self.importer.read(row).await {
                 Ok(Ok(key)) => keys.push(key),
                 // Good a moment ago: its owner was disabled since.
                 Ok(Err(_)) => return Err(StoreError::Conflict),
@@ -148,12 +148,17 @@ impl Engine {
         book: &SiteBook,
         secrets: &HashMap<Fingerprint, u32>,
     ) -> Result<Result<Key, Vec<FieldFault>>, EngineError> {
-        let mut faults = Faults::default();
+        let mut faults = Faults::of(&row.misread);
         let field = match (&row.secret, &row.fingerprint) {
             (None, Some(_)) => "fingerprint",
             _ => "secret",
         };
-        let secret = faults.take(field, self.read_secret(&row));
+        // Which of the two was meant is known when one of them could not be read.
+        let secret = if faults.has("secret") || faults.has("fingerprint") {
+            None
+        } else {
+            faults.take(field, self.read_secret(&row))
+        };
         let status = faults.take("status", read_status(row.status.as_deref()));
         for field in row.shown_secrets(secrets) {
             faults.add(
@@ -171,6 +176,7 @@ impl Engine {
             sites: row.sites.unwrap_or_default(),
             addresses: row.addresses.unwrap_or_default(),
             limit: row.limit.unwrap_or_default(),
+            misread: Vec::new(),
         };
         if owner.is_none() {
             faults.add("owner", no_owner(&named, &row.foreign_owners));
@@ -180,7 +186,7 @@ impl Engine {
         let (true, Some(mut key), Some((fingerprint, hint)), Some(status)) =
             (faults.is_empty(), key, secret, status)
         else {
-            return Ok(Err(faults));
+            return Ok(Err(faults.into_iter().skip(row.misread.len()).collect()));
         };
         key.fingerprint = fingerprint;
         key.hint = hint;
