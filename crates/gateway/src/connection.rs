@@ -143,7 +143,11 @@ where
     let mut http1 = hyper::server::conn::http1::Builder::new();
     // The guard has its own deadline for heads. `pipeline_flush` must stay off: with it, hyper ends a connection without
     // a flush while bytes of the client's are unread, and buffers without bound for a client that does not read.
-    http1.timer(TokioTimer::new()).header_read_timeout(None);
+    // What answers say of the time is not hyper's affair, whose clock stands still when it is set back: `respond.rs` dates them.
+    http1
+        .timer(TokioTimer::new())
+        .header_read_timeout(None)
+        .auto_date_header(false);
     // The guard has counted the fields. Only for more than usual: hyper then asks for memory at each request.
     if shared.limits().headers > HYPER_HEADERS {
         http1.max_headers(MOST_HEADERS);
@@ -170,7 +174,8 @@ where
         .max_concurrent_streams(128)
         .max_header_list_size(u32::try_from(limits.head_bytes).unwrap_or(u32::MAX))
         .keep_alive_interval(Some(Duration::from_secs(20)))
-        .keep_alive_timeout(Duration::from_secs(20));
+        .keep_alive_timeout(Duration::from_secs(20))
+        .auto_date_header(false);
     let mut connection = pin!(http2.serve_connection(guard, service));
     tokio::select! {
         ended = &mut connection => return note_end(ended),

@@ -7,16 +7,17 @@ use crate::places::Places;
 use crate::{RequestBody, Tls, accept, accept_tls, close, end_when_gone, follow_certificate};
 use http::{Request, Response};
 use http_body::Body;
+use hyper::server::conn::{http1, http2};
 use hyper::service::Service;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
 use ipnet::IpNet;
 use std::error::Error;
+use std::io::Cursor;
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, split};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -32,6 +33,8 @@ const IDLE_PATIENCE: Duration = Duration::from_secs(60);
 const END_PATIENCE: Duration = Duration::from_secs(10);
 /// The most bytes of a request's header.
 const MOST_HEADER_BYTES: u32 = 32 * 1024;
+/// What a client begins with that speaks HTTP/2 by prior knowledge (RFC 9113, section 3.4).
+const PREFACE: [u8; 24] = *b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// What serves connections until it is told to stop.
 pub struct Server {
@@ -63,7 +66,6 @@ impl Server {
         B::Error: Into<Fault>,
     {
         let places = Places::new(MOST_CONNECTIONS, Arc::clone(&self.proxies));
-        let builder = builder();
         let mut connections = JoinSet::new();
         let told = stop.clone();
         let take = |connections: &mut JoinSet<()>, stream, peer: SocketAddr| {
@@ -75,7 +77,7 @@ impl Server {
                     None => Speaks::Plain(Plain { plane, peer }),
                 };
                 let (service, activity) = (service(peer), place.activity());
-                let connection = serve(stream, way, builder.clone(), service, activity, told.clone());
+                let connection = serve(stream, way, service, activity, told.clone());
                 connections.spawn(place.hold(connection));
             }
         };
@@ -93,20 +95,27 @@ impl Server {
     }
 }
 
-fn builder() -> Builder<TokioExecutor> {
-    let mut builder = Builder::new(TokioExecutor::new());
+/// hyper's own answers, to what is no request, have no `Date`: its own stands still when the clock is set back, and none is
+/// better than a wrong one (RFC 9110, section 6.6.1). All others are dated in `activity.rs`.
+fn http1() -> http1::Builder {
+    let mut builder = http1::Builder::new();
     builder
-        .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_PATIENCE)
-        .max_buf_size(MOST_HEADER_BYTES as usize);
+        .max_buf_size(MOST_HEADER_BYTES as usize)
+        .auto_date_header(false);
     builder
-        .http2()
+}
+
+fn http2() -> http2::Builder<TokioExecutor> {
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder
         .timer(TokioTimer::new())
         .max_concurrent_streams(64)
         .max_header_list_size(MOST_HEADER_BYTES)
         .keep_alive_interval(Duration::from_secs(20))
-        .keep_alive_timeout(HEADER_PATIENCE);
+        .keep_alive_timeout(HEADER_PATIENCE)
+        .auto_date_header(false);
     builder
 }
 
@@ -119,7 +128,6 @@ enum Speaks {
 async fn serve<S, B>(
     stream: TcpStream,
     way: Speaks,
-    builder: Builder<TokioExecutor>,
     service: S,
     activity: Arc<Activity>,
     stop: watch::Receiver<bool>,
@@ -134,25 +142,20 @@ async fn serve<S, B>(
     match way {
         Speaks::Plain(plain) => {
             let stream = Lingering::new(stream, Arc::clone(&activity), Some(plain));
-            speak(stream, &builder, service, activity, stop).await;
+            speak(stream, service, activity, stop).await;
         }
         Speaks::Tls(tls) => {
             if let Some(stream) = accept_tls(&tls, stream, HEADER_PATIENCE).await {
                 let stream = Lingering::new(stream, Arc::clone(&activity), None);
-                speak(stream, &builder, service, activity, stop).await;
+                speak(stream, service, activity, stop).await;
             }
         }
     }
 }
 
 /// Speaks HTTP on a connection until it ends, is idle for too long, or the plane is to stop.
-async fn speak<I, S, B>(
-    stream: I,
-    builder: &Builder<TokioExecutor>,
-    service: S,
-    activity: Arc<Activity>,
-    mut stop: watch::Receiver<bool>,
-) where
+async fn speak<I, S, B>(mut stream: I, service: S, activity: Arc<Activity>, mut stop: watch::Receiver<bool>)
+where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     S: Service<Request<RequestBody>, Response = Response<B>> + Send + 'static,
     S::Future: Send + 'static,
@@ -162,7 +165,52 @@ async fn speak<I, S, B>(
     B::Error: Into<Fault>,
 {
     let service = watched(Arc::clone(&activity), service);
-    let connection = builder.serve_connection(TokioIo::new(stream), service);
+    let begun = tokio::select! {
+        begun = beginning(&mut stream) => begun,
+        () = unused(&activity) => return,
+        _ = stop.wait_for(|stop| *stop) => return,
+    };
+    let Ok(begun) = begun else { return };
+    let (rest, out) = split(stream);
+    let is_http2 = begun == PREFACE;
+    let stream = TokioIo::new(tokio::io::join(Cursor::new(begun).chain(rest), out));
+    if is_http2 {
+        let connection = http2().serve_connection(stream, service);
+        drive(connection, http2::Connection::graceful_shutdown, &activity, stop).await;
+    } else {
+        let connection = http1().serve_connection(stream, service);
+        drive(connection, http1::Connection::graceful_shutdown, &activity, stop).await;
+    }
+}
+
+/// What a connection begins with, as far as it must be known to tell which version is spoken.
+async fn beginning(stream: &mut (impl AsyncRead + Unpin)) -> std::io::Result<Vec<u8>> {
+    let mut begun = [0; PREFACE.len()];
+    let mut length = 0;
+    while length < PREFACE.len() && begun[..length] == PREFACE[..length] {
+        match stream.read(&mut begun[length..]).await? {
+            0 => break,
+            more => length += more,
+        }
+    }
+    Ok(begun[..length].to_vec())
+}
+
+/// Ends when a connection has been without a request for too long.
+async fn unused(activity: &Activity) {
+    let mut ticks = interval(Duration::from_secs(1));
+    while !activity.is_idle(HEADER_PATIENCE, IDLE_PATIENCE) {
+        ticks.tick().await;
+    }
+}
+
+/// Serves a connection until it ends, is idle for too long, or the plane is to stop.
+async fn drive<C: Future>(
+    connection: C,
+    end_gracefully: impl Fn(Pin<&mut C>),
+    activity: &Activity,
+    mut stop: watch::Receiver<bool>,
+) {
     tokio::pin!(connection);
     let mut ticks = interval(Duration::from_secs(1));
     let mut ends_at: Option<Instant> = None;
@@ -176,7 +224,7 @@ async fn speak<I, S, B>(
         match ends_at {
             None if end => {
                 ends_at = Some(Instant::now() + END_PATIENCE);
-                connection.as_mut().graceful_shutdown();
+                end_gracefully(connection.as_mut());
             }
             Some(at) if end && Instant::now() >= at => return,
             _ => {}
@@ -188,12 +236,13 @@ async fn speak<I, S, B>(
 mod tests {
     use super::*;
     use http_body::Frame;
+    use http_body_util::Full;
     use hyper::body::Bytes;
     use hyper::service::service_fn;
     use std::convert::Infallible;
     use std::pin::Pin;
     use std::task::{Context, Poll, ready};
-    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+    use tokio::io::{AsyncWriteExt, DuplexStream, duplex};
     use tokio::task::JoinHandle;
     use tokio::time::{Sleep, sleep, timeout};
 
@@ -231,13 +280,62 @@ mod tests {
                 let timer = Box::pin(sleep(pause));
                 Ok::<_, Infallible>(Response::new(Slow { left, pause, timer }))
             });
-            speak(server, &builder(), service, Arc::default(), stop).await;
+            speak(server, service, Arc::default(), stop).await;
         });
         client
             .write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
             .await
             .unwrap();
         (client, serving)
+    }
+
+    /// The head of the answer to so many bytes.
+    async fn answered(bytes: &[u8]) -> String {
+        let (mut client, server) = duplex(1024);
+        let (_keep, stop) = watch::channel(false);
+        let service = service_fn(|_| async { Ok::<_, Infallible>(Response::new(Full::new(Bytes::new()))) });
+        tokio::spawn(speak(server, service, Arc::default(), stop));
+        client.write_all(bytes).await.unwrap();
+        let mut answer = vec![0; 1024];
+        let read = client.read(&mut answer).await.unwrap();
+        answer.truncate(read);
+        String::from_utf8_lossy(&answer).to_lowercase()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn s12_no_answer_is_dated_by_a_clock_that_stands_still() {
+        let good = answered(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await;
+        assert!(
+            good.starts_with("http/1.1 200") && good.matches("\r\ndate: ").count() == 1,
+            "{good}"
+        );
+        for (malformed, status) in [("GET / HTTP/1.1\r\nHost\r\n\r\n", "400"), ("PRI\r\n\r\n", "400")] {
+            let answer = answered(malformed.as_bytes()).await;
+            assert!(answer.starts_with(&format!("http/1.1 {status}")), "{answer}");
+            assert!(!answer.contains("date:"), "{answer}");
+        }
+        let many = format!("GET / HTTP/1.1\r\nHost: x\r\n{}\r\n", "a: b\r\n".repeat(101));
+        let answer = answered(many.as_bytes()).await;
+        assert!(
+            answer.starts_with("http/1.1 431") && !answer.contains("date:"),
+            "{answer}"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_that_says_nothing_is_closed_whatever_it_began_with() {
+        for begun in [&b""[..], b"P", b"PRI * HTTP/2.0\r\n\r\n"] {
+            let (mut client, server) = duplex(1024);
+            let (_keep, stop) = watch::channel(false);
+            let service =
+                service_fn(|_| async { Ok::<_, Infallible>(Response::new(Full::new(Bytes::new()))) });
+            let serving = tokio::spawn(speak(server, service, Arc::default(), stop));
+            client.write_all(begun).await.unwrap();
+            timeout(HEADER_PATIENCE + END_PATIENCE, serving)
+                .await
+                .unwrap()
+                .unwrap();
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -14,6 +14,8 @@ mod authz_plane;
 #[cfg(test)]
 mod cors;
 #[cfg(test)]
+mod date;
+#[cfg(test)]
 mod envoy;
 #[cfg(test)]
 mod envoy_told;

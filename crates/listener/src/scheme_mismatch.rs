@@ -1,8 +1,8 @@
 //! TLS where plain HTTP is spoken, and plain HTTP where TLS is: an answer that says so, and a line in the log.
 
-use crate::Tls;
 use crate::told::Told;
-use http::StatusCode;
+use crate::{Tls, date};
+use http::{HeaderMap, StatusCode, header};
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -38,9 +38,14 @@ pub async fn accept_tls(tls: &Tls, stream: TcpStream, patience: Duration) -> Opt
 
 async fn refuse_plain(mut stream: TcpStream) {
     let status = StatusCode::BAD_REQUEST;
+    let mut fields = HeaderMap::new();
+    date(&mut fields);
+    let now = fields.get(header::DATE).and_then(|now| now.to_str().ok());
     let answer = format!(
-        "HTTP/1.1 {status}\r\ncontent-type: application/problem+json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{ANSWER}",
-        ANSWER.len()
+        "HTTP/1.1 {status}\r\ncontent-type: application/problem+json\r\ncontent-length: {}\r\ndate: {}\r\n\
+         connection: close\r\n\r\n{ANSWER}",
+        ANSWER.len(),
+        now.unwrap_or_default()
     );
     let told = async {
         stream.write_all(answer.as_bytes()).await?;
