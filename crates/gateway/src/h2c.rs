@@ -3,6 +3,7 @@
 use crate::client_body::{ClientBody, ClientBodyFault};
 use crate::pool::Pool;
 use crate::settings::Timeouts;
+use crate::upstream_connection::Failed;
 use crate::upstream_fault::UpstreamFault;
 use bytes::Bytes;
 use http::{Request, Response};
@@ -12,10 +13,12 @@ use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
 use hyper::client::conn::http2::{SendRequest, handshake};
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use std::error::Error;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
+use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 
@@ -23,10 +26,30 @@ type H2Body = UnsyncBoxBody<Bytes, ClientBodyFault>;
 
 /// A worker's connection to an upstream that speaks HTTP/2.
 #[derive(Default)]
-pub(crate) struct H2c(tokio::sync::Mutex<Option<SendRequest<H2Body>>>);
+pub(crate) struct H2c(tokio::sync::Mutex<Current>);
+
+/// The connection in use, and how many there were.
+#[derive(Default)]
+struct Current {
+    sender: Option<SendRequest<H2Body>>,
+    number: u64,
+}
+
+/// A request on its way, and how its body gets on when it has one.
+struct Exchange {
+    request: Request<H2Body>,
+    progress: Option<Arc<Progress>>,
+}
+
+/// Why an exchange failed, and the request itself when nothing of it was sent.
+struct Unanswered {
+    failed: Failed,
+    request: Option<Box<Request<H2Body>>>,
+}
 
 impl H2c {
-    /// Sends a request and waits for the head of its answer.
+    /// Sends a request and waits for the head of its answer. Once more, on another connection, when the upstream has not processed
+    /// it; or when a connection that was used before ended without an answer, and the request has no body and may be repeated.
     pub(crate) async fn exchange(
         &self,
         pool: &Pool,
@@ -34,51 +57,57 @@ impl H2c {
         body: Option<ClientBody>,
         timeouts: &Timeouts,
     ) -> Result<Response<Incoming>, UpstreamFault> {
-        // One patience for all who wait for the same connection, or the last of them would wait once for each.
-        let mut sender = timeout(timeouts.upstream_connect, self.sender(pool, timeouts))
-            .await
-            .map_err(|_| UpstreamFault::Timeout)??;
-        let progress = Arc::new(Progress::default());
-        let body = match body {
-            Some(body) => Observed {
-                body,
-                progress: Arc::clone(&progress),
-            }
-            .boxed_unsync(),
-            None => {
-                progress.over.notify_one();
-                Empty::new().map_err(|never| match never {}).boxed_unsync()
-            }
-        };
+        let without_body = body.is_none().then(|| head.clone());
+        let first = Exchange::new(head, body);
+        let (method, progress) = (first.request.method().clone(), first.progress.clone());
         let patience = timeouts.upstream_response;
-        let mut answer = pin!(sender.send_request(head.map(|()| body)));
-        let answer = loop {
-            let pieces = progress.pieces.load(Ordering::Relaxed);
-            tokio::select! {
-                biased;
-                answered = &mut answer => break Ok(answered),
-                () = progress.over.notified() => break timeout(patience, answer).await,
-                () = sleep(patience) => {
-                    // While the client is waited for, only its own deadlines count.
-                    let waits_for_client = progress.waits_for_client.load(Ordering::Relaxed);
-                    if !waits_for_client && progress.pieces.load(Ordering::Relaxed) == pieces {
-                        return Err(UpstreamFault::Timeout);
-                    }
-                }
-            }
+        let (sender, number, was_used) = self.within(pool, timeouts, None).await?;
+        let Unanswered { failed, request } = match first.run(sender, patience).await {
+            Ok(answer) => return Ok(answer),
+            Err(unanswered) => unanswered,
         };
-        match answer {
-            Ok(Ok(answer)) => Ok(answer),
-            // Of a body that broke off, the library says no more than that the request was reset.
-            Ok(Err(_)) => Err(*progress.fault.get().unwrap_or(&UpstreamFault::Unreachable)),
-            Err(_) => Err(UpstreamFault::Timeout),
+        let may_go_again = (failed.unsent || was_used) && failed.may_be_repeated(&method);
+        let again = match (request, without_body) {
+            (Some(request), _) => Exchange {
+                request: *request,
+                progress,
+            },
+            (None, Some(head)) => Exchange::new(head, None),
+            (None, None) => return Err(failed.fault),
+        };
+        if !may_go_again {
+            return Err(failed.fault);
         }
+        let (sender, ..) = self.within(pool, timeouts, Some(number)).await?;
+        let answered = again.run(sender, patience).await;
+        answered.map_err(|unanswered| unanswered.failed.fault)
     }
 
-    async fn sender(&self, pool: &Pool, timeouts: &Timeouts) -> Result<SendRequest<H2Body>, UpstreamFault> {
+    /// The connection, in the time that there is for one. One patience for all who wait for the same connection, or the last of them
+    /// would wait once for each.
+    async fn within(
+        &self,
+        pool: &Pool,
+        timeouts: &Timeouts,
+        but: Option<u64>,
+    ) -> Result<(SendRequest<H2Body>, u64, bool), UpstreamFault> {
+        timeout(timeouts.upstream_connect, self.connection(pool, timeouts, but))
+            .await
+            .map_err(|_| UpstreamFault::Timeout)?
+    }
+
+    /// The connection in use, unless it is closed or the one that is not wanted; else a new one. Its number, and whether it was
+    /// there before.
+    async fn connection(
+        &self,
+        pool: &Pool,
+        timeouts: &Timeouts,
+        but: Option<u64>,
+    ) -> Result<(SendRequest<H2Body>, u64, bool), UpstreamFault> {
         let mut current = self.0.lock().await;
-        if let Some(sender) = current.as_ref().filter(|sender| !sender.is_closed()) {
-            return Ok(sender.clone());
+        let usable = |sender: &&SendRequest<H2Body>| !sender.is_closed() && but != Some(current.number);
+        if let Some(sender) = current.sender.as_ref().filter(usable) {
+            return Ok((sender.clone(), current.number, true));
         }
         let stream = pool.connect(timeouts.upstream_connect).await?;
         let greeted = timeout(
@@ -96,9 +125,94 @@ impl H2c {
                 tracing::debug!(%error, "connection to an HTTP/2 upstream ended");
             }
         });
-        *current = Some(sender.clone());
-        Ok(sender)
+        current.sender = Some(sender.clone());
+        current.number += 1;
+        Ok((sender, current.number, false))
     }
+}
+
+impl Exchange {
+    fn new(head: Request<()>, body: Option<ClientBody>) -> Self {
+        let progress = body.is_some().then(Arc::default);
+        let body = match (body, &progress) {
+            (Some(body), Some(progress)) => Observed {
+                body,
+                progress: Arc::clone(progress),
+            }
+            .boxed_unsync(),
+            _ => Empty::new().map_err(|never| match never {}).boxed_unsync(),
+        };
+        Self {
+            request: head.map(|()| body),
+            progress,
+        }
+    }
+
+    /// Sends it. While its body is on its way, what counts is that it gets on; from then on, the upstream's patience.
+    async fn run(
+        self,
+        mut sender: SendRequest<H2Body>,
+        patience: Duration,
+    ) -> Result<Response<Incoming>, Unanswered> {
+        let Self { request, progress } = self;
+        let mut answer = pin!(sender.try_send_request(request));
+        let answered = match &progress {
+            None => timeout(patience, answer).await.ok(),
+            Some(progress) => loop {
+                let pieces = progress.pieces.load(Ordering::Relaxed);
+                tokio::select! {
+                    biased;
+                    answered = &mut answer => break Some(answered),
+                    () = progress.over.notified() => break timeout(patience, answer).await.ok(),
+                    () = sleep(patience) => if progress.stands_still_since(pieces) { break None },
+                }
+            },
+        };
+        match answered {
+            Some(Ok(answer)) => Ok(answer),
+            // Of a body that broke off, the library says no more than that the request was reset.
+            Some(Err(mut error)) => {
+                let fault = progress.as_ref().and_then(|progress| progress.fault.get());
+                let request = error.take_message().map(Box::new);
+                let failed = failed(error.error(), request.is_some(), fault.copied());
+                Err(Unanswered { failed, request })
+            }
+            None => Err(Unanswered {
+                failed: Failed {
+                    fault: UpstreamFault::Timeout,
+                    silent: false,
+                    unsent: false,
+                },
+                request: None,
+            }),
+        }
+    }
+}
+
+/// What is known of a request without an answer. The upstream has not processed it when it says so: it refuses the stream, or names
+/// an earlier one as the last, as it goes away (RFC 9113, section 8.7). The library gives that error to no other stream.
+fn failed(error: &hyper::Error, was_kept: bool, fault: Option<UpstreamFault>) -> Failed {
+    let of_http2 = h2_error(error);
+    let is_unprocessed = of_http2.is_some_and(|error| {
+        let is_refused = error.is_reset() && error.reason() == Some(h2::Reason::REFUSED_STREAM);
+        error.is_remote() && (is_refused || error.is_go_away())
+    });
+    Failed {
+        fault: fault.unwrap_or(UpstreamFault::Unreachable),
+        silent: of_http2.is_none_or(h2::Error::is_io),
+        unsent: was_kept || is_unprocessed,
+    }
+}
+
+fn h2_error(error: &hyper::Error) -> Option<&h2::Error> {
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        if let Some(of_http2) = error.downcast_ref() {
+            return Some(of_http2);
+        }
+        cause = error.source();
+    }
+    None
 }
 
 /// How a body that is being sent gets on.
@@ -111,6 +225,13 @@ struct Progress {
     fault: OnceLock<UpstreamFault>,
     /// The body was read to its end, or dropped.
     over: Notify,
+}
+
+impl Progress {
+    /// Whether the upstream has taken nothing since so many pieces. While the client is waited for, only its own deadlines count.
+    fn stands_still_since(&self, pieces: u64) -> bool {
+        !self.waits_for_client.load(Ordering::Relaxed) && self.pieces.load(Ordering::Relaxed) == pieces
+    }
 }
 
 /// A body whose progress can be seen while the HTTP/2 connection sends it.

@@ -17,7 +17,7 @@ use crate::upstream_connection::{Connection, Failed, Head, Said, has_no_body, is
 use crate::upstream_fault::UpstreamFault;
 use bytes::Bytes;
 use http::header::{CONNECTION, TE, UPGRADE, VARY};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 use keyward_engine::Engine;
 use keyward_tower::wire::{rate_limit_headers, rate_limit_headers_ietf};
 use std::sync::Arc;
@@ -119,7 +119,7 @@ impl Proxy<'_> {
                 Ok((connection, answered)) => {
                     return self.answer(judged, connection, answered, in_flight).await;
                 }
-                Err(failed) if may_repeat(&failed, &judged.parts.method) => {}
+                Err(failed) if failed.may_be_repeated(&judged.parts.method) => {}
                 Err(failed) => return Err(failed.fault),
             }
         }
@@ -352,15 +352,4 @@ impl Proxy<'_> {
         }
         Ok(answer)
     }
-}
-
-/// Whether a request that failed on a connection that was used before may go out once more, on a new one: when the upstream has
-/// not seen it; or when it ended the connection without a byte of an answer, and two of this request do what one does (RFC 9110,
-/// section 9.2.2).
-fn may_repeat(failed: &Failed, method: &Method) -> bool {
-    let is_idempotent = matches!(
-        *method,
-        Method::GET | Method::HEAD | Method::OPTIONS | Method::PUT | Method::DELETE
-    );
-    failed.fault == UpstreamFault::Unreachable && (failed.unsent || failed.silent && is_idempotent)
 }

@@ -56,8 +56,21 @@ pub(crate) struct Failed {
     pub(crate) fault: UpstreamFault,
     /// Nothing of an answer was seen.
     pub(crate) silent: bool,
-    /// Nothing of the request was given to the system: the upstream has not seen it.
+    /// Nothing of the request was given to the system: the upstream has not seen it; or it says that it has not processed it.
     pub(crate) unsent: bool,
+}
+
+impl Failed {
+    /// Whether the request may go out once more, on a new connection: when the upstream has not seen it; or when it ended the
+    /// connection without a byte of an answer, and two of this request do what one does (RFC 9110, section 9.2.2). That the
+    /// connection was used before, and that there is no body, is for the caller to know.
+    pub(crate) fn may_be_repeated(&self, method: &Method) -> bool {
+        let is_idempotent = matches!(
+            *method,
+            Method::GET | Method::HEAD | Method::OPTIONS | Method::PUT | Method::DELETE
+        );
+        self.fault == UpstreamFault::Unreachable && (self.unsent || self.silent && is_idempotent)
+    }
 }
 
 /// What a connection has to say before a request goes out on it.

@@ -16,6 +16,7 @@ use std::io::{ErrorKind, Result};
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
 
 /// A connection that keeps the rules of HTTP/2.
 pub struct H2Client {
@@ -232,6 +233,16 @@ impl RawH2 {
         }
     }
 
+    /// Takes a connection as a server does: reads the preface and sends empty settings.
+    pub async fn accept(stream: TcpStream) -> Self {
+        let mut h2 = Self {
+            reader: Reader::new(Box::new(stream), Some(GUARD)),
+        };
+        h2.reader.take(24).await.expect("the preface of HTTP/2");
+        h2.frame(Self::SETTINGS, 0, 0, &[]).await;
+        h2
+    }
+
     /// Writes bytes as they are; an error of the peer's shows in the next read.
     pub async fn raw(&mut self, bytes: impl AsRef<[u8]>) {
         let stream = &mut self.reader.stream;
@@ -300,6 +311,12 @@ impl RawH2 {
     /// Writes RST_STREAM.
     pub async fn reset(&mut self, stream: u32, code: u32) {
         self.frame(Self::RST_STREAM, 0, stream, &code.to_be_bytes()).await;
+    }
+
+    /// Writes GOAWAY: no stream after `last` was or is processed.
+    pub async fn go_away(&mut self, last: u32, code: u32) {
+        let payload = [last.to_be_bytes(), code.to_be_bytes()].concat();
+        self.frame(Self::GOAWAY, 0, 0, &payload).await;
     }
 
     /// Reads a frame; `None` when the connection is closed. Settings and pings are acknowledged by themselves.

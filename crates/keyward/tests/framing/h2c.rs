@@ -8,12 +8,14 @@ use hyper::body::{Frame, Incoming};
 use hyper::service::service_fn;
 use hyper::{HeaderMap, Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use keyward_testkit::{H2Client, KeySpec, Keyward, RawClient, request};
+use keyward_testkit::{H2Client, KeySpec, Keyward, RawClient, RawH2, request};
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::io::Error;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use tokio::net::TcpListener;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 
 type Piece = Result<Frame<Bytes>, Error>;
@@ -70,7 +72,10 @@ async fn answer(
 }
 
 async fn gateway(go: &Go) -> (Keyward, String) {
-    let address = upstream(Arc::clone(go)).await;
+    gateway_before(upstream(Arc::clone(go)).await).await
+}
+
+async fn gateway_before(address: SocketAddr) -> (Keyward, String) {
     let keyward = builder()
         .config_toml(&format!(
             "[log]\nformat = \"json\"\n[[gateway.upstreams]]\nname = \"default\"\nurl = \"http://{address}\"\nprotocol = \"h2c\"\n"
@@ -153,4 +158,103 @@ async fn te_trailers_is_said_anew_to_an_upstream_whose_trailers_reach_the_client
     let answer = client.read_response().await;
     assert_eq!(answer.text(), "none");
     assert!(answer.trailers.is_empty() && answer.header("x-last").is_none());
+}
+
+/// What an upstream does with a request in place of answering it.
+#[derive(Clone, Copy, PartialEq, Debug)]
+enum Act {
+    /// It refuses the stream.
+    Refuse,
+    /// It goes away, and names the stream before as the last that it processes.
+    GoAwayBefore,
+    /// It goes away, names this stream as the last, and closes.
+    GoAwayAfter,
+    Close,
+    /// It cancels the stream, which says nothing of how far it came.
+    Cancel,
+}
+
+/// What an upstream is to do with the next requests, and how many it has seen.
+#[derive(Default)]
+struct Script {
+    acts: Mutex<VecDeque<Act>>,
+    seen: AtomicUsize,
+}
+
+async fn scripted(script: &Arc<Script>) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let script = Arc::clone(script);
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(play(stream, Arc::clone(&script)));
+        }
+    });
+    address
+}
+
+async fn play(stream: TcpStream, script: Arc<Script>) {
+    let mut h2 = RawH2::accept(stream).await;
+    while let Some(frame) = h2.read_frame().await {
+        if frame.kind != RawH2::HEADERS {
+            continue;
+        }
+        script.seen.fetch_add(1, Ordering::SeqCst);
+        let act = script.acts.lock().unwrap().pop_front();
+        match act {
+            None => h2.headers(frame.stream, &[(":status", "200")], true).await,
+            Some(Act::Refuse) => h2.reset(frame.stream, 7).await,
+            Some(Act::Cancel) => h2.reset(frame.stream, 8).await,
+            Some(Act::GoAwayBefore) => h2.go_away(frame.stream.saturating_sub(2), 0).await,
+            Some(Act::GoAwayAfter) => return h2.go_away(frame.stream, 0).await,
+            Some(Act::Close) => return,
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_an_http2_upstream_has_not_processed_goes_out_once_more_and_nothing_else() {
+    use Act::{Cancel, Close, GoAwayAfter, GoAwayBefore, Refuse};
+    let script = Arc::new(Script::default());
+    let (keyward, key) = gateway_before(scripted(&script).await).await;
+    let mut client = RawClient::connect(keyward.gateway()).await;
+    for (acts, method, body, status, seen) in [
+        (&[Refuse][..], "GET", "", 200, 2),
+        (&[GoAwayBefore], "GET", "", 200, 2),
+        (&[GoAwayAfter], "GET", "", 200, 2),
+        (&[Close], "GET", "", 200, 2),
+        (&[Close], "DELETE", "", 200, 2),
+        (&[Refuse], "POST", "", 200, 2),
+        (&[GoAwayBefore], "PATCH", "", 200, 2),
+        // It may have been processed.
+        (&[GoAwayAfter], "POST", "", 502, 1),
+        (&[Close], "POST", "", 502, 1),
+        (&[Close], "PATCH", "", 502, 1),
+        (&[Cancel], "GET", "", 502, 1),
+        // Of the body some has gone out already.
+        (&[Refuse], "PUT", "x", 502, 1),
+        (&[Close], "PUT", "x", 502, 1),
+        // Once more, and that is it.
+        (&[Refuse, Refuse], "GET", "", 502, 2),
+        (&[Close, Close], "GET", "", 502, 2),
+        (&[GoAwayBefore, GoAwayBefore], "POST", "", 502, 2),
+    ] {
+        let mut ask = async |method: &str, body: &str| {
+            let fields = [("X-API-KEY", key.as_str()), ("Content-Length", "0")];
+            let says_none = method != "GET" && body.is_empty();
+            let fields = &fields[..if says_none { 2 } else { 1 }];
+            client.send(request(method, "/api/1/x", fields, body)).await;
+            client.read_response_to(method).await.status
+        };
+        // So that there is a connection that was used before.
+        assert_eq!(ask("GET", "").await, 200, "{acts:?} {method}");
+        script.seen.store(0, Ordering::SeqCst);
+        script.acts.lock().unwrap().extend(acts);
+        assert_eq!(ask(method, body).await, status, "{acts:?} {method} {body}");
+        assert_eq!(
+            script.seen.load(Ordering::SeqCst),
+            seen,
+            "{acts:?} {method} {body}"
+        );
+    }
 }
