@@ -1,9 +1,9 @@
 //! The rules for a request path: judged on the exact bytes that are forwarded, and refused where two readers could
 //! read two things into it. Nothing is cleaned up.
 
-mod lenient;
+mod other_readers;
 
-pub(crate) use lenient::Segment;
+pub(crate) use other_readers::Segment;
 
 /// The longest path, in bytes.
 const MAX_PATH_BYTES: usize = 8192;
@@ -164,12 +164,24 @@ fn check_escapes(raw: &[u8]) -> Result<Option<usize>, PathFault> {
     Ok(first_slash)
 }
 
-/// Whether what follows an encoded `%` would make an escape of it when decoded again: `41`, or Microsoft's `u0041`.
+/// Whether what follows an encoded `%` would make an escape of it when decoded again: `41`, or Microsoft's `u0041`. In
+/// `100%25%20of` the sign stands for itself.
 fn starts_escape(after: &[u8]) -> bool {
     match after {
         [b'u' | b'U', ..] => true,
-        [high, low, ..] => (hex(*high).is_some() || *high == b'%') && (hex(*low).is_some() || *low == b'%'),
-        _ => false,
+        _ => after_digit(after).and_then(after_digit).is_some(),
+    }
+}
+
+/// What follows a hexadecimal digit, or what some reader could fold to one: whatever is not ASCII.
+fn after_digit(text: &[u8]) -> Option<&[u8]> {
+    match text {
+        [b'%', high, low, rest @ ..] => {
+            let byte = hex(*high)? << 4 | hex(*low)?;
+            (!byte.is_ascii() || byte.is_ascii_hexdigit()).then_some(rest)
+        }
+        [digit, rest @ ..] => digit.is_ascii_hexdigit().then_some(rest),
+        [] => None,
     }
 }
 

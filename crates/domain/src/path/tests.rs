@@ -16,6 +16,10 @@ fn plain_paths_pass_unchanged() {
         "/a/..b",
         "/a/b..",
         "/a/100%25",
+        "/a/100%25%20of",
+        "/a/%25%25",
+        "/a/%252%20",
+        "/a/%25%3F%25%22",
         "/a/%20b",
         "/a/caf%C3%A9",
         "/a/%F0%9F%94%91",
@@ -73,6 +77,9 @@ fn p1_to_p9_ambiguous_paths_are_refused_not_cleaned() {
         ("/api/%2532/x", DoubleEscape),
         ("/api/%252532/x", DoubleEscape),
         ("/api/1/%25u002f", DoubleEscape),
+        ("/api/1/%25%2541", DoubleEscape),
+        ("/api/1/%25%EF%BC%92%EF%BC%A6", DoubleEscape),
+        ("/api/1/%252%EF%BC%A6", DoubleEscape),
         ("/%61pi/2/x", NeedlessEscape),
         ("/api/%32/x", NeedlessEscape),
         ("/%7Eme/1", NeedlessEscape),
@@ -284,6 +291,25 @@ proptest! {
             let read = lenient(path.as_str());
             prop_assert!(read.starts_with(&["api".to_owned(), "1".to_owned()]), "{path:?} reads as {read:?}");
         }
+    }
+
+    #[test]
+    fn an_encoded_percent_sign_is_refused_when_an_escape_would_come_of_it_and_only_then(
+        tail in "([a-gu29.]|%25|%20|%22|%7b|%3F){0,12}"
+    ) {
+        let mut once = tail.clone();
+        for (escape, sign) in [("%20", " "), ("%22", "\""), ("%7b", "{"), ("%3F", "?"), ("%25", "%")] {
+            once = once.replace(escape, sign);
+        }
+        let is_escape = |rest: &str| {
+            let mut signs = rest.chars();
+            let (first, second) = (signs.next(), signs.next());
+            first == Some('u') || [first, second].iter().all(|sign| sign.is_some_and(|sign| sign.is_ascii_hexdigit()))
+        };
+        let comes_of_it = once.split('%').skip(1).any(is_escape);
+        let path = format!("/api/1/x{tail}");
+        let refused = StrictPath::parse(path.as_bytes()) == Err(PathFault::DoubleEscape);
+        prop_assert_eq!(refused, comes_of_it, "{}", path);
     }
 
     #[test]
