@@ -1,14 +1,21 @@
 //! The port: what Keyward asks of a database.
 
-use crate::{Accounts, FlushId, NodeRecord, SeenNode, StoreError};
+use crate::{Accounts, NodeRecord, SeenNode, StoreError};
 use async_trait::async_trait;
 use keyward_domain::{
-    AddressRule, AuditId, Email, Fingerprint, Key, KeyId, KeyStatus, NodeId, RateLimit, Reason, Revision,
-    Site, SiteId, SiteName, SiteRule, Timestamp, UseCaseName, User, UserId,
+    AddressRule, Email, Fingerprint, Key, KeyId, KeyStatus, NodeId, RateLimit, Revision, Site, SiteId,
+    SiteName, SiteRule, Timestamp, UseCaseName, User, UserId,
 };
-use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
+
+mod audit;
+mod server;
+mod usage;
+
+pub use audit::{AuditActor, AuditEvent, AuditOutcome, AuditQuery};
+pub use server::ServerRemark;
+pub use usage::{LastUsed, Period, RECENT_ADDRESSES, RecentAddress, UsageBatch, UsageBucket, UsageCount};
 
 /// The keys of an import, handed over in portions: a whole import is never in memory.
 #[async_trait]
@@ -236,15 +243,6 @@ pub trait Store: Accounts {
     async fn close(&self);
 }
 
-/// Something about a server that an operator should know.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ServerRemark {
-    /// What is so.
-    pub what: String,
-    /// What to do about it.
-    pub way_out: String,
-}
-
 /// One entity of the feed, in its whole state.
 #[derive(Clone, Debug)]
 pub enum Change {
@@ -465,169 +463,4 @@ pub struct IdempotencyClaim {
     pub request_hash: [u8; 32],
     /// When it was claimed.
     pub at: Timestamp,
-}
-
-/// One immutable line of the audit log. Holds no secret and no fingerprint.
-#[derive(Clone, Debug, PartialEq)]
-pub struct AuditEvent {
-    /// Id, ordered by time.
-    pub id: AuditId,
-    /// When.
-    pub at: Timestamp,
-    /// Who.
-    pub actor: AuditActor,
-    /// From where.
-    pub address: Option<IpAddr>,
-    /// What: `key.create`, `user.disable`, ….
-    pub action: String,
-    /// The kind of thing it was done to: `key`, `user`, `site`.
-    pub target_kind: String,
-    /// Its id (a site's name).
-    pub target_id: String,
-    /// Done or denied.
-    pub outcome: AuditOutcome,
-    /// The changed fields before, as a JSON object.
-    pub before: Option<serde_json::Value>,
-    /// The changed fields after, as a JSON object.
-    pub after: Option<serde_json::Value>,
-}
-
-/// Who did something.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum AuditActor {
-    /// Somebody with a shell on the node.
-    Operator,
-    /// Keyward itself (purging, …).
-    System,
-    /// A user, through one of their management keys (or, without one, in a session).
-    User {
-        /// The user.
-        user: UserId,
-        /// The management key.
-        key: Option<KeyId>,
-    },
-}
-
-/// Whether something was done.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum AuditOutcome {
-    /// Done.
-    Done,
-    /// Denied, for the reason of this code.
-    Denied(String),
-}
-
-/// Which audit events to list.
-#[derive(Clone, Debug, Default)]
-pub struct AuditQuery {
-    /// Only by this user.
-    pub user: Option<UserId>,
-    /// Only by users with this text in name or e-mail, as [`Search`](keyward_domain::Search) finds it.
-    pub user_text: Option<String>,
-    /// Only about this kind of thing.
-    pub target_kind: Option<String>,
-    /// Only about this thing.
-    pub target_id: Option<String>,
-    /// Only this action.
-    pub action: Option<String>,
-    /// Only what was done (true), or what was denied (false).
-    pub done: Option<bool>,
-    /// Only at or after this instant.
-    pub since: Option<Timestamp>,
-    /// Only before this instant.
-    pub until: Option<Timestamp>,
-    /// Only after this id (in the order of the list).
-    pub after: Option<AuditId>,
-    /// At most so many.
-    pub most: u32,
-}
-
-/// Uses of keys, collected off the hot path.
-#[derive(Clone, Debug, Default)]
-pub struct UsageBatch {
-    /// Its name, when it may be sent again because nobody knows whether it was stored.
-    pub flush: Option<FlushId>,
-    /// Counts.
-    pub counts: Vec<UsageCount>,
-    /// Last uses.
-    pub last_used: Vec<LastUsed>,
-    /// Addresses that keys were granted from.
-    pub addresses: Vec<RecentAddress>,
-}
-
-/// How many addresses of a key are kept.
-pub const RECENT_ADDRESSES: usize = 10;
-
-/// An address that a key was granted from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RecentAddress {
-    /// The key.
-    pub key: KeyId,
-    /// The address.
-    pub address: IpAddr,
-    /// When it was last granted from there.
-    pub at: Timestamp,
-}
-
-/// How often a key met one outcome in one minute.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct UsageCount {
-    /// The key.
-    pub key: KeyId,
-    /// The start of the minute.
-    pub minute: Timestamp,
-    /// Granted (`None`) or the reason of the refusal.
-    pub refused: Option<Reason>,
-    /// How often.
-    pub count: u64,
-}
-
-/// When and from where a key was last granted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LastUsed {
-    /// The key.
-    pub key: KeyId,
-    /// When.
-    pub at: Timestamp,
-    /// From where, when known.
-    pub address: Option<IpAddr>,
-}
-
-/// The width of a usage bucket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Period {
-    /// 60 seconds.
-    Minute,
-    /// 60 minutes.
-    Hour,
-    /// 24 hours, from midnight UTC.
-    Day,
-}
-
-impl Period {
-    /// Width in milliseconds.
-    pub const fn millis(self) -> i64 {
-        match self {
-            Self::Minute => 60_000,
-            Self::Hour => 3_600_000,
-            Self::Day => 86_400_000,
-        }
-    }
-
-    /// The start of the bucket that an instant lies in.
-    pub const fn start_of(self, at: Timestamp) -> Timestamp {
-        let width = self.millis();
-        Timestamp::from_millis(at.millis().div_euclid(width).saturating_mul(width))
-    }
-}
-
-/// The uses of a key in one bucket, of one outcome.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct UsageBucket {
-    /// Start of the bucket.
-    pub start: Timestamp,
-    /// Granted (`None`) or the reason of the refusals.
-    pub refused: Option<Reason>,
-    /// How often.
-    pub count: u64,
 }
