@@ -43,7 +43,7 @@ pub struct NodeView {
     pub started_at: Timestamp,
     /// How long ago it was seen.
     pub seen_ago: Duration,
-    /// Whether that is so long that it must be gone, or cut off.
+    /// Whether that is so long that it must be gone, or cut off, or its process is known to have ended.
     pub is_away: bool,
     /// Whether it is the one that was asked.
     pub is_this: bool,
@@ -131,6 +131,7 @@ impl Engine {
             seen.push(SeenNode {
                 node: this.clone(),
                 ago: Duration::ZERO,
+                has_ended: false,
             });
             seen.sort_by(|a, b| {
                 let key = |seen: &SeenNode| (seen.node.host.clone(), seen.node.address.clone(), seen.node.id);
@@ -138,9 +139,9 @@ impl Engine {
             });
         }
         let patience = self.store.node_interval() * AWAY_INTERVALS;
-        let view = |SeenNode { node, ago }| NodeView {
+        let view = |SeenNode { node, ago, has_ended }| NodeView {
             is_this: this.as_ref().is_some_and(|this| this.id == node.id),
-            is_away: ago > patience,
+            is_away: has_ended || ago > patience,
             id: node.id,
             host: node.host,
             address: node.address,

@@ -27,6 +27,8 @@ pub struct SeenNode {
     pub node: NodeRecord,
     /// How long ago.
     pub ago: Duration,
+    /// Whether it is known that its process has ended. Otherwise only time tells.
+    pub has_ended: bool,
 }
 
 /// Names a batch of usage. A batch that is sent again has the same name, and later ones of the node have higher numbers.

@@ -21,6 +21,7 @@ mod nodes;
 mod once;
 mod packed;
 mod place;
+mod presence;
 mod search;
 mod sessions;
 mod sites;
@@ -45,6 +46,7 @@ use async_trait::async_trait;
 use fault::reading;
 use keyward_domain::{Email, Key, KeyId, NodeId, Revision, Site, SiteName, Timestamp, User, UserId};
 use place::Place;
+use presence::Presence;
 use sqlx::SqlitePool;
 use sqlx::pool::PoolConnection;
 use std::path::Path;
@@ -56,6 +58,7 @@ pub struct SqliteStore {
     place: Place,
     writer: Option<Writer>,
     readers: SqlitePool,
+    presence: Presence,
 }
 
 impl SqliteStore {
@@ -284,25 +287,37 @@ impl Store for SqliteStore {
     }
 
     async fn put_node(&self, node: &NodeRecord) -> Result<(), StoreError> {
+        self.presence.hold(self.place.path(), node.id);
         let mut write = self.write().await?;
         let done = nodes::put(&mut write, node).await;
         write.finish(done).await
     }
 
     async fn list_nodes(&self) -> Result<Vec<SeenNode>, StoreError> {
-        nodes::list(&mut *self.reader().await?).await
+        let mut nodes = nodes::list(&mut *self.reader().await?).await?;
+        for seen in &mut nodes {
+            seen.has_ended = presence::has_ended(self.place.path(), seen.node.id);
+        }
+        Ok(nodes)
     }
 
     async fn remove_node(&self, id: NodeId) -> Result<(), StoreError> {
         let mut write = self.write().await?;
         let done = nodes::remove(&mut write, id).await;
-        write.finish(done).await
+        write.finish(done).await?;
+        self.presence.release(self.place.path(), id);
+        Ok(())
     }
 
     async fn prune(&self, now: Timestamp) -> Result<(), StoreError> {
         let mut write = self.write().await?;
         let done = upkeep::prune(&mut write, now).await;
         write.finish(done).await?;
+        let listed = nodes::list(&mut *self.reader().await?).await?;
+        presence::sweep(
+            self.place.path(),
+            &listed.iter().map(|seen| seen.node.id).collect(),
+        );
         // What was overwritten in the WAL still stands in the file, and the other way round.
         match &self.writer {
             Some(writer) => writer.write_back().await,

@@ -121,6 +121,31 @@ fn a_change_by_the_command_line_is_in_force_when_the_command_ends() {
 }
 
 #[test]
+fn nobody_waits_for_a_node_that_was_killed() {
+    let place = Place::populated();
+    let key = place.key("one", &[]);
+    let mut running = Running::start(&place, &["serve"]);
+    running.signal("KILL");
+    assert_eq!(running.code(), -1);
+    // Who waits says so in the end.
+    let disabled = place
+        .run(&["keys", "disable", key["id"].as_str().unwrap()])
+        .expect(0);
+    assert_eq!(disabled.err, "");
+    // The next one leaves the first one's file where it is, and takes its own away.
+    let mut running = Running::start(&place, &["serve"]);
+    let of_nodes = || {
+        let names = std::fs::read_dir(place.path("")).unwrap();
+        let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.filter(|name| name.contains("-node-")).count()
+    };
+    assert_eq!(of_nodes(), 2);
+    running.signal("TERM");
+    assert_eq!(running.code(), 0);
+    assert_eq!(of_nodes(), 1);
+}
+
+#[test]
 fn s15_a_reload_takes_all_of_a_good_file_and_nothing_of_another() {
     let place = Place::new();
     let good = std::fs::read_to_string(place.path("keyward.toml")).unwrap();

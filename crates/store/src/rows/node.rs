@@ -33,6 +33,7 @@ impl TryFrom<NodeRow<'_>> for SeenNode {
         Ok(Self {
             node,
             ago: Duration::from_millis(ago),
+            has_ended: false,
         })
     }
 }

@@ -4,6 +4,7 @@ use super::fault::{opening, refused};
 use super::inspect::{check_pages, check_writable, look_at};
 use super::migrate;
 use super::place::Place;
+use super::presence::Presence;
 use super::write::Writer;
 use super::{SqliteStore, create};
 use crate::StoreError;
@@ -64,6 +65,7 @@ impl SqliteStore {
             place: Place::of(path)?,
             writer,
             readers,
+            presence: Presence::default(),
         })
     }
 
