@@ -5,6 +5,19 @@ use crate::proxy::Proxy;
 use crate::world::{OWNER, World, lines_that_fold};
 use keyward_testkit::{KeySpec, RawClient, Recorded, Reply};
 
+/// What an API may tell of a limit of its own.
+const OWN_LIMIT: [&str; 9] = [
+    "X-RateLimit-Limit",
+    "X-RateLimit-Remaining",
+    "X-RateLimit-Reset",
+    "RateLimit",
+    "RateLimit-Policy",
+    "RateLimit-Remaining",
+    "X-Rate-Limit-Limit",
+    "X-Rate-Limit-Reset",
+    "X-RateLimit-Used",
+];
+
 pub(crate) async fn a_granted_request_goes_on_unchanged_and_names_the_caller(proxy: Proxy) {
     let world = World::start(proxy, "").await;
     let key = world.k1.secret.clone();
@@ -94,7 +107,7 @@ pub(crate) async fn a_body_streams_while_it_comes(proxy: Proxy) {
 pub(crate) async fn l8_what_remains_is_told_on_success_once(proxy: Proxy) {
     let world = World::start(proxy, "").await;
     let limited = world.key(KeySpec::new(OWNER, "limited").limit(1000)).await.secret;
-    let own: Vec<(String, String)> = ["X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"]
+    let own: Vec<(String, String)> = OWN_LIMIT
         .iter()
         .map(|name| ((*name).to_owned(), "7".to_owned()))
         .collect();
@@ -116,9 +129,29 @@ pub(crate) async fn l8_what_remains_is_told_on_success_once(proxy: Proxy) {
         assert!(vary.contains("x-api-key"), "{proxy:?}: Vary: {vary}");
         assert!(told("x-ratelimit-remaining") < 1000, "{proxy:?}");
         assert_eq!(told("x-ratelimit-reset") % 60, 0, "{proxy:?}");
+        for name in &OWN_LIMIT[3..] {
+            let goes_on =
+                *name == "X-RateLimit-Used" && proxy.difference("own limit by another name").is_some();
+            let wanted = usize::from(goes_on && target == "/api/1/own");
+            assert_eq!(
+                said.answer.header_all(name).len(),
+                wanted,
+                "{proxy:?} {target} {name}"
+            );
+        }
     }
     // Who has no limit is told of none.
     let (said, _) = world.passed(&Ask::get("/api/1/x").key(&world.k1.secret)).await;
     let rate = said.answer.header_all("x-ratelimit-limit");
     assert!(rate.is_empty(), "{proxy:?}: {rate:?}");
+    // The API's own then says what it says, as through the gateway.
+    let (said, _) = world.passed(&Ask::get("/api/1/own").key(&world.k1.secret)).await;
+    let goes_on = proxy.difference("own limit").is_none();
+    for name in &OWN_LIMIT[..8] {
+        assert_eq!(
+            said.answer.header_all(name).len(),
+            usize::from(goes_on),
+            "{proxy:?} {name}"
+        );
+    }
 }

@@ -51,6 +51,18 @@ const DIFFERENCES: &[Difference] = &[
         why: "this version has nothing that looks at trailers",
     },
     Difference {
+        proxies: &[Proxy::Nginx, Proxy::EnvoyGrpc, Proxy::EnvoyHttp, Proxy::Caddy],
+        case: "own limit",
+        statuses: &[200],
+        why: "they take away what the API tells of a limit, whether the key has one or not",
+    },
+    Difference {
+        proxies: &[Proxy::Nginx],
+        case: "own limit by another name",
+        statuses: &[200],
+        why: "nginx takes fields away by whole names: those in use stand in its recipe, and no others",
+    },
+    Difference {
         proxies: &[Proxy::EnvoyHttp],
         case: "document of 503",
         statuses: &[503],
