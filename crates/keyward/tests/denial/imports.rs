@@ -26,78 +26,43 @@ async fn an_import_that_is_refused_costs_little_more_than_its_text_in_every_form
     let world = World::start("[log]\naccess = false").await;
     let bytes = sized(1 << 20, 47 << 20);
     let deep = "{\"a\":[".repeat(60);
+    // Each is a text again and again, between a beginning and an end.
     let table = [
-        (
-            "csv",
-            "text/csv",
-            filled("owner,name,secret\n", "x,y,z\n", "", 18 << 20),
-        ),
-        ("csv", "text/csv", filled("owner,name,secret\n", "x\n", "", bytes)),
-        (
-            "csv",
-            "text/csv",
-            filled("owner,name,secret\n\"", "x,\n", "\"\n", bytes),
-        ),
-        ("csv", "text/csv", filled("", "x,", "\n", bytes)),
-        ("csv", "text/csv", filled("owner,name,secret\n", "\n", "", bytes)),
-        ("jsonl", "application/jsonl", filled("", "{}\n", "", bytes)),
-        (
-            "jsonl",
-            "application/jsonl",
-            filled("", "{\"sites\":[[]]}\n", "", bytes),
-        ),
-        (
-            "jsonl",
-            "application/jsonl",
-            filled("{\"sites\":[", "[],", "[]]}", bytes),
-        ),
-        ("nginx-map", "text/plain", filled("", "a b;\n", "", bytes)),
-        ("nginx-map", "text/plain", filled("", "a ", ";", bytes)),
-        ("nginx-map", "text/plain", filled("\"", "a ", "\";", bytes)),
+        ("csv", "owner,name,secret\n", "x,y,z\n", "", 18 << 20),
+        ("csv", "owner,name,secret\n", "x\n", "", bytes),
+        ("csv", "owner,name,secret\n\"", "x,\n", "\"\n", bytes),
+        ("csv", "", "x,", "\n", bytes),
+        ("csv", "owner,name,secret\n", "\n", "", bytes),
+        ("jsonl", "", "{}\n", "", bytes),
+        ("jsonl", "", "{\"sites\":[[]]}\n", "", bytes),
+        ("jsonl", "{\"sites\":[", "[],", "[]]}", bytes),
+        ("nginx-map", "", "a b;\n", "", bytes),
+        ("nginx-map", "", "a ", ";", bytes),
+        ("nginx-map", "\"", "a ", "\";", bytes),
+        ("kong", "[", "{\"key\":1},", "{}]", bytes),
+        ("kong", "{\"data\":[", "[],", "[]]}", bytes),
         (
             "kong",
-            "application/json",
-            filled("[", "{\"key\":1},", "{}]", bytes),
+            "{\"consumers\":[",
+            "{\"username\":\"u\",\"acls\":[{\"group\":\"g\"}]},",
+            "{}]}",
+            bytes,
         ),
-        (
-            "kong",
-            "application/json",
-            filled("{\"data\":[", "[],", "[]]}", bytes),
-        ),
-        (
-            "kong",
-            "application/json",
-            filled(
-                "{\"consumers\":[",
-                "{\"username\":\"u\",\"acls\":[{\"group\":\"g\"}]},",
-                "{}]}",
-                bytes,
-            ),
-        ),
-        ("kong", "application/json", filled("", "{} ", "", bytes)),
-        (
-            "kong",
-            "application/json",
-            filled("{", "\"a\":0,", "\"b\":0}", bytes),
-        ),
-        (
-            "unkey",
-            "application/json",
-            filled("{\"data\":[", "{\"a\":0},", "{}]}", bytes),
-        ),
-        (
-            "unkey",
-            "application/json",
-            filled("{\"data\":[{\"meta\":[", "{\"a\":0},", "{}]}]}", bytes),
-        ),
-        (
-            "unkey",
-            "application/json",
-            filled("{\"data\":[{\"plaintext\":\"", "a", "\"}]}", bytes),
-        ),
-        ("unkey", "application/json", filled(&deep, "[],", "", bytes)),
+        ("kong", "", "{} ", "", bytes),
+        ("kong", "{", "\"a\":0,", "\"b\":0}", bytes),
+        ("unkey", "{\"data\":[", "{\"a\":0},", "{}]}", bytes),
+        ("unkey", "{\"data\":[{\"meta\":[", "{\"a\":0},", "{}]}]}", bytes),
+        ("unkey", "{\"data\":[{\"plaintext\":\"", "a", "\"}]}", bytes),
+        ("unkey", &deep, "[],", "", bytes),
     ];
-    for (format, kind, file) in table {
+    for (format, begin, again, end, bytes) in table {
+        let kind = match format {
+            "csv" => "text/csv",
+            "jsonl" => "application/jsonl",
+            "nginx-map" => "text/plain",
+            _ => "application/json",
+        };
+        let file = filled(begin, again, end, bytes);
         let watch = Watch::begin(&world);
         let answer = post(&world, &format!("/v1/keys/import?format={format}"), kind, &file).await;
         let grown = watch.grown();

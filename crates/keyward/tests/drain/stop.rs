@@ -14,8 +14,7 @@ fn drain(time: &str) -> String {
 
 /// Sends SIGTERM after some load, and waits for the end.
 async fn stop_under_load(world: &World, within: Duration) {
-    world.upstream.wait_for(50).await;
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    world.upstream.wait_for(500).await;
     end(world, within).await;
 }
 
