@@ -16,7 +16,7 @@ pub(super) mod support {
     }
 
     /// What readers tell of are fields of ours.
-    fn known(field: Cow<'static, str>) -> Option<&'static str> {
+    fn known(field: &Cow<'static, str>) -> Option<&'static str> {
         match field {
             Cow::Borrowed(field) => Some(field),
             Cow::Owned(_) => None,
@@ -52,7 +52,7 @@ pub(super) mod support {
                 .map(|fault| {
                     (
                         fault.place.to_string(),
-                        fault.field.and_then(known),
+                        fault.field.as_ref().and_then(known),
                         fault.message,
                     )
                 })
