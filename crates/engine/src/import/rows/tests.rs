@@ -15,14 +15,6 @@ pub(super) mod support {
         pub(crate) notes: Vec<(String, Option<&'static str>, &'static str, usize)>,
     }
 
-    /// What readers tell of are fields of ours.
-    fn known(field: &Cow<'static, str>) -> Option<&'static str> {
-        match field {
-            Cow::Borrowed(field) => Some(field),
-            Cow::Owned(_) => None,
-        }
-    }
-
     pub(crate) fn read_as(format: ImportFormat, file: &str) -> Read {
         read_with_owners(format, file, &[])
     }
@@ -49,12 +41,9 @@ pub(super) mod support {
             faults: told
                 .faults
                 .into_iter()
-                .map(|fault| {
-                    (
-                        fault.place.to_string(),
-                        fault.field.as_ref().and_then(known),
-                        fault.message,
-                    )
+                .map(|fault| match fault.field {
+                    Some(Cow::Borrowed(field)) => (fault.place.to_string(), Some(field), fault.message),
+                    _ => (fault.place.to_string(), None, fault.message),
                 })
                 .collect(),
             notes: told
