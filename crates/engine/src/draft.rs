@@ -118,10 +118,9 @@ impl Faults {
         Self(misread.to_vec())
     }
 
-    /// Whether there is something against a field already, or against a member of it.
+    /// Whether there is something against a field already.
     pub(crate) fn has(&self, field: &str) -> bool {
-        let is_of = |name: &str| name.split('.').next() == Some(field);
-        self.0.iter().any(|fault| is_of(&fault.field))
+        self.0.iter().any(|fault| fault.field == field)
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -356,6 +356,13 @@ async fn one_answer_names_every_field_at_fault_whatever_the_fault_is() {
             json!({ "role": 1, "name": long, "sites": { "only": ["nosuch"] }, "zzz": 1 }),
             "name role sites.only zzz",
         ),
+        // An unknown field hides none that has a similar name.
+        (
+            "PATCH",
+            key.as_str(),
+            json!({ "limit.x": 1, "limit": { "per_minute": 0 }, "addresses": { "only": ["x"], "y": 1 } }),
+            "addresses.y limit.x limit.per_minute",
+        ),
         (
             "POST",
             "/v1/sites",
