@@ -10,14 +10,15 @@ mod tests;
 
 pub use api::{ApiAnswer, Issued, KeySpec};
 pub use builder::KeywardBuilder;
+pub(crate) use builder::built_binary;
 
 use crate::host::fields_of_stat;
-use crate::{Certificate, RawClient, RawResponse, exchange, request};
+use crate::{Certificate, EchoUpstream, RawClient, RawResponse, exchange, request};
 use serde_json::Value;
 use std::fs::{self, OpenOptions};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -80,6 +81,11 @@ impl Keyward {
     /// Says how it shall run.
     pub fn builder() -> KeywardBuilder {
         KeywardBuilder::default()
+    }
+
+    /// Says how it shall run, before this upstream.
+    pub fn before(upstream: &EchoUpstream) -> KeywardBuilder {
+        Self::builder().upstream(upstream.address())
     }
 
     /// The gateway's address.
@@ -254,13 +260,7 @@ impl Keyward {
         let output = command.stdin(Stdio::null()).kill_on_drop(true).output();
         let output = tokio::time::timeout(CLI_GUARD, output).await;
         let output = output.unwrap_or_else(|_| panic!("keyward {arguments:?}: not done in {CLI_GUARD:?}"));
-        let output = output.unwrap_or_else(|e| panic!("run {}: {e}", self.binary.display()));
-        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-        CliOutput {
-            status: output.status,
-            stdout: text(output.stdout),
-            stderr: text(output.stderr),
-        }
+        CliOutput::from(output.unwrap_or_else(|e| panic!("run {}: {e}", self.binary.display())))
     }
 
     /// Runs a command of the CLI that must succeed.
@@ -272,10 +272,7 @@ impl Keyward {
 
     fn command(&self) -> Command {
         let mut command = Command::new(&self.binary);
-        let inherited = std::env::vars_os().map(|(name, _)| name);
-        for name in inherited.filter(|name| name.to_string_lossy().starts_with("KEYWARD_")) {
-            command.env_remove(name);
-        }
+        forget_settings(&mut command);
         command.current_dir(self.dir()).env("NO_COLOR", "1");
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command
@@ -361,7 +358,47 @@ impl Drop for Keyward {
     }
 }
 
+/// Takes Keyward's settings of this process's environment away from a command.
+pub(crate) fn forget_settings(command: &mut Command) {
+    let inherited = std::env::vars_os().map(|(name, _)| name);
+    for name in inherited.filter(|name| name.to_string_lossy().starts_with("KEYWARD_")) {
+        command.env_remove(name);
+    }
+}
+
+impl From<Output> for CliOutput {
+    fn from(output: Output) -> Self {
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        Self {
+            status: output.status,
+            stdout: text(output.stdout),
+            stderr: text(output.stderr),
+        }
+    }
+}
+
 impl CliOutput {
+    /// Runs a command to its end.
+    pub fn of(mut command: Command) -> Self {
+        let output = command.output();
+        Self::from(output.unwrap_or_else(|e| panic!("run {command:?}: {e}")))
+    }
+
+    /// The exit code; -1 when a signal ended it.
+    pub fn code(&self) -> i32 {
+        self.status.code().unwrap_or(-1)
+    }
+
+    /// Itself, with this exit code.
+    ///
+    /// # Panics
+    /// When it has another.
+    #[track_caller]
+    pub fn expect(self, code: i32) -> Self {
+        assert_eq!(self.code(), code, "{self:#?}");
+        self
+    }
+
     /// Standard output as JSON.
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|e| panic!("no JSON: {e}; {self:#?}"))

@@ -227,6 +227,13 @@ impl Recorded {
         wire::header_lines(&self.head)
     }
 
+    /// The header lines whose names are so for a reader who folds them as [`folded`](crate::folded) does.
+    pub fn folded_lines(&self, is_so: impl Fn(&str) -> bool) -> Vec<String> {
+        let mut lines = self.header_lines();
+        lines.retain(|line| is_so(&crate::folded(line.split(':').next().unwrap_or_default())));
+        lines
+    }
+
     /// Every value of a header, in order.
     pub fn header(&self, name: &str) -> Vec<String> {
         wire::values(&wire::headers(&self.head), name)

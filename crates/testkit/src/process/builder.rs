@@ -53,6 +53,18 @@ impl KeywardBuilder {
         self
     }
 
+    /// The database's URL, in place of SQLite in the folder.
+    #[must_use]
+    pub fn database(self, url: &str) -> Self {
+        self.config_toml(&format!("[database]\nurl = \"{url}\""))
+    }
+
+    /// Without access log, so that floods do not fill the disk.
+    #[must_use]
+    pub fn no_access_log(self) -> Self {
+        self.config_toml("[log]\naccess = false")
+    }
+
     /// An environment variable for the server and the CLI.
     #[must_use]
     pub fn env(mut self, name: &str, value: &str) -> Self {
@@ -246,7 +258,7 @@ fn tls(plane: &str, certificate: &Certificate) -> Table {
 }
 
 /// Tests lie in `deps` beside the programs of the same build.
-fn built_binary() -> PathBuf {
+pub(crate) fn built_binary() -> PathBuf {
     let test = std::env::current_exe().expect("this test's path");
     let folder = test.parent().and_then(Path::parent).expect("a build folder");
     folder.join("keyward")

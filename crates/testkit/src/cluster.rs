@@ -1,0 +1,111 @@
+//! Nodes before one upstream and over one PostgreSQL, each with a network of its own to the database.
+
+use crate::{EchoUpstream, Keyward, KeywardBuilder, OWNER, Postgres, TcpProxy, WAIT_TIMEOUT, blocking};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Some nodes with the member [`OWNER`] and the site `1`.
+pub struct Cluster {
+    // Ends in this order: nodes, their networks, the server.
+    /// The nodes.
+    pub nodes: Vec<Keyward>,
+    /// Between each node and the server.
+    pub proxies: Vec<TcpProxy>,
+    /// The database.
+    pub server: Arc<Postgres>,
+    /// What stands behind every node; it records no bodies.
+    pub upstream: EchoUpstream,
+}
+
+/// How a [`Cluster`] shall be.
+pub struct ClusterBuilder {
+    nodes: usize,
+    configs: Vec<String>,
+}
+
+impl Cluster {
+    /// Says how it shall be; unless said, three nodes.
+    pub fn builder() -> ClusterBuilder {
+        ClusterBuilder {
+            nodes: 3,
+            configs: Vec::new(),
+        }
+    }
+
+    /// Starts one of three nodes.
+    pub async fn start() -> Self {
+        Self::builder().start().await
+    }
+
+    /// Waits until every node has what every other has.
+    pub async fn agree(&self) {
+        let began = Instant::now();
+        loop {
+            let mut revisions = Vec::new();
+            for node in &self.nodes {
+                revisions.push(node.readyz().await.json()["revision"].as_u64());
+            }
+            if revisions[0].is_some() && revisions.iter().all(|other| *other == revisions[0]) {
+                return;
+            }
+            assert!(
+                began.elapsed() < WAIT_TIMEOUT,
+                "the nodes do not agree: {revisions:?}"
+            );
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Does something to the server that blocks.
+    pub async fn server<T: Send + 'static>(&self, act: impl FnOnce(&Postgres) -> T + Send + 'static) -> T {
+        let server = Arc::clone(&self.server);
+        blocking(move || act(&server)).await
+    }
+}
+
+impl ClusterBuilder {
+    /// How many nodes, at least one.
+    #[must_use]
+    pub fn nodes(self, nodes: usize) -> Self {
+        Self { nodes, ..self }
+    }
+
+    /// Configuration to lay over the testkit's own, the same for each node; may be repeated.
+    #[must_use]
+    pub fn config(mut self, toml: &str) -> Self {
+        self.configs.push(toml.to_owned());
+        self
+    }
+
+    /// Starts the server and the nodes, and waits until they agree.
+    pub async fn start(self) -> Cluster {
+        let server = blocking(Postgres::start).await;
+        let upstream = EchoUpstream::start().await;
+        upstream.record_bodies(false);
+        let (mut proxies, mut nodes) = (Vec::new(), Vec::new());
+        for _ in 0..self.nodes {
+            let proxy = TcpProxy::start(server.address());
+            let builder = Keyward::before(&upstream)
+                .no_access_log()
+                .database(&format!("postgres://keyward@{}/postgres", proxy.address()));
+            let configured = self.configs.iter().map(String::as_str);
+            nodes.push(
+                configured
+                    .fold(builder, KeywardBuilder::config_toml)
+                    .start()
+                    .await,
+            );
+            proxies.push(proxy);
+        }
+        nodes[0].user(OWNER, "member").await;
+        nodes[0].site("1").await;
+        let cluster = Cluster {
+            nodes,
+            proxies,
+            server: Arc::new(server),
+            upstream,
+        };
+        cluster.agree().await;
+        cluster
+    }
+}
