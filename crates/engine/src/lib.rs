@@ -33,6 +33,8 @@ mod replica;
 mod setup;
 mod sites;
 mod snapshot;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod usage;
 mod users;
 mod watching;

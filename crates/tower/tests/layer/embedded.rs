@@ -1,8 +1,8 @@
 //! The engine in this process: what it opens, and how it follows what another process changes.
 
-use crate::world::{Manager, World, echo, get, open, send, until};
+use crate::world::{Manager, World, echo, get, open, send};
 use keyward_engine::{Actor, ExpiryDraft};
-use keyward_testkit::Postgres;
+use keyward_testkit::{Postgres, eventually};
 use keyward_tower::{Embedded, KeywardLayer};
 
 async fn follows(manager: &Manager, embedded: &Embedded) {
@@ -10,25 +10,25 @@ async fn follows(manager: &Manager, embedded: &Embedded) {
     let code = async |secret: &str| send(echo(&layer), get("/api/1/x", secret)).await.code();
     // Unknown first, then made by the other process: known within a second, and so is its end.
     let (id, secret) = manager.key(|_| {}).await;
-    until(async || code(&secret).await == "passed").await;
+    eventually("the key passes", async || code(&secret).await == "passed").await;
     manager
         .engine
         .disable_key(&Actor::OPERATOR, &id, None)
         .await
         .unwrap();
-    until(async || code(&secret).await == "key_disabled").await;
+    eventually("it is disabled", async || code(&secret).await == "key_disabled").await;
     manager
         .engine
         .enable_key(&Actor::OPERATOR, &id, None)
         .await
         .unwrap();
-    until(async || code(&secret).await == "passed").await;
+    eventually("the key passes", async || code(&secret).await == "passed").await;
     manager
         .engine
         .delete_key(&Actor::OPERATOR, &id, None)
         .await
         .unwrap();
-    until(async || code(&secret).await == "key_invalid").await;
+    eventually("it is gone", async || code(&secret).await == "key_invalid").await;
     assert_eq!(code(&secret).await, "key_invalid");
 }
 
@@ -57,7 +57,10 @@ async fn r9_a_key_ends_at_its_instant() {
         .key(|draft| draft.expires_at = ExpiryDraft::At(until_then))
         .await;
     let layer = world.layer().build().unwrap();
-    until(async || send(echo(&layer), get("/api/1/x", &secret)).await.code() == "key_expired").await;
+    eventually("it expires", async || {
+        send(echo(&layer), get("/api/1/x", &secret)).await.code() == "key_expired"
+    })
+    .await;
 }
 
 #[tokio::test]

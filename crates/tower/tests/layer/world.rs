@@ -3,17 +3,15 @@
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
 use http_body_util::{BodyExt, Full};
-use keyward_domain::{Prefix, SecretFormat, UseCase, UseCaseCatalogue, UseCaseName};
-use keyward_engine::{
-    Actor, Created, Engine, KeyDraft, OnStale, RestrictionDraft, Settings, Store, SystemClock, UserDraft,
-};
-use keyward_store::{PostgresOptions, PostgresStore, SqliteOptions, SqliteStore};
+use keyward_engine::testing::{create_key, create_sqlite, create_user, settings, use_case};
+use keyward_engine::{Actor, Engine, KeyDraft, RestrictionDraft, Store, SystemClock};
+use keyward_store::{PostgresOptions, PostgresStore};
+use keyward_testkit::eventually;
 use keyward_tower::{Embedded, KeyIdentity, KeywardLayer, KeywardLayerBuilder};
 use serde_json::{Value, json};
 use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 use tower::{Layer, Service, ServiceExt};
 
 /// What manages the keys, as another process would.
@@ -51,49 +49,20 @@ impl Seen {
     }
 }
 
-fn settings() -> Settings {
-    let use_case = |name: &str| UseCase {
-        name: UseCaseName::new(name).unwrap(),
-        title: name.to_owned(),
-        routes: None,
-    };
-    Settings {
-        format: SecretFormat::new(Prefix::new("kw").unwrap(), Vec::new()),
-        catalogue: UseCaseCatalogue::new(vec![use_case("rest-api"), use_case("reports")]).unwrap(),
-        max_staleness: Duration::from_secs(3600),
-        on_stale: OnStale::Serve,
-    }
-}
-
 impl Manager {
     async fn over(store: Arc<dyn Store>) -> Self {
-        let engine = Engine::new(store, Arc::new(SystemClock), settings());
+        let use_cases = ["rest-api", "reports"].map(|name| use_case(name, name));
+        let engine = Engine::new(store, Arc::new(SystemClock), settings(use_cases.into()));
         engine.load().await.unwrap();
-        let draft = UserDraft {
-            email: "owner@example.com".into(),
-            ..UserDraft::default()
-        };
-        let made = engine.create_user(&Actor::OPERATOR, &draft, None).await.unwrap();
-        let Created::New(view) = made else {
-            panic!("nothing was repeated");
-        };
+        let owner = create_user(&engine, "owner@example.com").await;
         for site in ["1", "2"] {
             engine.create_site(&Actor::OPERATOR, site, None).await.unwrap();
         }
-        Self {
-            engine,
-            owner: view.user.id.to_string(),
-        }
+        Self { engine, owner }
     }
 
     pub(crate) async fn sqlite(path: &std::path::Path) -> Self {
-        let options = SqliteOptions {
-            path: path.to_owned(),
-            create: true,
-            migrate: true,
-            read_only: false,
-        };
-        Self::over(Arc::new(SqliteStore::open(&options).await.unwrap())).await
+        Self::over(create_sqlite(path).await).await
     }
 
     pub(crate) async fn postgres(url: &str) -> Self {
@@ -116,15 +85,8 @@ impl Manager {
             ..KeyDraft::default()
         };
         change(&mut draft);
-        let made = self
-            .engine
-            .create_key(&Actor::OPERATOR, &draft, None)
-            .await
-            .unwrap();
-        let Created::New(issued) = made else {
-            panic!("nothing was repeated");
-        };
-        (issued.view.key.id.to_string(), issued.secret.reveal().to_owned())
+        let made = create_key(&self.engine, &draft).await;
+        (made.id, made.secret)
     }
 
     /// An instant so many milliseconds from now.
@@ -166,7 +128,7 @@ impl World {
 
     /// Waits until what was made last is in force in the other process.
     pub(crate) async fn known(&self, secret: &str) {
-        until(async || {
+        eventually("it is known", async || {
             let service = echo(&self.layer().route("/**").build().unwrap());
             send(service, get("/known", secret)).await.code() != "key_invalid"
         })
@@ -181,17 +143,6 @@ pub(crate) async fn open(url: &str) -> Embedded {
         .open()
         .await
         .unwrap()
-}
-
-/// Looks again until something is so.
-pub(crate) async fn until(mut look: impl AsyncFnMut() -> bool) {
-    for _ in 0..1200 {
-        if look().await {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("it never came to be so");
 }
 
 pub(crate) fn get(path: &str, secret: &str) -> Request<String> {
