@@ -1,25 +1,17 @@
 //! Attacks of a second look: each was possible once.
 
-use keyward_testkit::{EchoUpstream, H2Outcome, KeySpec, Keyward, KeywardBuilder, RawClient, RawH2, Reply};
+use keyward_testkit::{EchoUpstream, H2Outcome, KeySpec, Keyward, OWNER, RawClient, RawH2, Reply, World};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
-const OWNER: &str = "owner@example.com";
-
-fn builder() -> KeywardBuilder {
-    Keyward::builder().binary(env!("CARGO_BIN_EXE_keyward"))
-}
-
 /// A gateway in front of an upstream, and the secret of a key without restrictions.
 async fn start(config: &str) -> (Keyward, EchoUpstream, String) {
-    let upstream = EchoUpstream::start().await;
-    let keyward = builder()
-        .upstream(upstream.address())
-        .config_toml(config)
-        .start()
-        .await;
-    keyward.user(OWNER, "member").await;
-    let key = keyward.key(KeySpec::new(OWNER, "K")).await;
+    let World {
+        keyward,
+        upstream,
+        key,
+        ..
+    } = World::start(config).await;
     (keyward, upstream, key.secret)
 }
 
@@ -111,7 +103,7 @@ async fn p4_a_parameter_in_a_deciding_segment_leads_to_no_other_route() {
 
 #[tokio::test]
 async fn a2_a_member_learns_nothing_of_sites_beyond_their_own() {
-    let keyward = builder().start().await;
+    let keyward = Keyward::builder().start().await;
     for site in ["mine", "hidden"] {
         keyward.site(site).await;
     }
@@ -151,7 +143,7 @@ async fn a2_a_member_learns_nothing_of_sites_beyond_their_own() {
 
 #[tokio::test]
 async fn two_administrators_who_disable_each_other_leave_one() {
-    let keyward = builder().start().await;
+    let keyward = Keyward::builder().start().await;
     let me = keyward.api_ok("GET", "/v1/me", &Value::Null).await;
     let first = me["user"]["id"]
         .as_str()
@@ -207,7 +199,7 @@ async fn d1_a_stream_that_takes_nothing_holds_no_upstream() {
 
 #[tokio::test]
 async fn a1_a_member_cannot_name_another_user_in_a_filter_either() {
-    let keyward = builder().start().await;
+    let keyward = Keyward::builder().start().await;
     keyward.user(OWNER, "member").await;
     let other = keyward.user("other@example.com", "member").await;
     let secret = keyward.management_key(OWNER).await.secret;

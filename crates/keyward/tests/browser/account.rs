@@ -3,7 +3,7 @@
 mod invited;
 mod words;
 
-use crate::support::{
+use crate::pages::{
     ADA, PASSWORD, assert_says, assert_text, follow, new_keyward, open, set_up, setup_path, sign_in,
     sign_out, speaking, until, url, value,
 };

@@ -1,6 +1,6 @@
 //! The page of all components.
 
-use crate::support::{assert_accessible, assert_fits, choose_theme, follow, url};
+use crate::pages::{assert_accessible, assert_fits, choose_theme, follow, url};
 use keyward_testkit::{Browser, BrowserKind, Keyward};
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! Every page can be used by everybody: axe-core finds nothing, in both themes, on desktop and phone.
 
-use crate::support::{assert_accessible, assert_fits};
+use crate::pages::{assert_accessible, assert_fits};
 use crate::walk::walk;
 use keyward_testkit::{Browser, BrowserKind};
 use serde_json::json;

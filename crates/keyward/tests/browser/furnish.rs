@@ -1,7 +1,7 @@
 //! A house that people live in: users, sites, keys of every state, and requests.
 
-use crate::support::{ADA, GUARD, POLL, status_at_gateway};
-use keyward_testkit::Keyward;
+use crate::pages::{ADA, POLL, status_at_gateway};
+use keyward_testkit::{Keyward, WAIT_TIMEOUT};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
@@ -71,7 +71,7 @@ pub(crate) async fn furnish(keyward: &Keyward) -> Furnished {
 impl Keys<'_> {
     /// What the command line has made is in force about a second later.
     async fn are_known(&self) {
-        let end = Instant::now() + GUARD;
+        let end = Instant::now() + WAIT_TIMEOUT;
         while self
             .keyward
             .api_as(&self.secret, "GET", "/v1/me", &Value::Null)

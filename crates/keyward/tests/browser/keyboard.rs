@@ -1,6 +1,6 @@
 //! Without a mouse: everything is reached by the Tab key, in an order that makes sense, and one sees where one is.
 
-use crate::support::{ADA, PASSWORD, administrator, new_keyward, sign_out, until, url};
+use crate::pages::{ADA, PASSWORD, administrator, new_keyward, sign_out, until, url};
 use fantoccini::actions::{InputSource, KeyAction, KeyActions};
 use keyward_testkit::{Browser, BrowserKind};
 

@@ -5,7 +5,7 @@ mod faults;
 mod snippets;
 mod words;
 
-use crate::support::{
+use crate::pages::{
     PASSWORD, administrator, assert_says, assert_text, follow, make_site, new_keyward, open_until, sign_in,
     sign_out, speaking, status_at_gateway, url, value,
 };
@@ -178,7 +178,7 @@ impl House {
         self.holds_no_secret(key, "the way forward").await;
         sign_out(browser).await;
         self.holds_no_secret(key, "signed out").await;
-        sign_in(&self.keyward, browser, crate::support::ADA, PASSWORD).await;
+        sign_in(&self.keyward, browser, crate::pages::ADA, PASSWORD).await;
         for path in [LIST, &page, &format!("{page}/edit"), "/admin/audit"] {
             self.open(path).await;
             self.holds_no_secret(key, path).await;

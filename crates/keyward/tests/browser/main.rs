@@ -7,7 +7,7 @@ mod every_page;
 mod furnish;
 mod keyboard;
 mod keys;
+mod pages;
 mod provider;
 mod screenshots;
-mod support;
 mod walk;

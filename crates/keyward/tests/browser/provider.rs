@@ -2,7 +2,7 @@
 //! another site than the console.
 
 use crate::every_page::{THEMES, show_in};
-use crate::support::{
+use crate::pages::{
     ADA, assert_accessible, assert_fits, assert_says, assert_text, follow, new_keyward_with, open, set_up,
     setup_path, sign_out, speaking,
 };
@@ -185,13 +185,13 @@ async fn people_sign_in_at_a_provider(words: &'static Words) {
     }
     street.sign_in_as(ADA).await;
     // The page in between goes on by itself.
-    crate::support::until(browser, ".side form[action='/sign-out']").await;
+    crate::pages::until(browser, ".side form[action='/sign-out']").await;
     assert_eq!(browser.path().await, LIST);
     open(keyward, browser, "/admin/audit?action=session.create").await;
     assert_noted(browser).await;
     street.unbind().await;
     street.sign_in_as("nobody@example.com").await;
-    crate::support::until(browser, "a.button[href='/sign-in']").await;
+    crate::pages::until(browser, "a.button[href='/sign-in']").await;
     assert_says(browser, words.nobody).await;
     assert_says(browser, "nobody@example.com").await;
     assert_accessible(browser, "no account").await;

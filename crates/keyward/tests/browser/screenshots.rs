@@ -1,7 +1,7 @@
 //! Pictures of every page, in both themes, on desktop and phone, and in French: `scripts/screenshots` makes them.
 
 use crate::every_page::{THEMES, show_in};
-use crate::support::speaking;
+use crate::pages::speaking;
 use crate::walk::walk;
 use keyward_testkit::{Browser, BrowserKind};
 use std::path::{Path, PathBuf};

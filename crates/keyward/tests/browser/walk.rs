@@ -8,7 +8,7 @@ mod provider;
 mod routes;
 
 use crate::furnish::furnish;
-use crate::support::{ADA, follow, new_keyward_with, open, set_up, setup_path, sign_in};
+use crate::pages::{ADA, follow, new_keyward_with, open, set_up, setup_path, sign_in};
 use keyward_engine::{Clock, SystemClock};
 use keyward_testkit::{Browser, BrowserKind, EchoUpstream, Keyward, OidcProvider};
 use std::cell::RefCell;
@@ -115,7 +115,7 @@ impl<L: AsyncFn(&Browser, &str)> Walk<L> {
         self.visit("not-found", "/nowhere").await;
         self.browser.find("h1").await;
         self.visit("design", "/design").await;
-        sign_in(&self.keyward, &self.browser, ADA, crate::support::PASSWORD).await;
+        sign_in(&self.keyward, &self.browser, ADA, crate::pages::PASSWORD).await;
         self.look("code").await;
         self.fill("#code", "12345x").await;
         self.send("main form").await;

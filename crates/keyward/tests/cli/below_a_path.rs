@@ -1,14 +1,13 @@
 //! A console that shares its host: nginx in front shows it below a path, which it passes on or takes away.
 
-use crate::support::{FREE_PORTS, Place, Running};
-use keyward_testkit::{Between, Certificate, Front};
+use keyward_testkit::{Between, Certificate, FREE_PORTS, Front, Installation, RunningProgram};
 use std::process::Command;
 
 const PASSWORD: &str = "a long and rare password 7";
 
 /// A browser: curl with a jar.
 struct Curl<'a> {
-    place: &'a Place,
+    place: &'a Installation,
     origin: String,
 }
 
@@ -55,7 +54,7 @@ fn paths(page: &str) -> Vec<&str> {
 
 #[test]
 fn a_console_below_a_path_works_behind_nginx_whether_it_passes_the_path_on_or_not() {
-    let place = Place::empty();
+    let place = Installation::empty();
     let certificate = Certificate::create(place.dir.path());
     let nowhere = "127.0.0.1:9".parse().unwrap();
     let listen = Between::new(nowhere, nowhere).listen;
@@ -67,7 +66,7 @@ fn a_console_below_a_path_works_behind_nginx_whether_it_passes_the_path_on_or_no
         .unwrap()
         .to_owned();
     assert!(link.starts_with(&format!("{origin}/keyward/setup/")), "{link}");
-    let running = Running::start(&place, &["serve"]);
+    let running = RunningProgram::start(&place, &["serve"]);
     let address = running.told["console"].as_str().unwrap().parse().unwrap();
     let curl = Curl {
         place: &place,

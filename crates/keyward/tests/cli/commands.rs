@@ -1,12 +1,12 @@
 //! The short commands: what they do, what they print, and with which code they end.
 
-use crate::support::{FREE_PORTS, Place};
+use keyward_testkit::{CliOutput, FREE_PORTS, Installation};
 use std::os::unix::fs::PermissionsExt;
 
 #[test]
 fn every_command_has_help_and_the_first_page_tells_the_exit_codes() {
-    let place = Place::empty();
-    let top = place.run(&["--help"]).expect(0).out;
+    let place = Installation::empty();
+    let top = place.run(&["--help"]).expect(0).stdout;
     for code in [
         "0  done",
         "1  failed",
@@ -62,14 +62,14 @@ fn every_command_has_help_and_the_first_page_tells_the_exit_codes() {
     for command in commands {
         let mut args: Vec<&str> = command.split(' ').collect();
         args.push("--help");
-        let help = place.run(&args).expect(0).out;
+        let help = place.run(&args).expect(0).stdout;
         assert!(help.contains("Usage: keyward"), "{command}: {help}");
     }
 }
 
 #[test]
 fn c12_an_operator_gives_anybody_a_link_in_place_of_a_lost_password() {
-    let place = Place::populated();
+    let place = Installation::populated();
     let told = place
         .run(&["--json", "users", "link", "ada@example.com"])
         .expect(0)
@@ -82,7 +82,7 @@ fn c12_an_operator_gives_anybody_a_link_in_place_of_a_lost_password() {
     assert!(told["expires_at"].is_string());
     let again = place.run(&["users", "link", "ada@example.com"]).expect(0);
     assert!(
-        again.out.contains("/link/reset_") && !again.out.contains(link),
+        again.stdout.contains("/link/reset_") && !again.stdout.contains(link),
         "{again:?}"
     );
     place.run(&["users", "link", "nobody@example.com"]).expect(3);
@@ -99,7 +99,7 @@ fn c12_an_operator_gives_anybody_a_link_in_place_of_a_lost_password() {
 
 #[test]
 fn every_exit_code_is_reached() {
-    let place = Place::populated();
+    let place = Installation::populated();
     place.run(&["keys", "list"]).expect(0);
     place.run(&["backup", "no-such-folder/copy.db"]).expect(1);
     place.run(&["keys", "list", "--no-such-flag"]).expect(2);
@@ -118,7 +118,7 @@ fn every_exit_code_is_reached() {
 
 #[test]
 fn a_missing_database_is_an_error_and_never_an_empty_start() {
-    let place = Place::new();
+    let place = Installation::init();
     std::fs::remove_file(place.path("keyward.db")).unwrap();
     for command in [
         &["keys", "list"][..],
@@ -127,25 +127,25 @@ fn a_missing_database_is_an_error_and_never_an_empty_start() {
         &["init", "--new-token"],
     ] {
         let ran = place.run(command).expect(1);
-        assert!(ran.err.contains("keyward.db"), "{ran:?}");
+        assert!(ran.stderr.contains("keyward.db"), "{ran:?}");
         assert!(!place.path("keyward.db").exists());
     }
 }
 
 #[test]
 fn c12_init_makes_no_password_but_a_token_and_never_overwrites() {
-    let place = Place::empty();
+    let place = Installation::empty();
     let ran = place.run(&["init"]).expect(0);
     assert!(
-        ran.out.contains("setup_") && ran.out.contains("one hour"),
+        ran.stdout.contains("setup_") && ran.stdout.contains("one hour"),
         "{ran:?}"
     );
     assert!(
-        ran.out.contains("curl -X POST http://127.0.0.1:8081/v1/setup"),
+        ran.stdout.contains("curl -X POST http://127.0.0.1:8081/v1/setup"),
         "{ran:?}"
     );
     assert!(
-        ran.out.contains("  http://127.0.0.1:8081/setup/setup_"),
+        ran.stdout.contains("  http://127.0.0.1:8081/setup/setup_"),
         "{ran:?}"
     );
     let mode = std::fs::metadata(place.path("keyward.db"))
@@ -158,7 +158,7 @@ fn c12_init_makes_no_password_but_a_token_and_never_overwrites() {
     assert_eq!(std::fs::read(place.path("keyward.toml")).unwrap(), before);
     let users = place.run(&["--json", "users", "list"]).expect(0).json();
     assert_eq!(users["items"].as_array().unwrap().len(), 0);
-    let token = |ran: crate::support::Ran| ran.json()["token"].as_str().unwrap().to_owned();
+    let token = |ran: CliOutput| ran.json()["token"].as_str().unwrap().to_owned();
     let first = token(place.run(&["--json", "init", "--new-token"]).expect(0));
     assert_ne!(
         first,
@@ -169,13 +169,13 @@ fn c12_init_makes_no_password_but_a_token_and_never_overwrites() {
 
 #[test]
 fn init_makes_the_database_of_a_configuration_that_is_there() {
-    let place = Place::empty();
+    let place = Installation::empty();
     place.write("keyward.toml", FREE_PORTS);
-    let told = place.run(&["serve"]).expect(1).err;
+    let told = place.run(&["serve"]).expect(1).stderr;
     assert!(told.contains("keyward init"), "{told}");
     let ran = place.run(&["init"]).expect(0);
     assert!(
-        ran.out.contains("keyward.toml: kept") && ran.out.contains("setup_"),
+        ran.stdout.contains("keyward.toml: kept") && ran.stdout.contains("setup_"),
         "{ran:?}"
     );
     assert_eq!(
@@ -183,21 +183,21 @@ fn init_makes_the_database_of_a_configuration_that_is_there() {
         FREE_PORTS
     );
     place.run(&["keys", "list"]).expect(0);
-    let told = place.run(&["init"]).expect(4).err;
+    let told = place.run(&["init"]).expect(4).stderr;
     assert!(told.contains("keyward init --new-token"), "{told}");
     place.write("keyward.toml", "[log]\nlevel = \"loud\"");
     std::fs::remove_file(place.path("keyward.db")).unwrap();
-    assert!(place.run(&["init"]).expect(5).err.contains("log.level"));
+    assert!(place.run(&["init"]).expect(5).stderr.contains("log.level"));
     assert!(!place.path("keyward.db").exists());
 }
 
 #[test]
 fn a_secret_is_printed_once_by_create_and_by_nothing_else() {
-    let place = Place::populated();
+    let place = Installation::populated();
     let human = place
         .run(&["keys", "create", "--owner", "ada@example.com", "--name", "human"])
         .expect(0);
-    assert!(human.out.contains("displayed ONLY ONCE"), "{human:?}");
+    assert!(human.stdout.contains("displayed ONLY ONCE"), "{human:?}");
     let more = [
         "--site",
         "123",
@@ -226,7 +226,7 @@ fn a_secret_is_printed_once_by_create_and_by_nothing_else() {
     ] {
         let ran = place.run(args).expect(0);
         assert!(
-            fingerprint_free(&ran.out) && fingerprint_free(&ran.err),
+            fingerprint_free(&ran.stdout) && fingerprint_free(&ran.stderr),
             "{args:?}"
         );
     }
@@ -234,7 +234,7 @@ fn a_secret_is_printed_once_by_create_and_by_nothing_else() {
 
 #[test]
 fn a_key_lives_through_all_its_changes() {
-    let place = Place::populated();
+    let place = Installation::populated();
     let id = place.key("n", &[])["id"].as_str().unwrap().to_owned();
     let status = |args: &[&str]| {
         place
@@ -271,7 +271,7 @@ fn a_key_lives_through_all_its_changes() {
 
 #[test]
 fn users_and_sites_live_through_all_their_changes() {
-    let place = Place::populated();
+    let place = Installation::populated();
     let json = |args: &[&str]| place.run(&[&["--json"][..], args].concat()).expect(0).json();
     assert_eq!(
         json(&["users", "disable", "ada@example.com"])["status"],
@@ -302,7 +302,7 @@ fn users_and_sites_live_through_all_their_changes() {
 
 #[test]
 fn errors_are_json_for_programs() {
-    let place = Place::populated();
+    let place = Installation::populated();
     let ran = place.run(&[
         "--json",
         "keys",
@@ -314,7 +314,7 @@ fn errors_are_json_for_programs() {
         "--limit",
         "0",
     ]);
-    let error: serde_json::Value = serde_json::from_str(&ran.expect(2).err).unwrap();
+    let error: serde_json::Value = serde_json::from_str(&ran.expect(2).stderr).unwrap();
     assert_eq!(error["error"]["exit"], 2);
     let fields: Vec<_> = error["error"]["faults"]
         .as_array()
@@ -327,9 +327,9 @@ fn errors_are_json_for_programs() {
 
 #[test]
 fn wrong_usage_is_json_for_programs_too() {
-    let place = Place::populated();
+    let place = Installation::populated();
     let told = |args: &[&str]| {
-        let error: serde_json::Value = serde_json::from_str(&place.run(args).expect(2).err).unwrap();
+        let error: serde_json::Value = serde_json::from_str(&place.run(args).expect(2).stderr).unwrap();
         assert_eq!(error["error"]["exit"], 2);
         error["error"]["message"].as_str().unwrap().to_owned()
     };
@@ -339,34 +339,34 @@ fn wrong_usage_is_json_for_programs_too() {
     assert!(told(&["--json", "keys"]).contains("keyward keys --help"));
     assert!(told(&["--json"]).contains("doctor"));
     let help = place.run(&["--json", "keys", "--help"]).expect(0);
-    assert!(help.out.contains("Usage: keyward keys"), "{help:?}");
+    assert!(help.stdout.contains("Usage: keyward keys"), "{help:?}");
 }
 
 #[test]
 fn names_cannot_do_anything_to_a_terminal() {
-    let place = Place::populated();
+    let place = Installation::populated();
     place.key("a\u{202e}b", &["--description", "line\nline\tend"]);
     for args in [&["keys", "list"][..], &["audit", "--wide"]] {
-        let out = place.run(args).expect(0).out;
+        let out = place.run(args).expect(0).stdout;
         assert!(!out.contains('\u{202e}') && out.contains("\\u202e"), "{out}");
     }
 }
 
 #[test]
 fn migrate_says_what_it_did() {
-    let place = Place::new();
-    assert!(place.run(&["migrate"]).expect(0).out.contains("up to date"));
+    let place = Installation::init();
+    assert!(place.run(&["migrate"]).expect(0).stdout.contains("up to date"));
 }
 
 #[test]
 fn completions_come_for_every_shell() {
-    let place = Place::empty();
+    let place = Installation::empty();
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         assert!(
             place
                 .run(&["completions", shell])
                 .expect(0)
-                .out
+                .stdout
                 .contains("keyward"),
             "{shell}"
         );
@@ -376,7 +376,7 @@ fn completions_come_for_every_shell() {
 
 #[test]
 fn every_flag_at_fault_is_named_at_once() {
-    let place = Place::populated();
+    let place = Installation::populated();
     let key = |more: &[&str]| {
         let owner: &[&str] = if more.contains(&"--owner") {
             &[]
@@ -384,7 +384,7 @@ fn every_flag_at_fault_is_named_at_once() {
             &["--owner", "ada@example.com"]
         };
         let ran = place.run(&[&["keys", "create"], owner, more].concat());
-        ran.expect(2).err
+        ran.expect(2).stderr
     };
     let table: [(&[&str], &[&str]); 4] = [
         (
@@ -438,13 +438,13 @@ fn every_flag_at_fault_is_named_at_once() {
     let told = place
         .run(&["keys", "usage", &id, "--from", "x", "--until", "y"])
         .expect(2)
-        .err;
+        .stderr;
     assert!(told.contains("from: ") && told.contains("until: "), "{told}");
 }
 
 #[test]
 fn tables_fit_eighty_columns_and_are_whole_when_asked_for() {
-    let place = Place::populated();
+    let place = Installation::populated();
     let long = "a rather long name for a key that somebody typed in one go, 64 c";
     place
         .run(&[
@@ -469,7 +469,7 @@ fn tables_fit_eighty_columns_and_are_whole_when_asked_for() {
         let mut command = place.command(args);
         command.env_remove("COLUMNS");
         command.envs(columns.map(|columns| ("COLUMNS", columns)));
-        crate::support::ran(command).expect(0).out
+        CliOutput::of(command).expect(0).stdout
     };
     let widest = |text: &str| text.lines().map(|line| line.chars().count()).max().unwrap();
     for list in lists {
@@ -494,10 +494,13 @@ fn tables_fit_eighty_columns_and_are_whole_when_asked_for() {
 
 #[test]
 fn a_new_user_is_shown_with_the_command_that_lets_them_in() {
-    let place = Place::new();
-    let told = place.run(&["users", "create", "ada@example.com"]).expect(0).out;
+    let place = Installation::init();
+    let told = place
+        .run(&["users", "create", "ada@example.com"])
+        .expect(0)
+        .stdout;
     let line = told.lines().last().unwrap().trim();
     assert!(line.starts_with("keyward users link ada@example.com"), "{told}");
     let words: Vec<&str> = line.split(' ').skip(1).collect();
-    assert!(place.run(&words).expect(0).out.contains("/link/"));
+    assert!(place.run(&words).expect(0).stdout.contains("/link/"));
 }

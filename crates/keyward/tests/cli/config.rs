@@ -1,6 +1,6 @@
 //! The configuration: every fault names its key, in words of the file.
 
-use crate::support::{FREE_PORTS, Place, ran};
+use keyward_testkit::{CliOutput, FREE_PORTS, Installation};
 
 mod all_faults;
 mod printed;
@@ -8,9 +8,9 @@ mod servers;
 
 /// Writes a configuration and gives what `config check` says against it.
 fn faults(text: &str) -> String {
-    let place = Place::empty();
+    let place = Installation::empty();
     place.write("keyward.toml", text);
-    place.run(&["config", "check"]).expect(5).err
+    place.run(&["config", "check"]).expect(5).stderr
 }
 
 #[test]
@@ -299,7 +299,7 @@ fn a_provider_needs_https_unless_the_console_is_reached_from_this_machine_alone(
 fn a_file_that_is_no_toml_or_not_there_is_named() {
     let told = faults("[gateway\nlisten");
     assert!(told.contains("keyward.toml") && told.contains("line 1"), "{told}");
-    let told = Place::empty().run(&["config", "check"]).expect(5).err;
+    let told = Installation::empty().run(&["config", "check"]).expect(5).stderr;
     assert!(
         told.contains("keyward.toml") && told.contains("keyward init"),
         "{told}"
@@ -308,17 +308,17 @@ fn a_file_that_is_no_toml_or_not_there_is_named() {
 
 #[test]
 fn the_environment_overrides_the_file_and_its_faults_name_the_variable() {
-    let place = Place::empty();
+    let place = Installation::empty();
     place.write("keyward.toml", FREE_PORTS);
     let with = |name: &str, value: &str| {
         let mut command = place.command(&["config", "print"]);
         command.env(name, value);
-        ran(command)
+        CliOutput::of(command)
     };
     assert!(
         with("KEYWARD__GATEWAY__REALM", "mine")
             .expect(0)
-            .out
+            .stdout
             .contains("realm = \"mine\"")
     );
     for (name, value) in [
@@ -327,12 +327,12 @@ fn the_environment_overrides_the_file_and_its_faults_name_the_variable() {
         ("KEYWARD__GATEWAY__TIMEOUTS__IDLE", "long"),
         ("KEYWARD__LOG__NOTHING", "1"),
     ] {
-        let told = with(name, value).expect(5).err;
+        let told = with(name, value).expect(5).stderr;
         assert!(told.contains(name), "{name}: {told}");
     }
     // A hint about quotes stands only where quotes are the way out.
-    let digits = with("KEYWARD__GATEWAY__REALM", "12").expect(5).err;
+    let digits = with("KEYWARD__GATEWAY__REALM", "12").expect(5).stderr;
     assert!(digits.contains("quote"), "{digits}");
-    let word = with("KEYWARD__GATEWAY__WORKERS", "many").expect(5).err;
+    let word = with("KEYWARD__GATEWAY__WORKERS", "many").expect(5).stderr;
     assert!(!word.contains("quote"), "{word}");
 }

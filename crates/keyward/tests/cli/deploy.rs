@@ -1,6 +1,6 @@
 //! What lies in `deploy/` fits the program.
 
-use crate::support::{PROGRAM, Place};
+use keyward_testkit::{Installation, program};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -33,7 +33,7 @@ fn the_configurations_for_containers_are_good() {
         ("compose", read("compose/keyward.toml")),
         ("kubernetes", of_config_map(&read("kubernetes/keyward.yaml"))),
     ] {
-        let place = Place::empty();
+        let place = Installation::empty();
         std::fs::write(place.path("password"), "a-password\n").unwrap();
         // The secrets are not on this machine.
         let secret = place.path("password").display().to_string();
@@ -44,7 +44,7 @@ fn the_configurations_for_containers_are_good() {
             .replace("/etc/keyward/secrets/limits-password", &secret);
         std::fs::write(place.path("keyward.toml"), &config).unwrap();
         let checked = place.run(&["config", "check"]);
-        assert_eq!(checked.code, 0, "{name}: {checked:?}\n{config}");
+        assert_eq!(checked.code(), 0, "{name}: {checked:?}\n{config}");
         assert!(config.contains("drain_delay"), "{name}");
         assert!(config.contains("[limits]"), "{name}");
     }
@@ -61,7 +61,7 @@ fn an_image_holds_what_the_program_needs_and_no_shell() {
         return;
     }
     let made = Command::new(deploy("image-files"))
-        .arg(PROGRAM)
+        .arg(program())
         .arg(&image)
         .output()
         .unwrap();

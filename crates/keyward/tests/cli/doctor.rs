@@ -1,6 +1,6 @@
 //! What doctor finds.
 
-use crate::support::{Place, Running, wait_for};
+use keyward_testkit::{Installation, RunningProgram, wait_for_text};
 use rustix::fs::{FlockOperation, fcntl_lock};
 use serde_json::Value;
 use std::io::{Read, Write};
@@ -8,8 +8,8 @@ use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 
 /// An installation whose upstream listens.
-fn healthy() -> (Place, TcpListener) {
-    let place = Place::new();
+fn healthy() -> (Installation, TcpListener) {
+    let place = Installation::init();
     let upstream = TcpListener::bind("127.0.0.1:0").unwrap();
     let text = std::fs::read_to_string(place.path("keyward.toml")).unwrap();
     place.write(
@@ -20,7 +20,7 @@ fn healthy() -> (Place, TcpListener) {
 }
 
 /// The problems of one check.
-fn problems(place: &Place, check: &str) -> Vec<Value> {
+fn problems(place: &Installation, check: &str) -> Vec<Value> {
     let report = place.run(&["--json", "doctor"]).expect(6).json();
     assert_eq!(report["healthy"], false);
     let findings = report["findings"].as_array().unwrap();
@@ -38,7 +38,7 @@ fn problems(place: &Place, check: &str) -> Vec<Value> {
 fn a_healthy_installation_has_no_problems() {
     let (place, _upstream) = healthy();
     let ran = place.run(&["doctor"]).expect(0);
-    assert!(ran.out.contains("no problems"), "{ran:?}");
+    assert!(ran.stdout.contains("no problems"), "{ran:?}");
 }
 
 #[test]
@@ -56,13 +56,13 @@ fn a_taken_port_is_found_and_keyward_itself_is_none() {
             .contains(&format!("gateway.listen {address}"))
     );
     place.write("keyward.toml", &text);
-    let running = Running::start(&place, &["serve"]);
+    let running = RunningProgram::start(&place, &["serve"]);
     let own = text.replace(
         "[ops]\nlisten = \"127.0.0.1:0\"",
         &format!("[ops]\nlisten = {}", running.told["ops"]),
     );
     place.write("keyward.toml", &own);
-    assert!(place.run(&["doctor"]).expect(0).out.contains("is running"));
+    assert!(place.run(&["doctor"]).expect(0).stdout.contains("is running"));
 }
 
 #[test]
@@ -110,18 +110,18 @@ fn a_provider_that_cannot_be_asked_is_found_and_a_secret_that_is_not_there_is_na
         found[0]["what"].as_str().unwrap().contains("oidc-secret"),
         "{found:?}"
     );
-    let told = place.run(&["serve"]).expect(1).err;
+    let told = place.run(&["serve"]).expect(1).stderr;
     assert!(told.contains("console.oidc.client_secret_file: "), "{told}");
     place.write("oidc-secret", "s3cret\n");
     let found = problems(&place, "provider");
     assert!(found[0]["what"].as_str().unwrap().contains("away"), "{found:?}");
     let ran = place.run(&["doctor"]).expect(6);
     assert!(
-        ran.out.contains("chmod 600") && !ran.out.contains("s3cret"),
+        ran.stdout.contains("chmod 600") && !ran.stdout.contains("s3cret"),
         "{ran:?}"
     );
     // It keeps nothing from starting.
-    drop(Running::start(&place, &["serve"]));
+    drop(RunningProgram::start(&place, &["serve"]));
 }
 
 #[test]
@@ -220,9 +220,9 @@ fn an_openapi_document_that_cannot_be_served_is_found_and_refused_at_the_start()
         "keyward.toml",
         &format!("{text}\n[gateway.swagger]\nfile = \"api.json\"\n"),
     );
-    let told = |place: &Place| {
+    let told = |place: &Installation| {
         let found = problems(place, "documentation");
-        let serve = place.run(&["serve"]).expect(1).err;
+        let serve = place.run(&["serve"]).expect(1).stderr;
         assert!(
             serve.contains("gateway.swagger.file") && serve.contains("api.json"),
             "{serve}"
@@ -236,14 +236,14 @@ fn an_openapi_document_that_cannot_be_served_is_found_and_refused_at_the_start()
     assert!(told(&place).contains("object"));
     place.write("api.json", "{\"openapi\":\"3.1.0\",\"info\":{},\"paths\":{}}");
     place.run(&["doctor"]).expect(0);
-    drop(Running::start(&place, &["serve"]));
+    drop(RunningProgram::start(&place, &["serve"]));
 }
 
 /// What doctor says of the configuration, when the file has these permissions.
-fn told_of_file(place: &Place, mode: u32) -> Vec<(String, String, String)> {
+fn told_of_file(place: &Installation, mode: u32) -> Vec<(String, String, String)> {
     let file = place.path("keyward.toml");
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
-    let report: Value = serde_json::from_str(&place.run(&["--json", "doctor"]).out).unwrap();
+    let report: Value = serde_json::from_str(&place.run(&["--json", "doctor"]).stdout).unwrap();
     let findings = report["findings"].as_array().unwrap();
     let of_file = findings
         .iter()
@@ -302,7 +302,7 @@ fn m5_a_public_path_that_opens_a_whole_site_is_told() {
     for (path, is_told) in [("/api/123", true), ("/api/123/docs", false), ("/swagger", false)] {
         let public = format!("[gateway]\npublic_paths = [\"{path}\"]");
         place.write("keyward.toml", &text.replacen("[gateway]", &public, 1));
-        let told = place.run(&["doctor"]).expect(0).out;
+        let told = place.run(&["doctor"]).expect(0).stdout;
         assert_eq!(
             told.contains("every GET and HEAD of the site 123"),
             is_told,
@@ -314,14 +314,14 @@ fn m5_a_public_path_that_opens_a_whole_site_is_told() {
 #[test]
 fn an_address_that_people_see_and_no_setting_names_is_told_with_its_value() {
     let (place, _upstream) = healthy();
-    let running = Running::start(&place, &["serve"]);
+    let running = RunningProgram::start(&place, &["serve"]);
     let text = std::fs::read_to_string(place.path("keyward.toml")).unwrap();
     let ops = format!("[ops]\nlisten = {}", running.told["ops"]);
     place.write(
         "keyward.toml",
         &text.replace("[ops]\nlisten = \"127.0.0.1:0\"", &ops),
     );
-    let remarks = |place: &Place| {
+    let remarks = |place: &Installation| {
         let report = place.run(&["--json", "doctor"]).expect(0).json();
         let findings = report["findings"].as_array().unwrap().clone();
         let running = findings
@@ -343,5 +343,8 @@ fn an_address_that_people_see_and_no_setting_names_is_told_with_its_value() {
     );
     let value = "console.public_url = \"https://keys.example.com\"";
     assert!(found[0]["way_out"].as_str().unwrap().contains(value), "{found:?}");
-    wait_for(&place, "log", "a form from https://keys.example.com was refused");
+    wait_for_text(
+        &place.path("log"),
+        "a form from https://keys.example.com was refused",
+    );
 }

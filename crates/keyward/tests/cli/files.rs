@@ -1,11 +1,11 @@
 //! Commands that read and write files: import, export, backup.
 
-use crate::support::Place;
+use keyward_testkit::Installation;
 use std::os::unix::fs::PermissionsExt;
 
 #[test]
 fn an_export_holds_every_key_and_no_secret_and_never_overwrites() {
-    let place = Place::populated();
+    let place = Installation::populated();
     let secrets: Vec<String> = (0..3)
         .map(|n| {
             place.key(&format!("k{n}"), &[])["secret"]
@@ -22,7 +22,7 @@ fn an_export_holds_every_key_and_no_secret_and_never_overwrites() {
         assert!(key["id"].is_string() && key.get("secret").is_none() && key.get("fingerprint").is_none());
     }
     assert!(secrets.iter().all(|secret| !text.contains(secret)));
-    assert_eq!(place.run(&["export"]).expect(0).out, text);
+    assert_eq!(place.run(&["export"]).expect(0).stdout, text);
     let told = place
         .run(&["--json", "export", "--output", "same.jsonl"])
         .expect(0)
@@ -37,7 +37,7 @@ fn an_export_holds_every_key_and_no_secret_and_never_overwrites() {
 
 #[test]
 fn an_import_is_all_or_nothing_and_names_every_line() {
-    let place = Place::populated();
+    let place = Installation::populated();
     let count = || {
         place.run(&["--json", "keys", "list"]).expect(0).json()["items"]
             .as_array()
@@ -57,9 +57,9 @@ fn an_import_is_all_or_nothing_and_names_every_line() {
         "line 4: limit",
         "nothing was imported",
     ] {
-        assert!(ran.err.contains(part), "{part}: {}", ran.err);
+        assert!(ran.stderr.contains(part), "{part}: {}", ran.stderr);
     }
-    assert!(!ran.err.contains("abcdef"), "{}", ran.err);
+    assert!(!ran.stderr.contains("abcdef"), "{}", ran.stderr);
     assert_eq!(count(), 0);
     place.write(
         "good.csv",
@@ -75,14 +75,14 @@ fn an_import_is_all_or_nothing_and_names_every_line() {
         "{\"owner\":\"ada@example.com\",\"name\":\"new\",\"secret\":\"zzzzzz123456\"}\n{\"owner\":\"ada@example.com\",\"name\":\"again\",\"secret\":\"abcdef123456\"}\n",
     );
     let ran = place.run(&["import", "more.jsonl"]).expect(2);
-    assert!(ran.err.contains("more.jsonl: line 2"), "{}", ran.err);
+    assert!(ran.stderr.contains("more.jsonl: line 2"), "{}", ran.stderr);
     assert_eq!(count(), 2);
     place.write("keys.txt", "");
     assert!(
         place
             .run(&["import", "keys.txt"])
             .expect(2)
-            .err
+            .stderr
             .contains("--format")
     );
     place.run(&["import", "absent.csv"]).expect(1);
@@ -90,7 +90,7 @@ fn an_import_is_all_or_nothing_and_names_every_line() {
 
 #[test]
 fn a_backup_opens_again_with_everything_in_it() {
-    let place = Place::populated();
+    let place = Installation::populated();
     let id = place.key("kept", &[])["id"].as_str().unwrap().to_owned();
     place.run(&["backup", "copy.db"]).expect(0);
     place.run(&["backup", "copy.db"]).expect(4);

@@ -1,6 +1,6 @@
 //! `keyward import` of what other systems hold: their own files, owners from a table, a dry run, what is told.
 
-use crate::support::Place;
+use keyward_testkit::Installation;
 
 /// A file that the readers are tested with, too.
 macro_rules! sample {
@@ -13,28 +13,31 @@ const NGINX: &str = sample!("nginx_map/samples/api-keys.conf");
 const KONG: &str = sample!("kong/samples/deck.json");
 const UNKEY: &str = sample!("unkey/samples/list-keys.json");
 
-fn keys(place: &Place) -> Vec<serde_json::Value> {
+fn keys(place: &Installation) -> Vec<serde_json::Value> {
     let listed = place.run(&["--json", "keys", "list"]).expect(0).json();
     listed["items"].as_array().unwrap().clone()
 }
 
 #[test]
 fn the_keys_of_nginx_get_the_owner_use_case_and_site_that_the_command_names() {
-    let place = Place::populated();
+    let place = Installation::populated();
     place.write("api-keys.conf", NGINX);
     let file = ["import", "api-keys.conf", "--format", "nginx-map"];
     let nobodys = place.run(&file).expect(2);
     assert!(
-        nobodys.err.contains("api-keys.conf: line 6: owner: is required"),
+        nobodys
+            .stderr
+            .contains("api-keys.conf: line 6: owner: is required"),
         "{}",
-        nobodys.err
+        nobodys.stderr
     );
     let with = ["--owner", "ada@example.com", "--site", "123"];
     let dry = place.run(&[&file[..], &with, &["--dry-run"]].concat()).expect(0);
     assert!(
-        dry.out.contains("5 keys could be imported; nothing was written"),
+        dry.stdout
+            .contains("5 keys could be imported; nothing was written"),
         "{}",
-        dry.out
+        dry.stdout
     );
     assert!(keys(&place).is_empty());
     let ran = place.run(&[&file[..], &with].concat()).expect(0);
@@ -43,7 +46,7 @@ fn the_keys_of_nginx_get_the_owner_use_case_and_site_that_the_command_names() {
         "note: line 11 and 2 more: has the value",
         "5 keys imported",
     ] {
-        assert!(ran.out.contains(part), "{part}: {}", ran.out);
+        assert!(ran.stdout.contains(part), "{part}: {}", ran.stdout);
     }
     let keys = keys(&place);
     assert_eq!(keys.len(), 5);
@@ -57,22 +60,26 @@ fn the_keys_of_nginx_get_the_owner_use_case_and_site_that_the_command_names() {
         let again = place.run(&[&file[..], &with, more].concat()).expect(2);
         assert!(
             again
-                .err
+                .stderr
                 .contains("line 6: a key with this secret is there already"),
             "{}",
-            again.err
+            again.stderr
         );
     }
     let elsewhere = place
         .run(&[&file[..], &with, &["--use-case", "none"]].concat())
         .expect(2);
-    assert!(elsewhere.err.contains("line 6: use_case"), "{}", elsewhere.err);
+    assert!(
+        elsewhere.stderr.contains("line 6: use_case"),
+        "{}",
+        elsewhere.stderr
+    );
 }
 
 /// What the pages about moving show is what the command says.
 #[test]
 fn the_pages_about_moving_show_what_is_printed() {
-    let place = Place::populated();
+    let place = Installation::populated();
     place.run(&["users", "create", "iot@example.com"]).expect(0);
     place.write("api-keys.conf", NGINX);
     place.write("kong.json", KONG);
@@ -105,19 +112,22 @@ fn the_pages_about_moving_show_what_is_printed() {
     ] {
         let words: Vec<&str> = command.split(' ').collect();
         let ran = place.run(&words).expect(0);
-        let shown = format!("$ keyward {command}\n{}", ran.out);
+        let shown = format!("$ keyward {command}\n{}", ran.stdout);
         assert!(page.contains(&shown), "{shown}");
     }
     let restricted = r#"{"consumers":[{"username":"acme","plugins":[{"name":"ip-restriction"}]}]}"#;
     place.write("kong.json", restricted);
     let refused = place.run(&["import", "kong.json", "--format", "kong"]).expect(2);
-    let told = refused.err.lines().find(|line| line.contains("ip-restriction"));
-    assert!(told.is_some_and(|told| kong.contains(told)), "{}", refused.err);
+    let told = refused
+        .stderr
+        .lines()
+        .find(|line| line.contains("ip-restriction"));
+    assert!(told.is_some_and(|told| kong.contains(told)), "{}", refused.stderr);
 }
 
 #[test]
 fn a_table_says_whose_the_keys_of_kong_are() {
-    let place = Place::populated();
+    let place = Installation::populated();
     place.run(&["users", "create", "iot@example.com"]).expect(0);
     place.write("kong.json", KONG);
     place.write("owners.csv", "id,owner\ncrm-17,ada@example.com\n");
@@ -131,9 +141,9 @@ fn a_table_says_whose_the_keys_of_kong_are() {
     ];
     let ran = place.run(&file).expect(2);
     let wanted = "kong.json: /consumers/1/keyauth_credentials/0: owner: is in no table of owners";
-    assert!(ran.err.contains(wanted), "{}", ran.err);
+    assert!(ran.stderr.contains(wanted), "{}", ran.stderr);
     let ran = place.run(&[&["--json"], &file[..]].concat()).expect(2);
-    let told: serde_json::Value = serde_json::from_str(&ran.err).unwrap();
+    let told: serde_json::Value = serde_json::from_str(&ran.stderr).unwrap();
     let faults = &told["error"]["faults"];
     assert_eq!(faults[0]["pointer"], "/consumers/1/keyauth_credentials/0");
     assert_eq!(
@@ -166,7 +176,7 @@ fn a_table_says_whose_the_keys_of_kong_are() {
 
 #[test]
 fn a_table_of_owners_is_read_strictly() {
-    let place = Place::populated();
+    let place = Installation::populated();
     place.write("kong.json", KONG);
     for (table, wanted) in [
         ("owner,id\na,b\n", "owners.csv: line 1: the first line"),
@@ -193,16 +203,16 @@ fn a_table_of_owners_is_read_strictly() {
             ])
             .expect(2);
         assert!(
-            ran.err.contains(wanted) && ran.err.contains("nothing was imported"),
+            ran.stderr.contains(wanted) && ran.stderr.contains("nothing was imported"),
             "{wanted}: {}",
-            ran.err
+            ran.stderr
         );
     }
 }
 
 #[test]
 fn an_export_of_unkey_keeps_limit_expiry_state_and_metadata() {
-    let place = Place::populated();
+    let place = Installation::populated();
     place.write("unkey.json", UNKEY);
     let file = [
         "import",
@@ -218,7 +228,7 @@ fn an_export_of_unkey_keeps_limit_expiry_state_and_metadata() {
         "note: /data/0: permissions: ",
         "2 keys imported",
     ] {
-        assert!(ran.out.contains(part), "{part}: {}", ran.out);
+        assert!(ran.stdout.contains(part), "{part}: {}", ran.stdout);
     }
     let keys = keys(&place);
     let billing = keys.iter().find(|key| key["name"] == "Billing service").unwrap();
@@ -249,7 +259,7 @@ fn an_export_of_unkey_keeps_limit_expiry_state_and_metadata() {
 
 #[test]
 fn a_file_in_another_encoding_or_form_is_refused() {
-    let place = Place::populated();
+    let place = Installation::populated();
     std::fs::write(place.path("latin1.conf"), b"abcdef123456 caf\xe9;\n").unwrap();
     std::fs::write(place.path("utf16.json"), b"\xff\xfe{\0}\0").unwrap();
     for (file, format) in [
@@ -258,7 +268,7 @@ fn a_file_in_another_encoding_or_form_is_refused() {
         ("utf16.json", "unkey"),
     ] {
         let ran = place.run(&["import", file, "--format", format]).expect(2);
-        assert!(ran.err.contains("is not UTF-8 text"), "{}", ran.err);
+        assert!(ran.stderr.contains("is not UTF-8 text"), "{}", ran.stderr);
     }
     place.write("kong.json", KONG);
     for (file, format) in [
@@ -273,19 +283,23 @@ fn a_file_in_another_encoding_or_form_is_refused() {
     assert!(keys(&place).is_empty());
     let ran = place.run(&["import", "kong.json"]).expect(2);
     assert!(
-        ran.err
+        ran.stderr
             .contains("add --format csv, jsonl, nginx-map, kong or unkey"),
         "{}",
-        ran.err
+        ran.stderr
     );
 }
 
 #[test]
 fn rows_without_an_owner_take_that_of_the_command() {
-    let place = Place::populated();
+    let place = Installation::populated();
     place.write("some.csv", "name,secret\none,abcdef123456\n");
     let ran = place.run(&["import", "some.csv"]).expect(2);
-    assert!(ran.err.contains("there is no column `owner`"), "{}", ran.err);
+    assert!(
+        ran.stderr.contains("there is no column `owner`"),
+        "{}",
+        ran.stderr
+    );
     place
         .run(&["import", "some.csv", "--owner", "ada@example.com"])
         .expect(0);
@@ -302,6 +316,6 @@ fn rows_without_an_owner_take_that_of_the_command() {
         "own.jsonl: line 1: name:",
         "own.jsonl: line 1: limit",
     ] {
-        assert!(ran.err.contains(wanted), "{wanted}: {}", ran.err);
+        assert!(ran.stderr.contains(wanted), "{wanted}: {}", ran.stderr);
     }
 }

@@ -1,17 +1,14 @@
 //! The log of a process that serves: whoever reads it, and whether.
 
-use crate::support::{Place, ran};
+use keyward_testkit::{CliOutput, Installation, WAIT_TIMEOUT};
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// What a stalled process is waited for.
-const GUARD: Duration = Duration::from_secs(60);
-
 /// A `serve` whose log goes into a pipe, and what it said when it was ready.
-fn piped(place: &Place) -> (Child, Value) {
+fn piped(place: &Installation) -> (Child, Value) {
     let mut command = place.command(&["serve", "--json"]);
     let mut child = command
         .stdout(Stdio::piped())
@@ -29,7 +26,7 @@ fn piped(place: &Place) -> (Child, Value) {
 fn knock(address: &str, times: usize) {
     for _ in 0..times {
         let mut stream = TcpStream::connect(address).unwrap();
-        stream.set_read_timeout(Some(GUARD)).unwrap();
+        stream.set_read_timeout(Some(WAIT_TIMEOUT)).unwrap();
         let asked = "GET /api/1/x HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
         stream.write_all(asked.as_bytes()).unwrap();
         let mut answer = String::new();
@@ -54,7 +51,7 @@ fn terminate(child: &mut Child) -> i32 {
     let sent = Command::new("kill").arg(child.id().to_string()).status();
     assert!(sent.unwrap().success());
     let begun = Instant::now();
-    while begun.elapsed() < GUARD {
+    while begun.elapsed() < WAIT_TIMEOUT {
         if let Some(status) = child.try_wait().unwrap() {
             return status.code().unwrap_or(-1);
         }
@@ -66,7 +63,7 @@ fn terminate(child: &mut Child) -> i32 {
 
 #[test]
 fn a_log_that_nobody_reads_holds_up_neither_requests_nor_the_end() {
-    let place = Place::populated();
+    let place = Installation::populated();
     let (mut child, told) = piped(&place);
     // A pipe holds a few hundred lines.
     knock(told["gateway"].as_str().unwrap(), 3000);
@@ -75,7 +72,7 @@ fn a_log_that_nobody_reads_holds_up_neither_requests_nor_the_end() {
 
 #[test]
 fn a_log_that_is_read_late_has_every_line_and_ends_with_the_last() {
-    let place = Place::populated();
+    let place = Installation::populated();
     let (mut child, told) = piped(&place);
     knock(told["gateway"].as_str().unwrap(), 1500);
     let dropped = metric(told["ops"].as_str().unwrap(), "keyward_log_lines_dropped_total");
@@ -94,14 +91,14 @@ fn a_log_that_is_read_late_has_every_line_and_ends_with_the_last() {
 
 #[test]
 fn what_keeps_a_node_from_starting_and_what_it_does_at_its_end_are_events_of_the_log() {
-    let place = Place::new();
+    let place = Installation::init();
     let text = std::fs::read_to_string(place.path("keyward.toml")).unwrap();
     let text = format!("{text}\n[log]\nformat = \"json\"\n");
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let with_taken = text.replacen("127.0.0.1:0", &address, 1);
     place.write("keyward.toml", &with_taken);
-    let failed = ran(place.command(&["serve"])).expect(1).err;
+    let failed = CliOutput::of(place.command(&["serve"])).expect(1).stderr;
     place.write("keyward.toml", &text);
     let (mut child, _) = piped(&place);
     assert_eq!(terminate(&mut child), 0);

@@ -23,5 +23,3 @@ mod postgres;
 mod redis;
 #[cfg(test)]
 mod serve;
-#[cfg(test)]
-mod support;

@@ -1,7 +1,6 @@
 //! A whole installation moved from SQLite to PostgreSQL by the program itself.
 
-use crate::support::{FREE_PORTS, PROGRAM, Place, Running};
-use keyward_testkit::Postgres;
+use keyward_testkit::{FREE_PORTS, Installation, Postgres, RunningProgram, program};
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
@@ -16,8 +15,8 @@ fn url(server: &Postgres) -> String {
 }
 
 /// An installation with a key, many imported ones, and things that were changed.
-fn filled() -> (Place, Value) {
-    let place = Place::populated();
+fn filled() -> (Installation, Value) {
+    let place = Installation::populated();
     let key = place.key("issued before", &["--site", "123"]);
     let other = place.key("deleted before", &[]);
     place
@@ -37,8 +36,8 @@ fn filled() -> (Place, Value) {
 }
 
 /// A folder whose configuration names the database that was moved to.
-fn over(server: &Postgres) -> Place {
-    let place = Place::empty();
+fn over(server: &Postgres) -> Installation {
+    let place = Installation::empty();
     place.write(
         "keyward.toml",
         &format!("[database]\nurl = \"{}\"\n{FREE_PORTS}", url(server)),
@@ -53,13 +52,13 @@ fn what_was_moved_is_what_was_there_also_when_the_move_was_killed_before() {
     let (from, to) = ("sqlite:keyward.db", url(&server));
     let move_args = ["migrate-store", "--from", from, "--to", &to];
     // A request before, so that there is usage.
-    let mut running = Running::start(&place, &["serve"]);
+    let mut running = RunningProgram::start(&place, &["serve"]);
     let secret = key["secret"].as_str().unwrap();
     let field = format!("x-api-key: {secret}\r\n");
     let before = running.ask("gateway", "/api/123/x", &field);
     // Nothing listens as the upstream: the key was good.
     assert!(before.starts_with("HTTP/1.1 502"), "{before}");
-    let in_use = place.run(&move_args).expect(1).err;
+    let in_use = place.run(&move_args).expect(1).stderr;
     assert!(
         in_use.contains("in use") && in_use.contains("nothing was moved"),
         "{in_use}"
@@ -75,7 +74,7 @@ fn what_was_moved_is_what_was_there_also_when_the_move_was_killed_before() {
         assert!(!told.contains(SECRET), "{told}");
     }
     let moved = place.run(&[&move_args[..], &["--json"]].concat()).expect(0);
-    assert!(moved.err.contains("copying audit"), "{moved:?}");
+    assert!(moved.stderr.contains("copying audit"), "{moved:?}");
     let told = moved.json();
     assert_eq!(told["moved"], true);
     let keys = told["tables"]
@@ -86,14 +85,14 @@ fn what_was_moved_is_what_was_there_also_when_the_move_was_killed_before() {
         .unwrap();
     assert_eq!(keys["rows"], KEYS + 2);
     let again = place.run(&move_args).expect(0);
-    assert!(again.out.contains("from an earlier run"), "{again:?}");
+    assert!(again.stdout.contains("from an earlier run"), "{again:?}");
     assert!(!format!("{moved:?}{again:?}").contains(SECRET));
     assert_same(&place, &over(&server), &key);
 }
 
 /// Runs it until it says so, and kills it there.
-fn kill_after(place: &Place, args: &[&str], words: &str) -> String {
-    let mut child = Command::new(PROGRAM)
+fn kill_after(place: &Installation, args: &[&str], words: &str) -> String {
+    let mut child = Command::new(program())
         .args(args)
         .current_dir(place.dir.path())
         .env_remove("KEYWARD_CONFIG")
@@ -116,7 +115,7 @@ fn kill_after(place: &Place, args: &[&str], words: &str) -> String {
     told
 }
 
-fn assert_same(source: &Place, target: &Place, key: &Value) {
+fn assert_same(source: &Installation, target: &Installation, key: &Value) {
     let id = key["id"].as_str().unwrap();
     for args in [
         vec!["export"],
@@ -126,16 +125,16 @@ fn assert_same(source: &Place, target: &Place, key: &Value) {
         vec!["keys", "show", id, "--json"],
         vec!["keys", "usage", id, "--json"],
     ] {
-        let told = source.run(&args).expect(0).out;
+        let told = source.run(&args).expect(0).stdout;
         assert!(!told.is_empty());
         let windows = |text: &str| text.lines().map(without_instants).collect::<Vec<_>>();
         assert_eq!(
-            windows(&target.run(&args).expect(0).out),
+            windows(&target.run(&args).expect(0).stdout),
             windows(&told),
             "{args:?}"
         );
     }
-    let running = Running::start(target, &["serve"]);
+    let running = RunningProgram::start(target, &["serve"]);
     let field = |secret: &str| format!("x-api-key: {secret}\r\n");
     let own = running.ask("gateway", "/api/123/x", &field(key["secret"].as_str().unwrap()));
     assert!(own.starts_with("HTTP/1.1 502"), "{own}");
@@ -159,7 +158,7 @@ fn without_instants(line: &str) -> String {
 
 #[test]
 fn flags_that_name_no_database_are_told_without_passwords() {
-    let place = Place::empty();
+    let place = Installation::empty();
     for (from, to, words) in [
         (
             "keyward.db",
@@ -180,7 +179,7 @@ fn flags_that_name_no_database_are_told_without_passwords() {
         let told = place
             .run(&["migrate-store", "--from", from, "--to", to])
             .expect(2)
-            .err;
+            .stderr;
         assert!(told.contains(words) && !told.contains("s3cret"), "{told}");
     }
     place.write("password", "s3cret\n");
@@ -194,7 +193,7 @@ fn flags_that_name_no_database_are_told_without_passwords() {
         "--to-password-file",
         "password",
     ];
-    let told = place.run(&args).expect(1).err;
+    let told = place.run(&args).expect(1).stderr;
     assert!(
         told.contains("no such file") && !told.contains("s3cret"),
         "{told}"
@@ -202,13 +201,13 @@ fn flags_that_name_no_database_are_told_without_passwords() {
     let told = place
         .run(&[&args[..5], &["--from-password-file", "password"]].concat())
         .expect(2)
-        .err;
+        .stderr;
     assert!(told.contains("no password to an SQLite file"), "{told}");
 }
 
 #[test]
 fn a_file_is_not_moved_onto_itself_whatever_it_is_called() {
-    let place = Place::populated();
+    let place = Installation::populated();
     std::os::unix::fs::symlink(place.path("keyward.db"), place.path("linked.db")).unwrap();
     std::fs::hard_link(place.path("keyward.db"), place.path("second.db")).unwrap();
     let whole = format!("sqlite:{}", place.path("keyward.db").display());
@@ -222,7 +221,7 @@ fn a_file_is_not_moved_onto_itself_whatever_it_is_called() {
         let told = place
             .run(&["migrate-store", "--from", "sqlite:keyward.db", "--to", to])
             .expect(2)
-            .err;
+            .stderr;
         assert!(
             told.contains("one and the same file") && told.contains("nothing was moved"),
             "{to}: {told}"

@@ -1,14 +1,15 @@
 //! The commands over a PostgreSQL database, and that no password is told by any of them.
 
-use crate::support::{FREE_PORTS, Place, Running, eventually, wait_for};
-use keyward_testkit::Postgres;
+use keyward_testkit::{
+    FREE_PORTS, Installation, Postgres, RunningProgram, eventually_blocking, wait_for_text,
+};
 use std::process::Command;
 
 const SECRET: &str = "s3cret-of-the-database";
 
 /// A folder whose configuration names a database of the server.
-fn place(server: &Postgres, section: &str) -> Place {
-    let place = Place::empty();
+fn place(server: &Postgres, section: &str) -> Installation {
+    let place = Installation::empty();
     place.write("keyward.toml", &format!("[database]\n{section}\n{FREE_PORTS}"));
     place.run(&["config", "check"]).expect(0);
     assert!(!server.log().contains("PANIC"));
@@ -28,8 +29,8 @@ fn every_command_works_on_a_database_of_postgresql_and_none_tells_its_password()
     let mut told = Vec::new();
     let mut run = |args: &[&str], code: i32| {
         let ran = place.run(args).expect(code);
-        told.push(format!("{args:?}: {}{}", ran.out, ran.err));
-        ran.out
+        told.push(format!("{args:?}: {}{}", ran.stdout, ran.stderr));
+        ran.stdout
     };
     run(&["users", "list"], 1);
     assert!(run(&["init"], 0).contains("tables made"));
@@ -55,18 +56,24 @@ fn every_command_works_on_a_database_of_postgresql_and_none_tells_its_password()
     let doctor = place.run(&["doctor"]);
     assert!(
         doctor
-            .out
+            .stdout
             .contains("opens, may be written to, up to date and whole"),
         "{doctor:?}"
     );
     // This server is made to be quick.
     for setting in ["fsync", "full_page_writes"] {
-        assert!(doctor.out.contains(&format!("`{setting}` is off")), "{doctor:?}");
+        assert!(
+            doctor.stdout.contains(&format!("`{setting}` is off")),
+            "{doctor:?}"
+        );
     }
-    assert!(!doctor.out.contains("`synchronous_commit` is off"), "{doctor:?}");
-    let running = Running::start(&place, &["serve"]);
+    assert!(
+        !doctor.stdout.contains("`synchronous_commit` is off"),
+        "{doctor:?}"
+    );
+    let running = RunningProgram::start(&place, &["serve"]);
     let mut all = vec![
-        doctor.out,
+        doctor.stdout,
         running.told.to_string(),
         running.get("ops", "/readyz"),
         running.get("ops", "/metrics"),
@@ -76,8 +83,8 @@ fn every_command_works_on_a_database_of_postgresql_and_none_tells_its_password()
     drop(running);
     all.extend(told);
     let ran = place.run(&["keys", "list"]).expect(1);
-    assert!(ran.err.contains("cannot be reached"), "{ran:?}");
-    all.extend([ran.err, place.run(&["doctor"]).out]);
+    assert!(ran.stderr.contains("cannot be reached"), "{ran:?}");
+    all.extend([ran.stderr, place.run(&["doctor"]).stdout]);
     all.push(std::fs::read_to_string(place.path("log")).unwrap());
     for text in &all {
         assert!(!text.contains(SECRET), "{text}");
@@ -97,20 +104,20 @@ fn a_password_may_lie_in_a_file() {
     server.sigkill();
     server.resume();
     let url = server.url("keyward").replace("keyward@", "node@");
-    let place = Place::empty();
+    let place = Installation::empty();
     place.write(
         "keyward.toml",
         &format!("[database]\nurl = \"{url}\"\npassword_file = \"password\"\n{FREE_PORTS}"),
     );
-    let told = place.run(&["config", "check"]).expect(5).err;
+    let told = place.run(&["config", "check"]).expect(5).stderr;
     assert!(told.contains("database.password_file"), "{told}");
     place.write("password", "wrong\n");
-    let told = place.run(&["init"]).expect(1).err;
+    let told = place.run(&["init"]).expect(1).stderr;
     assert!(told.contains("check user and password"), "{told}");
     place.write("password", &format!("{SECRET}\n"));
     place.run(&["init", "--no-token"]).expect(0);
     place.run(&["users", "create", "ada@example.com"]).expect(0);
-    let printed = place.run(&["config", "print"]).expect(0).out;
+    let printed = place.run(&["config", "print"]).expect(0).stdout;
     assert!(
         printed.contains("password_file") && !printed.contains(SECRET),
         "{printed}"
@@ -137,9 +144,9 @@ fn faults_of_the_address_are_told_without_it() {
         ("url = \"postgres://a:s3cret@b/c", "TOML"),
         ("url = { a = \"postgres://a:s3cret@b/c\" }", "must be a text"),
     ] {
-        let place = Place::empty();
+        let place = Installation::empty();
         place.write("keyward.toml", &format!("[database]\n{section}\n{FREE_PORTS}"));
-        let told = place.run(&["config", "check"]).expect(5).err;
+        let told = place.run(&["config", "check"]).expect(5).stderr;
         assert!(told.contains(words), "{section}: {told}");
         assert!(!told.contains("s3cret"), "{told}");
     }
@@ -159,17 +166,17 @@ fn s9_a_node_that_waits_for_another_ones_migration_says_so_and_can_be_stopped() 
     std::thread::scope(|scope| {
         let other = scope.spawn(|| server.sql("postgres", lock));
         let held = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted";
-        eventually("the other session has the lock", || {
+        eventually_blocking("the other session has the lock", || {
             server.sql("postgres", held) == "1"
         });
         let log = std::fs::File::create(place.path("log")).unwrap();
         let mut command = place.command(&["serve"]);
         let mut child = command.stderr(log).spawn().unwrap();
-        wait_for(&place, "log", "waiting for another node");
+        wait_for_text(&place.path("log"), "waiting for another node");
         let sent = Command::new("kill").arg(child.id().to_string()).status();
         assert!(sent.unwrap().success());
         assert!(child.wait().unwrap().success());
-        wait_for(&place, "log", "stopped before it was ready");
+        wait_for_text(&place.path("log"), "stopped before it was ready");
         server.sigkill();
         assert!(
             other.join().is_err(),
@@ -182,7 +189,7 @@ fn s9_a_node_that_waits_for_another_ones_migration_says_so_and_can_be_stopped() 
 fn s15_a_changed_password_takes_a_restart_and_a_reload_says_so() {
     let server = Postgres::start_quick();
     let url = server.url("postgres");
-    let place = Place::empty();
+    let place = Installation::empty();
     for file in ["database-password", "limits-password"] {
         place.write(file, "first-s3cret\n");
     }
@@ -192,22 +199,22 @@ fn s15_a_changed_password_takes_a_restart_and_a_reload_says_so() {
     );
     place.write("keyward.toml", &text);
     place.run(&["init", "--no-token"]).expect(0);
-    let running = Running::start(&place, &["serve"]);
+    let running = RunningProgram::start(&place, &["serve"]);
     running.signal("HUP");
-    wait_for(&place, "log", "configuration reloaded: no setting has changed");
+    wait_for_text(
+        &place.path("log"),
+        "configuration reloaded: no setting has changed",
+    );
     place.write("database-password", "second-s3cret\n");
     running.signal("HUP");
-    wait_for(&place, "log", "settings=\"database.password_file\"");
+    wait_for_text(&place.path("log"), "settings=\"database.password_file\"");
     place.write("limits-password", "second-s3cret\n");
     running.signal("HUP");
-    wait_for(
-        &place,
-        "log",
-        "settings=\"database.password_file, limits.password_file\"",
-    );
+    let both = "settings=\"database.password_file, limits.password_file\"";
+    wait_for_text(&place.path("log"), both);
     let log = std::fs::read_to_string(place.path("log")).unwrap();
     assert!(!log.contains("s3cret"), "{log}");
-    let told = place.run(&["doctor"]).out;
+    let told = place.run(&["doctor"]).stdout;
     for file in ["database-password", "limits-password"] {
         assert!(told.contains(&format!("run: chmod 600 {file}")), "{told}");
     }
@@ -217,7 +224,7 @@ fn s15_a_changed_password_takes_a_restart_and_a_reload_says_so() {
 fn a_snapshot_that_cannot_be_written_is_told_once_and_found_by_doctor() {
     let server = Postgres::start_quick();
     let url = server.url("postgres");
-    let place = Place::empty();
+    let place = Installation::empty();
     let configure = |snapshot: &str| {
         let replica = format!("[replica]\nsnapshot = \"{snapshot}\"\nsnapshot_every = \"200ms\"\n");
         let text = format!("[database]\nurl = \"{url}\"\n{replica}{FREE_PORTS}");
@@ -226,8 +233,8 @@ fn a_snapshot_that_cannot_be_written_is_told_once_and_found_by_doctor() {
     place.write("file", "");
     configure("file/replica.snapshot");
     place.run(&["init", "--no-token"]).expect(0);
-    let running = Running::start(&place, &["serve"]);
-    wait_for(&place, "log", "it cannot be written");
+    let running = RunningProgram::start(&place, &["serve"]);
+    wait_for_text(&place.path("log"), "it cannot be written");
     std::thread::sleep(std::time::Duration::from_millis(1500));
     let log = std::fs::read_to_string(place.path("log")).unwrap();
     assert_eq!(log.matches("file/replica.snapshot").count(), 1, "{log}");
@@ -238,7 +245,7 @@ fn a_snapshot_that_cannot_be_written_is_told_once_and_found_by_doctor() {
         ("replica.snapshot", "good     snapshot"),
     ] {
         configure(snapshot);
-        let told = place.run(&["doctor"]).out;
+        let told = place.run(&["doctor"]).stdout;
         assert!(told.contains(found), "{snapshot}: {told}");
     }
     let left: Vec<_> = std::fs::read_dir(place.dir.path()).unwrap().collect();

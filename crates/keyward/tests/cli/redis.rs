@@ -1,7 +1,6 @@
 //! Limits in Redis, as commands see them: faults of the settings, what doctor finds, and that no password is told.
 
-use crate::support::{FREE_PORTS, Place, Running};
-use keyward_testkit::{Certificate, Redis};
+use keyward_testkit::{Certificate, FREE_PORTS, Installation, Redis, RunningProgram};
 
 const SECRET: &str = "s3cret-of-redis";
 
@@ -33,9 +32,9 @@ fn faults_of_the_settings_are_told_without_the_password() {
         ("password_file = \"x\"", "says nothing without limits.url"),
         ("url = \"redis://a:s3cret@b", "TOML"),
     ] {
-        let place = Place::empty();
+        let place = Installation::empty();
         place.write("keyward.toml", &format!("[limits]\n{section}\n{FREE_PORTS}"));
-        let told = place.run(&["config", "check"]).expect(5).err;
+        let told = place.run(&["config", "check"]).expect(5).stderr;
         assert!(told.contains(words), "{section}: {told}");
         assert!(!told.contains("s3cret"), "{told}");
     }
@@ -44,7 +43,7 @@ fn faults_of_the_settings_are_told_without_the_password() {
 #[test]
 fn no_command_tells_the_password_of_redis() {
     let redis = Redis::start_with(&[&format!("user keyward on >{SECRET} ~keyward:* +@all")]);
-    let place = Place::new();
+    let place = Installation::init();
     let upstream = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let text = std::fs::read_to_string(place.path("keyward.toml")).unwrap();
     let text = text.replace("127.0.0.1:3000", &upstream.local_addr().unwrap().to_string());
@@ -53,20 +52,20 @@ fn no_command_tells_the_password_of_redis() {
     let url = redis.url().replace("//", &format!("//keyward:{SECRET}@"));
     with(&format!("url = \"{url}\""));
     let mut told = vec![
-        place.run(&["config", "print"]).expect(0).out,
-        place.run(&["--json", "config", "print"]).expect(0).out,
-        place.run(&["doctor"]).expect(0).out,
+        place.run(&["config", "print"]).expect(0).stdout,
+        place.run(&["--json", "config", "print"]).expect(0).stdout,
+        place.run(&["doctor"]).expect(0).stdout,
     ];
     assert!(
         told[2].contains("answers and lets the limiter's scripts run"),
         "{}",
         told[2]
     );
-    let running = Running::start(&place, &["serve"]);
+    let running = RunningProgram::start(&place, &["serve"]);
     assert_eq!(running.told["limiter"], "exact");
     told.extend([running.get("ops", "/readyz"), running.get("ops", "/metrics")]);
     redis.stop();
-    told.push(place.run(&["doctor"]).expect(6).out);
+    told.push(place.run(&["doctor"]).expect(6).stdout);
     drop(running);
     told.push(std::fs::read_to_string(place.path("log")).unwrap());
     redis.resume();
@@ -74,9 +73,9 @@ fn no_command_tells_the_password_of_redis() {
     place.write("password", &format!("{SECRET}\n"));
     let url = redis.url().replace("//", "//keyward@");
     with(&format!("url = \"{url}\"\npassword_file = \"password\""));
-    told.push(place.run(&["doctor"]).expect(0).out);
+    told.push(place.run(&["doctor"]).expect(0).stdout);
     place.write("password", "wr0ng");
-    let wrong = place.run(&["doctor"]).expect(6).out;
+    let wrong = place.run(&["doctor"]).expect(6).stdout;
     assert!(
         wrong.contains("authentication failed") && !wrong.contains("wr0ng"),
         "{wrong}"
@@ -91,11 +90,11 @@ fn doctor_finds_what_would_lose_counters_or_take_none() {
     let folder = tempfile::tempdir().unwrap();
     let certificate = Certificate::create(folder.path());
     let redis = Redis::start_tls(&[], &certificate);
-    let place = Place::new();
+    let place = Installation::init();
     let text = std::fs::read_to_string(place.path("keyward.toml")).unwrap();
     let found = |limits: &str| {
         place.write("keyward.toml", &format!("{text}\n[limits]\n{limits}\n"));
-        place.run(&["doctor"]).out
+        place.run(&["doctor"]).stdout
     };
     let plain = format!("url = \"{}\"", redis.url());
     redis.command(&["CONFIG", "SET", "maxmemory", "100mb"]);

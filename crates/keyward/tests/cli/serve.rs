@@ -1,15 +1,15 @@
 //! A running Keyward: its start, its signals, the operator's port, the demo.
 
-use crate::support::{PROGRAM, Place, Running, wait_for};
+use keyward_testkit::{Installation, RunningProgram, program, wait_for_text};
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 #[test]
 fn s14_a_stop_signal_ends_it_with_0_after_it_was_ready() {
     for signal in ["TERM", "INT"] {
-        let place = Place::populated();
+        let place = Installation::populated();
         place.key("n", &[]);
-        let mut running = Running::start(&place, &["serve"]);
+        let mut running = RunningProgram::start(&place, &["serve"]);
         assert_eq!(running.told["keys"], 1);
         assert!(running.get("ops", "/healthz").ends_with("ok"));
         let ready = running.get("ops", "/readyz");
@@ -28,9 +28,9 @@ fn s14_a_stop_signal_ends_it_with_0_after_it_was_ready() {
 
 #[test]
 fn o9_metrics_hold_bounded_labels_and_neither_secret_nor_version() {
-    let place = Place::populated();
+    let place = Installation::populated();
     let key = place.key("a-name-of-a-key", &[]);
-    let running = Running::start(&place, &["serve"]);
+    let running = RunningProgram::start(&place, &["serve"]);
     let text = running.get("ops", "/metrics");
     for line in [
         "keyward_decisions_total{outcome=\"granted\"} 0",
@@ -63,14 +63,14 @@ fn o9_metrics_hold_bounded_labels_and_neither_secret_nor_version() {
 #[test]
 fn k6_no_log_at_any_level_holds_a_secret() {
     for format in ["human", "json"] {
-        let place = Place::populated();
+        let place = Installation::populated();
         let key = place.key("management", &["--use-case", "management"]);
         let text = std::fs::read_to_string(place.path("keyward.toml")).unwrap();
         place.write(
             "keyward.toml",
             &format!("{text}\n[log]\nlevel = \"trace\"\nformat = \"{format}\"\n"),
         );
-        let mut running = Running::start(&place, &["serve"]);
+        let mut running = RunningProgram::start(&place, &["serve"]);
         let secret = key["secret"].as_str().unwrap();
         for plane in ["console", "ops"] {
             for path in [
@@ -93,8 +93,8 @@ fn k6_no_log_at_any_level_holds_a_secret() {
 
 #[test]
 fn a_change_by_the_command_line_is_in_force_when_the_command_ends() {
-    let place = Place::populated();
-    let running = Running::start(&place, &["serve"]);
+    let place = Installation::populated();
+    let running = RunningProgram::start(&place, &["serve"]);
     let keys = |count: u32| {
         let line = format!("keyward_keys {count}\n");
         let metrics = running.get("ops", "/metrics");
@@ -111,10 +111,10 @@ fn a_change_by_the_command_line_is_in_force_when_the_command_ends() {
     running.signal("CONT");
     assert!(began.elapsed() >= Duration::from_secs(5), "{:?}", began.elapsed());
     assert!(
-        made.err.contains("has not said within 5 s") && made.out.contains("kw_"),
+        made.stderr.contains("has not said within 5 s") && made.stdout.contains("kw_"),
         "{}{}",
-        made.out,
-        made.err
+        made.stdout,
+        made.stderr
     );
     place.key("three", &[]);
     keys(3);
@@ -122,18 +122,18 @@ fn a_change_by_the_command_line_is_in_force_when_the_command_ends() {
 
 #[test]
 fn nobody_waits_for_a_node_that_was_killed() {
-    let place = Place::populated();
+    let place = Installation::populated();
     let key = place.key("one", &[]);
-    let mut running = Running::start(&place, &["serve"]);
+    let mut running = RunningProgram::start(&place, &["serve"]);
     running.signal("KILL");
     assert_eq!(running.code(), -1);
     // Who waits says so in the end.
     let disabled = place
         .run(&["keys", "disable", key["id"].as_str().unwrap()])
         .expect(0);
-    assert_eq!(disabled.err, "");
+    assert_eq!(disabled.stderr, "");
     // The next one leaves the first one's file where it is, and takes its own away.
-    let mut running = Running::start(&place, &["serve"]);
+    let mut running = RunningProgram::start(&place, &["serve"]);
     let of_nodes = || {
         let names = std::fs::read_dir(place.path("")).unwrap();
         let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
@@ -147,13 +147,13 @@ fn nobody_waits_for_a_node_that_was_killed() {
 
 #[test]
 fn s15_a_reload_takes_all_of_a_good_file_and_nothing_of_another() {
-    let place = Place::new();
+    let place = Installation::init();
     let good = std::fs::read_to_string(place.path("keyward.toml")).unwrap();
-    let mut running = Running::start(&place, &["serve"]);
+    let mut running = RunningProgram::start(&place, &["serve"]);
     let reload = |text: &str, told: &str| {
         place.write("keyward.toml", text);
         running.signal("HUP");
-        wait_for(&place, "log", told);
+        wait_for_text(&place.path("log"), told);
     };
     reload(
         &good.replace("[gateway]", "[gateway]\nrealm = 7"),
@@ -179,7 +179,7 @@ fn s15_a_reload_takes_all_of_a_good_file_and_nothing_of_another() {
     );
     std::fs::remove_file(place.path("keyward.toml")).unwrap();
     running.signal("HUP");
-    wait_for(&place, "log", "there is no such file");
+    wait_for_text(&place.path("log"), "there is no such file");
     let log = std::fs::read_to_string(place.path("log")).unwrap();
     assert!(!log.contains("configuration reloaded"), "{log}");
     assert!(running.get("gateway", "/api/1/x").contains("realm=\"api\""));
@@ -187,9 +187,9 @@ fn s15_a_reload_takes_all_of_a_good_file_and_nothing_of_another() {
         &good.replace("[gateway]", "[gateway]\ntrusted_proxies = [\"10.0.0.0/8\"]"),
         "configuration reloaded",
     );
-    wait_for(&place, "log", "gateway.trusted_proxies");
+    wait_for_text(&place.path("log"), "gateway.trusted_proxies");
     // What `config print` says is in force, written into the file, changes nothing that needs a restart.
-    let printed = place.run(&["config", "print"]).expect(0).out;
+    let printed = place.run(&["config", "print"]).expect(0).stdout;
     reload(
         &printed.replace("\"api\"", "\"other\""),
         "changed=\"gateway.realm\"",
@@ -201,7 +201,7 @@ fn s15_a_reload_takes_all_of_a_good_file_and_nothing_of_another() {
 
 #[test]
 fn a_taken_port_or_no_upstream_is_told_at_the_start() {
-    let place = Place::new();
+    let place = Installation::init();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let text = std::fs::read_to_string(place.path("keyward.toml")).unwrap();
@@ -212,23 +212,29 @@ fn a_taken_port_or_no_upstream_is_told_at_the_start() {
             &format!("[ops]\nlisten = \"{address}\""),
         ),
     );
-    let told = place.run(&["serve"]).expect(1).err;
+    let told = place.run(&["serve"]).expect(1).stderr;
     assert!(told.contains("ops.listen") && told.contains(&address), "{told}");
     assert!(told.contains("keyward doctor"), "{told}");
     place.write(
         "keyward.toml",
         &format!("{text}\n[console.tls]\ncertificate = \"absent.pem\"\nkey = \"absent.pem\"\n"),
     );
-    let told = place.run(&["serve"]).expect(1).err;
+    let told = place.run(&["serve"]).expect(1).stderr;
     assert!(told.contains("console.tls: absent.pem"), "{told}");
     place.write("keyward.toml", "");
-    assert!(place.run(&["serve"]).expect(5).err.contains("gateway.upstreams"));
+    assert!(
+        place
+            .run(&["serve"])
+            .expect(5)
+            .stderr
+            .contains("gateway.upstreams")
+    );
 }
 
 #[test]
 fn the_demo_makes_its_keys_once() {
-    let place = Place::empty();
-    let mut first = Running::start(&place, &["demo"]);
+    let place = Installation::empty();
+    let mut first = RunningProgram::start(&place, &["demo"]);
     let secret = first.told["key"].as_str().unwrap().to_owned();
     assert!(secret.starts_with("kw_") && first.told["management_key"].is_string());
     let preflight = first.send("gateway", "OPTIONS", "/api/123/resource", "");
@@ -247,12 +253,15 @@ fn the_demo_makes_its_keys_once() {
     );
     first.signal("INT");
     assert_eq!(first.code(), 0);
-    let (again, words) = Running::in_words(&place, &["demo"], "Ctrl-C");
+    let (again, words) = RunningProgram::in_words(&place, &["demo"], "Ctrl-C");
     // As it was called, so that the line can be pasted.
-    let create = format!("  {PROGRAM} keys create --config keyward-demo/keyward.toml --owner ");
+    let create = format!(
+        "  {} keys create --config keyward-demo/keyward.toml --owner ",
+        program().display()
+    );
     assert!(words.contains(&create), "{words}");
     drop(again);
-    let second = Running::start(&place, &["demo"]);
+    let second = RunningProgram::start(&place, &["demo"]);
     assert!(second.told["key"].is_null());
     // Whoever has not used the first link needs another.
     assert_ne!(second.told["link"].as_str().unwrap(), link);
@@ -260,8 +269,8 @@ fn the_demo_makes_its_keys_once() {
         .run(&["--json", "--config", "keyward-demo/keyward.toml", "keys", "list"])
         .expect(0);
     assert_eq!(keys.json()["items"].as_array().unwrap().len(), 2);
-    assert!(!keys.out.contains(&secret));
+    assert!(!keys.stdout.contains(&secret));
     // Its ports are taken now, so another demo takes others.
-    let other = Running::start(&place, &["demo", "--dir", "other"]);
+    let other = RunningProgram::start(&place, &["demo", "--dir", "other"]);
     assert_ne!(other.told["console"], second.told["console"]);
 }

@@ -1,7 +1,6 @@
 //! The bounds of memory that docs/operations.md states for each port.
 
-use crate::support::{World, get, sized, verdict};
-use keyward_testkit::{Certificate, RawClient};
+use keyward_testkit::{Certificate, RawClient, World, get, sized, verdict};
 use std::net::SocketAddr;
 
 /// A head of nearly 32 KiB that does not end.
@@ -45,7 +44,11 @@ async fn unfinished_requests_on_every_port_cost_what_the_manual_says() {
     let certificate = Certificate::create(folder.path());
     let config =
         "[gateway]\nmax_connections = 4000\n[authz]\nproxies = [\"127.0.0.1\"]\n[log]\naccess = false\n";
-    let world = World::start_with(config, |builder| builder.console_tls(&certificate)).await;
+    let world = World::builder()
+        .config(config)
+        .keyward(|builder| builder.console_tls(&certificate))
+        .start()
+        .await;
     let head = unfinished(world.secret());
     let idle = most_kib(&world);
     let short = head[..200].to_vec();

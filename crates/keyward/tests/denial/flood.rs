@@ -1,8 +1,9 @@
 //! D9, D10: floods of guesses never ask the store; too many connections are shed, and the gateway lives on.
 
-use crate::support::{Dice, GUARD, OWNER, World, get, sized, verdict};
 use keyward_domain::{Prefix, SecretFormat};
-use keyward_testkit::{H2Client, KeySpec, RawClient, request};
+use keyward_testkit::{
+    H2Client, KeySpec, OWNER, Random, RawClient, WAIT_TIMEOUT, World, get, request, sized, verdict,
+};
 use serde_json::json;
 use std::fs;
 use std::io::{Seek, Write};
@@ -15,10 +16,10 @@ const VISIBLE: &[u8] =
     b"!#$%&'()*+-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[]^_abcdefghijklmnopqrstuvwxyz{|}~";
 
 /// Text without form, text in our form with a wrong checksum, and text in our form with a right one.
-fn guess(dice: &mut Dice, kind: usize) -> String {
+fn guess(dice: &mut Random, kind: usize) -> String {
     match kind % 3 {
         0 => {
-            let length = 1 + dice.roll(255);
+            let length = 1 + dice.below(255);
             dice.text(length, VISIBLE)
         }
         1 => format!(
@@ -28,7 +29,7 @@ fn guess(dice: &mut Dice, kind: usize) -> String {
         _ => {
             let format = SecretFormat::new(Prefix::new("kw").unwrap(), Vec::new());
             let secret =
-                format.generate(&mut |bytes| bytes.fill_with(|| u8::try_from(dice.roll(256)).unwrap()));
+                format.generate(&mut |bytes| bytes.fill_with(|| u8::try_from(dice.below(256)).unwrap()));
             secret.reveal().to_owned()
         }
     }
@@ -40,7 +41,7 @@ async fn flood(world: &World, seed: u64, count: usize) -> usize {
     for _ in 0..8 {
         clients.push(world.connect().await);
     }
-    let mut dice = Dice(seed);
+    let mut dice = Random(seed);
     let mut sent = 0;
     let mut valid = world.connect().await;
     while sent < count {
@@ -117,7 +118,7 @@ async fn d9_floods_of_guesses_make_no_call_to_the_store() {
     // A background task asks for the store's revision each second: that shows that calls are seen.
     let since = Instant::now();
     while fs::read_to_string(&log).unwrap_or_default().lines().count() == 0 {
-        if strace.try_wait().unwrap().is_some() || since.elapsed() > GUARD {
+        if strace.try_wait().unwrap().is_some() || since.elapsed() > WAIT_TIMEOUT {
             println!("skipped: this account may not trace");
             let _ = strace.kill();
             return;
@@ -186,7 +187,10 @@ async fn recovers(world: &World) {
             return;
         }
         assert!(world.keyward.is_running());
-        assert!(since.elapsed() < GUARD, "no recovery in {GUARD:?}: {asked:?}");
+        assert!(
+            since.elapsed() < WAIT_TIMEOUT,
+            "no recovery in {WAIT_TIMEOUT:?}: {asked:?}"
+        );
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
@@ -201,7 +205,11 @@ async fn d10_out_of_descriptors_the_gateway_sheds_and_recovers() {
     );
     fs::write(&script, text).unwrap();
     fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
-    let world = World::start_with(QUIET, |builder| builder.binary(&script)).await;
+    let world = World::builder()
+        .config(QUIET)
+        .keyward(|builder| builder.binary(&script))
+        .start()
+        .await;
     let mut kept = world.connect().await;
     kept.send(world.get("/api/1/x")).await;
     assert_eq!(verdict(&kept.read_response().await), "200");
@@ -216,7 +224,7 @@ async fn d10_out_of_descriptors_the_gateway_sheds_and_recovers() {
             let _ = client.try_send(world.get("/api/1/x")).await;
             held.push(client);
             assert!(
-                since.elapsed() < GUARD,
+                since.elapsed() < WAIT_TIMEOUT,
                 "round {round}: there are descriptors left"
             );
         }
@@ -248,7 +256,7 @@ async fn d10_out_of_descriptors_the_gateway_sheds_and_recovers() {
     let since = Instant::now();
     while open_files(world.keyward.pid()) > 150 {
         assert!(
-            since.elapsed() < GUARD,
+            since.elapsed() < WAIT_TIMEOUT,
             "{} descriptors stay open",
             open_files(world.keyward.pid())
         );

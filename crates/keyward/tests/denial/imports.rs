@@ -1,8 +1,7 @@
 //! What an import, or another body of the management API, costs in memory: little more than its text, whatever it holds.
 
 use crate::sizes::Watch;
-use crate::support::{OWNER, World, sized};
-use keyward_testkit::{RawResponse, exchange, request};
+use keyward_testkit::{OWNER, RawResponse, World, exchange, request, sized};
 
 /// Beyond what an idle process has.
 const MOST_KIB: u64 = 100 << 10;

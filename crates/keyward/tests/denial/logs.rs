@@ -1,8 +1,7 @@
 //! K6, K7: what a log line may hold.
 
 use crate::secrets::{LOUD, random_part};
-use crate::support::{OWNER, World, get};
-use keyward_testkit::{H2Client, RawClient, Reply, request};
+use keyward_testkit::{H2Client, OWNER, RawClient, Reply, World, get, request};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -116,10 +115,11 @@ fn misplaced(secret: &str) -> Vec<Vec<u8>> {
 async fn k6_no_log_line_holds_a_secret_wherever_the_client_put_it() {
     for format in ["json", "human"] {
         let config = format!("{LOUD}\n[gateway.cors]\norigins = [\"*\"]");
-        let world = World::start_with(&config, |builder| {
-            builder.config_toml(&format!("[log]\nformat = \"{format}\""))
-        })
-        .await;
+        let world = World::builder()
+            .config(&config)
+            .config(&format!("[log]\nformat = \"{format}\""))
+            .start()
+            .await;
         world.upstream.script("/api/1/gone", Reply::CloseWithoutAnswer);
         world.upstream.script(
             "/api/1/bad",

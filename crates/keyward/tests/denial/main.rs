@@ -12,4 +12,3 @@ mod ports;
 mod secrets;
 mod sizes;
 mod slow;
-mod support;

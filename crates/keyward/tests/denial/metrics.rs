@@ -1,8 +1,7 @@
 //! O9: what metrics hold, and what the planes tell of what they are made of.
 
 use crate::secrets::random_part;
-use crate::support::{Dice, OWNER, World, get, sized};
-use keyward_testkit::{KeySpec, Reply, exchange, request};
+use keyward_testkit::{KeySpec, OWNER, Random, Reply, World, exchange, get, request, sized};
 use std::collections::BTreeSet;
 
 /// Names and labels of all series.
@@ -23,12 +22,12 @@ async fn o9_metrics_hold_no_secret_and_no_series_of_a_clients_making() {
     world.send(world.get("/api/1/x")).await;
     world.send(world.get("/api/1/gone")).await;
     let before = series(&world.keyward.metrics().await);
-    let mut dice = Dice(0x1357_9bdf_0246_8ace);
+    let mut dice = Random(0x1357_9bdf_0246_8ace);
     let mut made = Vec::new();
     for _ in 0..sized(1000, 20_000) {
         let word = dice.text(12, b"abcdefghijklmnopqrstuvwxyz");
         made.push(word.clone());
-        let n = dice.roll(8);
+        let n = dice.below(8);
         let bytes = match n {
             0 => get(&format!("/{word}"), &secret),
             1 => get(&format!("/api/{word}/x"), &secret),

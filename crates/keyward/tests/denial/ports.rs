@@ -1,7 +1,6 @@
 //! D1 and D10 on the ports besides the gateway's, whose deadlines are fixed: a head has 10 s, and there are 256 places.
 
-use crate::support::{GUARD, World};
-use keyward_testkit::{RawClient, exchange, exchange_from, request};
+use keyward_testkit::{RawClient, WAIT_TIMEOUT, World, exchange, exchange_from, request};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
@@ -24,7 +23,7 @@ async fn drip(address: SocketAddr, first: &'static str, more: &'static str) {
     client.send(first).await;
     let since = Instant::now();
     while !client.is_closed_within(Duration::from_secs(1)).await {
-        assert!(since.elapsed() < GUARD, "{first:?}: still open");
+        assert!(since.elapsed() < WAIT_TIMEOUT, "{first:?}: still open");
         if client.try_send(more).await.is_err() {
             return;
         }
@@ -72,7 +71,10 @@ async fn d10_the_other_ports_close_connections_past_256_and_the_others_go_on() {
         }
         let mut shed = RawClient::connect(address).await;
         drop(shed.try_send(&ask).await);
-        assert!(shed.is_closed_within(GUARD).await, "{path}: one more is served");
+        assert!(
+            shed.is_closed_within(WAIT_TIMEOUT).await,
+            "{path}: one more is served"
+        );
         assert!(shed.unread().is_empty(), "{path}: one more is served");
         held[255].send(&ask).await;
         assert_eq!(held[255].read_response().await.status, 200, "{path}");
@@ -83,7 +85,7 @@ async fn d10_the_other_ports_close_connections_past_256_and_the_others_go_on() {
             if client.try_send(&ask).await.is_ok() && client.try_read_response("GET").await.is_ok() {
                 break;
             }
-            assert!(since.elapsed() < GUARD, "{path}: no place is given back");
+            assert!(since.elapsed() < WAIT_TIMEOUT, "{path}: no place is given back");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }

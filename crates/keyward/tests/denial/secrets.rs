@@ -1,7 +1,6 @@
 //! K1, K8: where a secret may show.
 
-use crate::support::{OWNER, World, get, sized, verdict};
-use keyward_testkit::{H2Client, KeySpec, exchange, request};
+use keyward_testkit::{H2Client, KeySpec, OWNER, World, exchange, get, request, sized, verdict};
 use serde_json::{Value, json};
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};

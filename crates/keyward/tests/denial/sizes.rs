@@ -1,7 +1,6 @@
 //! D3, D4: what is too large is refused early, and what is large goes through in constant memory.
 
-use crate::support::{World, sized, verdict};
-use keyward_testkit::{H2Outcome, RawH2, Reply, request};
+use keyward_testkit::{H2Outcome, RawH2, Reply, World, request, sized, verdict};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;

@@ -1,7 +1,8 @@
 //! D1: clients that are slow on purpose lose their connections, and nobody else notices.
 
-use crate::support::{GUARD, World, get, sized, verdict};
-use keyward_testkit::{Certificate, RawClient, RawH2, Reply, request};
+use keyward_testkit::{
+    Certificate, RawClient, RawH2, Reply, WAIT_TIMEOUT, World, get, request, sized, verdict,
+};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -75,7 +76,7 @@ async fn suffer(address: SocketAddr, slow: Slow) {
     client.send(&slow.first).await;
     let since = std::time::Instant::now();
     while !client.is_closed_within(Duration::from_millis(150)).await {
-        assert!(since.elapsed() < GUARD, "{}: still open", slow.what);
+        assert!(since.elapsed() < WAIT_TIMEOUT, "{}: still open", slow.what);
         if client.unread().is_empty() && client.try_send(slow.drip).await.is_err() {
             break;
         }
@@ -198,7 +199,10 @@ async fn d1_slow_heads_and_bodies_are_cut_and_lawful_traffic_is_served() {
         .filter(|r| r.target() == "/api/1/slow" && r.complete)
         .collect();
     assert!(slow.is_empty(), "{slow:?}");
-    world.falls_to("keyward_connections", 1.0).await;
+    world
+        .keyward
+        .wait_for_metric("keyward_connections", |open| open <= 1.0)
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -230,12 +234,15 @@ async fn d1_slow_readers_are_cut_and_lawful_traffic_is_served() {
     let since = std::time::Instant::now();
     while client.try_send(&ask).await.is_ok() {
         assert!(
-            since.elapsed() < GUARD,
+            since.elapsed() < WAIT_TIMEOUT,
             "a client that reads nothing is still read"
         );
     }
     lawful.end().await;
-    world.falls_to("keyward_connections", 1.0).await;
+    world
+        .keyward
+        .wait_for_metric("keyward_connections", |open| open <= 1.0)
+        .await;
 }
 
 /// A whole HTTP/2 connection whose client is slow in one way; it acknowledges all that the server asks.
@@ -265,7 +272,7 @@ async fn suffer_h2(address: SocketAddr, way: &'static str, secret: String) {
         other => panic!("{other}"),
     }
     let ended = async { while h2.read_frame().await.is_some() {} };
-    let ended = tokio::time::timeout(GUARD, ended).await;
+    let ended = tokio::time::timeout(WAIT_TIMEOUT, ended).await;
     assert!(ended.is_ok(), "{way}: still open");
 }
 
@@ -297,18 +304,25 @@ async fn d1_slow_http2_clients_are_cut_and_lawful_traffic_is_served() {
     }
     lawful.end().await;
     assert!(faults.is_empty(), "{faults:?}");
-    world.falls_to("keyward_connections", 1.0).await;
+    world
+        .keyward
+        .wait_for_metric("keyward_connections", |open| open <= 1.0)
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn d1_slow_handshakes_are_cut() {
     let folder = tempfile::tempdir().unwrap();
     let certificate = Certificate::create(folder.path());
-    let world = World::start_with(SHORT, |builder| builder.gateway_tls(&certificate)).await;
+    let world = World::builder()
+        .config(SHORT)
+        .keyward(|builder| builder.gateway_tls(&certificate))
+        .start()
+        .await;
     for first in [&b""[..], b"\x16", b"\x16\x03\x01\x02\x00\x01\x00"] {
         let mut client = world.connect().await;
         client.send(first).await;
-        assert!(client.is_closed_within(GUARD).await, "{first:?}");
+        assert!(client.is_closed_within(WAIT_TIMEOUT).await, "{first:?}");
     }
     let mut lawful = RawClient::connect_tls(world.keyward.gateway(), "localhost", &certificate, &[]).await;
     lawful.send(world.get("/api/1/x")).await;

@@ -1,7 +1,7 @@
 //! F13: what upstreams answer, and that each client gets its own answer whatever they do.
 
-use crate::world::{OWNER, World, assert_problem, builder, scripted_upstream_that_counts, size};
-use keyward_testkit::{KeySpec, RawClient, Reply, request};
+use crate::world::{World, assert_problem, scripted_upstream_that_counts};
+use keyward_testkit::{KeySpec, Keyward, OWNER, RawClient, Reply, request, sized};
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -73,7 +73,7 @@ fn bad_answers() -> Vec<Vec<u8>> {
     all.push(format!("HTTP/1.1 200 OK\r\nX: {long}\r\nContent-Length: 2\r\n\r\nok").into_bytes());
     let many = "X: y\r\n".repeat(1000);
     all.push(format!("HTTP/1.1 200 OK\r\n{many}Content-Length: 2\r\n\r\nok").into_bytes());
-    let huge = "y".repeat(usize::try_from(size(1 << 20, 1 << 28)).unwrap());
+    let huge = "y".repeat(usize::try_from(sized(1 << 20, 1 << 28)).unwrap());
     all.push(format!("HTTP/1.1 200 OK\r\nX: {huge}\r\n\r\n").into_bytes());
     all.push(format!("HTTP/1.1 200 {huge}\r\n\r\n").into_bytes());
     all
@@ -109,7 +109,7 @@ async fn f13_bad_answers_are_502_and_their_connection_is_not_used_again() {
             world.upstream.clear();
             world.queue(&bytes, close);
             client
-                .send(world.good(
+                .send(world.request(
                     method,
                     "/api/1/bad",
                     &[],
@@ -167,7 +167,9 @@ async fn f13_a_body_fault_that_comes_with_the_head_is_502() {
                 *close,
             );
             let sent = if method == "POST" { &b"x"[..] } else { b"" };
-            client.send(world.good(method, "/api/1/broken", &[], sent)).await;
+            client
+                .send(world.request(method, "/api/1/broken", &[], sent))
+                .await;
             let answer = client.try_read_response(method).await;
             match answer {
                 Ok(answer) => assert_problem(&answer, 502, "upstream_bad_answer"),
@@ -227,7 +229,7 @@ async fn upstream_that_goes_wrong(go: watch::Receiver<usize>) -> SocketAddr {
 #[tokio::test]
 async fn f13_bodies_that_break_off_later_break_the_answer_off_and_the_log_says_how() {
     let (go, told) = watch::channel(0);
-    let keyward = builder()
+    let keyward = Keyward::builder()
         .upstream(upstream_that_goes_wrong(told).await)
         .config_toml("[log]\nformat = \"json\"")
         .start()
@@ -303,7 +305,7 @@ async fn f13_bytes_that_nobody_asked_for_are_nobodys_answer() {
             world.upstream.clear();
             world.queue([head, unasked].concat().as_bytes(), false);
             client
-                .send(world.good(
+                .send(world.request(
                     method,
                     "/api/1/more",
                     &[],
@@ -332,7 +334,7 @@ async fn f13_bytes_that_come_late_are_nobodys_answer() {
     ];
     let (count, mut sent) = watch::channel(0);
     let upstream = scripted_upstream_that_counts(pieces, count).await;
-    let keyward = builder()
+    let keyward = Keyward::builder()
         .upstream(upstream)
         .config_toml("[gateway]\nworkers = 1")
         .start()
@@ -476,7 +478,7 @@ async fn f13_in_mixed_traffic_each_client_gets_its_own_answer() {
         false,
     );
     world.upstream.script("/api/1/gone", Reply::CloseWithoutAnswer);
-    let (clients, total) = (16, size(5_000, 100_000));
+    let (clients, total) = (16, sized(5_000, 100_000));
     let tasks: Vec<_> = (0..clients)
         .map(|client| tokio::spawn(mixed_client(Arc::clone(&world), client, total / clients)))
         .collect();
@@ -491,7 +493,7 @@ async fn mixed_client(world: Arc<World>, number: u64, requests: u64) {
         let (method, target) = mixed_target(number, n);
         let body = target.repeat(usize::try_from(n % 7).unwrap());
         let body = if method == "POST" { body.as_bytes() } else { b"" };
-        client.send(world.good(method, &target, &[], body)).await;
+        client.send(world.request(method, &target, &[], body)).await;
         let answer = client.try_read_response(method).await;
         let kind = target.split('/').nth(3).unwrap();
         match (kind, answer) {

@@ -1,8 +1,8 @@
 //! F8 on every port: what an answer that comes before its request's body says about its connection, and what then happens. A
 //! client that is not told of the end sends its next request there, and loses it.
 
-use crate::world::{OWNER, World};
-use keyward_testkit::{EchoUpstream, H2Outcome, KeySpec, RawClient, RawH2};
+use crate::world::World;
+use keyward_testkit::{EchoUpstream, H2Outcome, KeySpec, OWNER, RawClient, RawH2};
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
@@ -135,7 +135,7 @@ async fn start() -> (World, EchoUpstream, Vec<Early>) {
     let world = World::start(&config).await;
     let (gateway, authz) = (world.keyward.gateway(), world.keyward.authz());
     let (console, ops) = (world.keyward.console(), world.keyward.ops());
-    let key = format!("X-API-KEY: {}\r\n", world.key);
+    let key = format!("X-API-KEY: {}\r\n", world.secret());
     let one = format!("X-API-KEY: {}\r\n", world.k1);
     let manager = format!("X-API-KEY: {}\r\n", world.keyward.management_secret());
     let text = format!("{manager}Content-Type: text/plain\r\n");
@@ -257,7 +257,7 @@ async fn f8_over_http2_an_early_answer_ends_its_stream_alone() {
                 (":scheme", "http"),
                 (":authority", "localhost"),
                 (":path", target),
-                ("x-api-key", world.key.as_str()),
+                ("x-api-key", world.secret()),
             ];
             h2.headers(stream, &fields, false).await;
             let late = stream == 3;

@@ -1,7 +1,7 @@
 //! F8–F12 and L8: what comes of requests that are refused, that ask for another protocol, or that have a limit.
 
-use crate::world::{OWNER, World, assert_problem, size};
-use keyward_testkit::{KeySpec, RawClient, RawResponse, Reply, request};
+use crate::world::{World, assert_problem};
+use keyward_testkit::{KeySpec, OWNER, RawClient, RawResponse, Reply, request, sized};
 use std::io::ErrorKind;
 use std::time::Duration;
 
@@ -14,14 +14,14 @@ async fn f8_refusals_drain_or_close_and_no_body_is_read_as_a_request() {
         .key(KeySpec::new(OWNER, "spent").limit(1))
         .await
         .secret;
-    let inner = world.good("GET", "/api/1/inner", &[], b"");
+    let inner = world.request("GET", "/api/1/inner", &[], b"");
     for (target, secret, status) in [
         ("/api/1/x", "kw_nonsense", 401),
         ("/api/2/x", world.k1.as_str(), 403),
-        ("/nowhere", world.key.as_str(), 404),
+        ("/nowhere", world.secret(), 404),
         ("/api/1/x", spent.as_str(), 429),
     ] {
-        for length in [1, 100, 64 * 1024, size(1 << 20, 1 << 30)] {
+        for length in [1, 100, 64 * 1024, sized(1 << 20, 1 << 30)] {
             for chunked in [false, true] {
                 if status == 429 {
                     spend(&world, &spent).await;
@@ -52,7 +52,7 @@ async fn refused_with_body(
     inner: &[u8],
 ) {
     let shown = format!("{target} {status}, {length} bytes, chunked: {chunked}");
-    let after = world.good("GET", "/api/1/after", &[], b"");
+    let after = world.request("GET", "/api/1/after", &[], b"");
     // The body's content begins with a whole request.
     let mut content = inner.to_vec();
     content.truncate(usize::try_from(length).unwrap());
@@ -141,7 +141,7 @@ async fn f9_only_a_websocket_that_the_upstream_takes_becomes_a_tunnel() {
     world.upstream.queue(Reply::Upgrade);
     let mut client = world.connect().await;
     client
-        .send([world.good("GET", "/api/1/ws", &wish, b""), b"early".to_vec()].concat())
+        .send([world.request("GET", "/api/1/ws", &wish, b""), b"early".to_vec()].concat())
         .await;
     let answer = client.read_response().await;
     assert_eq!(
@@ -153,7 +153,7 @@ async fn f9_only_a_websocket_that_the_upstream_takes_becomes_a_tunnel() {
         (got.header("upgrade"), got.header("connection")),
         (vec!["websocket".into()], vec!["upgrade".into()])
     );
-    let inside = world.good("GET", "/api/2/inside", &[], b"");
+    let inside = world.request("GET", "/api/2/inside", &[], b"");
     client.send(&inside).await;
     assert_eq!(
         client.read_exact(5 + inside.len()).await,
@@ -175,9 +175,9 @@ async fn f9_only_a_websocket_that_the_upstream_takes_becomes_a_tunnel() {
         client
             .send(
                 [
-                    world.good("GET", "/api/1/ws", &wish, b""),
+                    world.request("GET", "/api/1/ws", &wish, b""),
                     denied,
-                    world.good("GET", "/api/1/next", &[], b""),
+                    world.request("GET", "/api/1/next", &[], b""),
                 ]
                 .concat(),
             )
@@ -203,7 +203,7 @@ async fn f9_only_a_websocket_that_the_upstream_takes_becomes_a_tunnel() {
 #[tokio::test]
 async fn f9_other_protocols_are_never_forwarded_and_a_101_to_them_is_none() {
     let world = World::start("").await;
-    let follows = world.good("GET", "/api/1/next", &[], b"");
+    let follows = world.request("GET", "/api/1/next", &[], b"");
     for (method, protocols) in [
         ("GET", &["h2c"][..]),
         ("GET", &["foo"]),
@@ -230,7 +230,7 @@ async fn f9_other_protocols_are_never_forwarded_and_a_101_to_them_is_none() {
             fields.extend(protocols.iter().map(|protocol| ("Upgrade", *protocol)));
             let mut client = world.connect().await;
             client
-                .send([world.good(method, "/api/1/ws", &fields, b""), follows.clone()].concat())
+                .send([world.request(method, "/api/1/ws", &fields, b""), follows.clone()].concat())
                 .await;
             let answer = client.read_response_to(method).await;
             assert_eq!(answer.status, status, "{method} {protocols:?}");
@@ -259,13 +259,15 @@ async fn f9_other_protocols_are_never_forwarded_and_a_101_to_them_is_none() {
             false,
         );
         let mut client = world.connect().await;
-        client.send(world.good("GET", "/api/1/ws", &wish, b"")).await;
+        client.send(world.request("GET", "/api/1/ws", &wish, b"")).await;
         assert_problem(&client.read_response().await, 502, "upstream_bad_answer");
         world.echoed(&mut client, "/api/1/next").await;
     }
     world.upstream.queue(Reply::Upgrade);
     let mut client = world.connect().await;
-    client.send(world.good("POST", "/api/1/x", &[], b"hello")).await;
+    client
+        .send(world.request("POST", "/api/1/x", &[], b"hello"))
+        .await;
     assert_problem(&client.read_response().await, 502, "upstream_bad_answer");
 }
 
@@ -290,7 +292,7 @@ async fn f12_an_expectation_of_a_denied_key_is_answered_at_once() {
     assert_eq!(world.upstream.count(), 0);
     let mut client = world.connect().await;
     client
-        .send(request("POST", "/api/1/x", &fields(&world.key), ""))
+        .send(request("POST", "/api/1/x", &fields(world.secret()), ""))
         .await;
     assert_eq!(client.read_exact(25).await, b"HTTP/1.1 100 Continue\r\n\r\n");
     client.send("hello").await;
@@ -412,7 +414,7 @@ async fn l8_fields_of_an_upstreams_own_limit_never_stand_beside_those_of_the_key
                 body: Vec::new(),
             },
         );
-        for (key, ours) in [(&limited, true), (&world.key, false)] {
+        for (key, ours) in [(limited.as_str(), true), (world.secret(), false)] {
             let mut client = world.connect().await;
             client
                 .send(request("GET", "/api/1/theirs", &[("X-API-KEY", key)], ""))

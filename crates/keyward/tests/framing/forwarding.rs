@@ -1,13 +1,13 @@
 //! Forwarding: what goes to which upstream, what comes back, and what is said when nothing does.
 
-use crate::world::{OWNER, World, assert_problem, builder, scripted_upstream};
+use crate::world::{World, assert_problem, scripted_upstream};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use keyward_testkit::{EchoUpstream, KeySpec, Keyward, RawClient, Reply, request};
+use keyward_testkit::{EchoUpstream, KeySpec, Keyward, OWNER, RawClient, Reply, request};
 use sha2::{Digest, Sha256};
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -19,7 +19,11 @@ const SHORT: &str = "[gateway.timeouts]\nupstream_response = \"3s\"\nupstream_bo
 
 /// A gateway in front of this upstream, and a key.
 async fn in_front_of(upstream: SocketAddr, config: &str) -> (Keyward, String) {
-    let keyward = builder().upstream(upstream).config_toml(config).start().await;
+    let keyward = Keyward::builder()
+        .upstream(upstream)
+        .config_toml(config)
+        .start()
+        .await;
     keyward.user(OWNER, "member").await;
     let key = keyward.key(KeySpec::new(OWNER, "all")).await.secret;
     (keyward, key)
@@ -37,7 +41,7 @@ async fn an_upstream_that_is_down_is_502_and_served_again_when_it_is_back() {
         ("DELETE", b""),
         ("OPTIONS", b""),
     ] {
-        client.send(world.good(method, "/api/1/x", &[], body)).await;
+        client.send(world.request(method, "/api/1/x", &[], body)).await;
         assert_problem(&client.read_response().await, 502, "upstream_unreachable");
     }
     world.upstream = EchoUpstream::start_on(world.upstream.address()).await;
@@ -50,7 +54,7 @@ async fn an_upstream_that_is_slow_is_504_or_breaks_off() {
     world.upstream.script("/api/1/hang", Reply::Hang);
     let mut client = world.connect().await;
     for body in [&b""[..], b"hello"] {
-        client.send(world.good("POST", "/api/1/hang", &[], body)).await;
+        client.send(world.request("POST", "/api/1/hang", &[], body)).await;
         assert_problem(&client.read_response().await, 504, "upstream_timeout");
         world.echoed(&mut client, "/api/1/next").await;
     }
@@ -60,7 +64,7 @@ async fn an_upstream_that_is_slow_is_504_or_breaks_off() {
     ] {
         world.queue(format!("HTTP/1.1 200 OK\r\n{head}").as_bytes(), false);
         let mut client = world.connect().await;
-        client.send(world.good("GET", "/api/1/stall", &[], b"")).await;
+        client.send(world.request("GET", "/api/1/stall", &[], b"")).await;
         let text = String::from_utf8_lossy(&client.read_to_end().await).into_owned();
         assert!(
             text.starts_with("HTTP/1.1 200") && text.contains("begin"),
@@ -106,13 +110,13 @@ async fn f8_an_early_answer_comes_while_the_body_is_still_being_sent() {
                 .queue(Reply::BeforeBody(Box::new(Reply::http(status, body))));
             let mut client = world.connect().await;
             client
-                .send(world.good("POST", "/api/1/early", &[field], b""))
+                .send(world.request("POST", "/api/1/early", &[field], b""))
                 .await;
             client.send("5\r\nhello\r\n").await;
             let answer = client.read_response().await;
             assert_eq!((answer.status, answer.text().as_str()), (status, body));
             // The rest may not be taken any more; what it holds is not a request.
-            let inner = world.good("GET", "/api/1/inner", &[], b"");
+            let inner = world.request("GET", "/api/1/inner", &[], b"");
             drop(client.try_send([&b"5\r\nhello\r\n"[..], &inner].concat()).await);
             assert!(client.is_closed_within(Duration::from_secs(40)).await);
             assert!(client.unread().is_empty(), "{}", client.unread().escape_ascii());
@@ -152,8 +156,8 @@ async fn bodies_go_both_ways_byte_for_byte_in_both_framings() {
         chunked.extend_from_slice(b"0\r\n\r\n");
         let coding = [("Transfer-Encoding", "chunked")];
         for (head, sent) in [
-            (world.good("PUT", "/api/1/up", &[], &body), vec![]),
-            (world.good("PUT", "/api/1/up", &coding, b""), chunked),
+            (world.request("PUT", "/api/1/up", &[], &body), vec![]),
+            (world.request("PUT", "/api/1/up", &coding, b""), chunked),
         ] {
             client.send([head, sent].concat()).await;
             let echo = client.read_response().await.json();
@@ -275,7 +279,9 @@ async fn kept_connections_are_used_again_and_a_stale_one_is_tried_again_where_th
         world.echoed(&mut client, "/api/1/warm").await;
         world.upstream.clear();
         world.upstream.queue(Reply::CloseWithoutAnswer);
-        client.send(world.good(method, "/api/1/stale", &[], body)).await;
+        client
+            .send(world.request(method, "/api/1/stale", &[], body))
+            .await;
         let answer = client.read_response_to(method).await;
         assert_eq!(
             (answer.status, world.upstream.count()),
@@ -305,7 +311,7 @@ async fn kept_connections_are_used_again_and_a_stale_one_is_tried_again_where_th
         world.queue(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", true);
         assert_eq!(world.ask(&mut client, "GET", "/api/1/x").await.text(), "ok");
         world.upstream.wait_for_closed(closed + 1).await;
-        client.send(world.good("POST", "/api/1/y", &[], b"x")).await;
+        client.send(world.request("POST", "/api/1/y", &[], b"x")).await;
         assert_eq!(client.read_response().await.status, 200);
     }
 }

@@ -1,6 +1,6 @@
 //! Upstreams that speak HTTP/2 without TLS: the same rules for their answers, and what of a hop is said anew.
 
-use crate::world::{OWNER, assert_problem, builder};
+use crate::world::assert_problem;
 use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, StreamBody};
@@ -8,7 +8,7 @@ use hyper::body::{Frame, Incoming};
 use hyper::service::service_fn;
 use hyper::{HeaderMap, Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use keyward_testkit::{H2Client, KeySpec, Keyward, RawClient, RawH2, request};
+use keyward_testkit::{H2Client, KeySpec, Keyward, OWNER, RawClient, RawH2, request};
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::io::Error;
@@ -76,7 +76,7 @@ async fn gateway(go: &Go) -> (Keyward, String) {
 }
 
 async fn gateway_before(address: SocketAddr) -> (Keyward, String) {
-    let keyward = builder()
+    let keyward = Keyward::builder()
         .config_toml(&format!(
             "[log]\nformat = \"json\"\n[[gateway.upstreams]]\nname = \"default\"\nurl = \"http://{address}\"\nprotocol = \"h2c\"\n"
         ))

@@ -1,7 +1,7 @@
 //! Kept connections to upstreams: how long they are kept, and which requests go out once more when one was closed meanwhile.
 
-use crate::world::{OWNER, World, assert_problem, builder};
-use keyward_testkit::{KeySpec, RawClient, request};
+use crate::world::{World, assert_problem};
+use keyward_testkit::{KeySpec, Keyward, OWNER, RawClient, request};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -85,7 +85,7 @@ async fn read_request(stream: &mut tokio::net::TcpStream, bytes: &mut Vec<u8>, s
 
 /// A gateway of one worker before an upstream, and a good key.
 async fn gateway(upstream: SocketAddr, more: &str) -> (keyward_testkit::Keyward, String) {
-    let keyward = builder()
+    let keyward = Keyward::builder()
         .config_toml("[gateway]\nworkers = 1")
         .config_toml(&format!(
             "[[gateway.upstreams]]\nname = \"default\"\nurl = \"http://{upstream}\"\n{more}"

@@ -1,6 +1,6 @@
 //! F1–F7: how clients frame their requests.
 
-use crate::world::{World, assert_problem, word};
+use crate::world::{World, assert_problem};
 use keyward_testkit::{H2Outcome, RawH2};
 
 /// A request that is refused, and what may be said to it.
@@ -23,12 +23,12 @@ async fn all_refused(world: &World, table: Vec<Refused>) {
         world.echoed(&mut client, &target).await;
         let rest = [
             b"5\r\nhello\r\n0\r\n\r\n".to_vec(),
-            world.good("GET", "/api/1/smuggled", &[], b""),
+            world.request("GET", "/api/1/smuggled", &[], b""),
         ];
         client.send([&case.lines[..], &rest.concat()].concat()).await;
         let answer = client.try_read_response("GET").await;
         let answer = answer.unwrap_or_else(|e| panic!("{shown}: {e}"));
-        let said = word(&answer);
+        let said = (answer.status, answer.code());
         let fits = case
             .wanted
             .iter()
@@ -45,7 +45,7 @@ async fn all_refused(world: &World, table: Vec<Refused>) {
 
 /// A POST with these further header lines, which must end with CR LF each.
 fn post(world: &World, lines: &str) -> Vec<u8> {
-    let key = &world.key;
+    let key = world.secret();
     format!("POST /api/1/x HTTP/1.1\r\nHost: localhost\r\nX-API-KEY: {key}\r\n{lines}\r\n").into_bytes()
 }
 
@@ -157,7 +157,7 @@ async fn f1_f2_f3_ambiguous_framing_is_refused_and_closed() {
         add(MALFORMED, lines);
     }
     all_refused(&world, table).await;
-    let key = &world.key;
+    let key = world.secret();
     let old = format!(
         "POST /api/1/x HTTP/1.0\r\nHost: localhost\r\nX-API-KEY: {key}\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n"
     );
@@ -171,7 +171,7 @@ async fn f1_f2_f3_ambiguous_framing_is_refused_and_closed() {
 #[tokio::test]
 async fn f6_heads_that_bend_the_grammar_are_refused_and_closed() {
     let world = World::start("").await;
-    let key = &world.key;
+    let key = world.secret();
     let mut table: Vec<Refused> = [
         "X: a\rb\r\n",
         "X: a\r\rb\r\n",
@@ -260,7 +260,7 @@ async fn f6_heads_that_bend_the_grammar_are_refused_and_closed() {
 #[tokio::test]
 async fn f6_what_may_be_forgiven_reaches_the_upstream_in_clean_form() {
     let world = World::start("").await;
-    let key = &world.key;
+    let key = world.secret();
     let mut client = world.connect().await;
     let odd = format!(
         "\r\n\r\nPOST /api/1/a HTTP/1.1\r\nhOST:localhost\r\nx-api-KEY:\t{key} \t\r\nX-Empty:\r\nX-Text: caf\u{e9}\r\nContent-Length: \t2 \r\n\r\nok"
@@ -269,7 +269,7 @@ async fn f6_what_may_be_forgiven_reaches_the_upstream_in_clean_form() {
         "\r\nPOST /api/1/b HTTP/1.1\r\nHost: localhost\r\nX-API-KEY: {key}\r\nTransfer-Encoding:  ChunKed \r\nTE: trailers\r\n\r\n00A;x=\"y\"\r\n0123456789\r\n000\r\nX-Keyward-Key-Id: 1\r\nContent-Length: 9\r\n\r\n"
     );
     // All at once: three requests in one piece.
-    let third = world.good("GET", "/api/1/c", &[], b"");
+    let third = world.request("GET", "/api/1/c", &[], b"");
     client
         .send([odd.into_bytes(), chunked.into_bytes(), third].concat())
         .await;
@@ -310,7 +310,7 @@ async fn f2_f3_fields_that_fold_to_framing_do_not_reach_the_upstream() {
         world.upstream.clear();
         let mut client = world.connect().await;
         client
-            .send(world.good("POST", "/api/1/x", &[(name, "chunked")], b"hello"))
+            .send(world.request("POST", "/api/1/x", &[(name, "chunked")], b"hello"))
             .await;
         assert_eq!(client.read_response().await.status, 200, "{name}");
         let got = world.upstream.last();
@@ -356,7 +356,7 @@ async fn f2_broken_chunks_end_the_request_and_what_follows_is_never_one() {
         world.upstream.clear();
         let mut client = world.connect().await;
         let head = post(&world, "Transfer-Encoding: chunked\r\n");
-        let smuggled = world.good("GET", "/api/1/smuggled", &[], b"");
+        let smuggled = world.request("GET", "/api/1/smuggled", &[], b"");
         client
             .send([&head[..], body.as_bytes(), &smuggled].concat())
             .await;
@@ -427,7 +427,7 @@ async fn f1_f3_lengths_over_http2_reach_the_upstream_only_when_they_are_true() {
     for (fields, body) in tables {
         world.upstream.clear();
         let mut client = RawH2::connect(world.keyward.gateway()).await;
-        let key = world.key.as_str();
+        let key = world.secret();
         let pseudo = [
             (":method", "POST"),
             (":scheme", "http"),
@@ -454,7 +454,7 @@ async fn f1_f3_lengths_over_http2_reach_the_upstream_only_when_they_are_true() {
 #[tokio::test]
 async fn f7_hosts_that_are_missing_doubled_foreign_or_malformed_are_refused() {
     let world = World::start("").await;
-    let key = &world.key;
+    let key = world.secret();
     let long = format!("Host: {}\r\n", "a".repeat(300));
     let mut table = Vec::new();
     for (target, hosts) in [

@@ -1,7 +1,7 @@
 //! Pauses within bodies: what may be silent for how long, and that the log says what ended an answer.
 
-use crate::world::{OWNER, World};
-use keyward_testkit::{H2Client, KeySpec, Reply, request};
+use crate::world::World;
+use keyward_testkit::{H2Client, KeySpec, OWNER, Reply, request};
 use std::time::Duration;
 
 /// Everywhere a short pause ends a body, but on `/events` none does.
@@ -88,7 +88,7 @@ async fn a_client_that_goes_away_within_an_answer_is_told_in_the_log() {
         .upstream
         .script("/events/1/s", Reply::Stream { total_bytes: 1 << 40 });
     let mut client = world.connect().await;
-    client.send(world.good("GET", "/events/1/s", &[], b"")).await;
+    client.send(world.request("GET", "/events/1/s", &[], b"")).await;
     let _begun = client.read_some().await;
     drop(client);
     world

@@ -1,63 +1,50 @@
-//! What every test stands on: a gateway, an upstream that records, and two keys.
+//! What every test stands on: a gateway with one pool of connections to an upstream that records, and two keys.
 
-use keyward_testkit::{
-    EchoUpstream, KeySpec, Keyward, KeywardBuilder, RawClient, RawResponse, Recorded, Reply, request,
-};
+use keyward_testkit::{KeySpec, OWNER, RawClient, RawResponse, Recorded, Reply};
 use std::net::SocketAddr;
+use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-pub(crate) const OWNER: &str = "owner@example.com";
-
-/// A gateway between a test and an upstream.
+/// A gateway between a test and an upstream, with the sites 1 and 2, and a key without restrictions.
 pub(crate) struct World {
-    pub(crate) keyward: Keyward,
-    pub(crate) upstream: EchoUpstream,
-    /// The secret of a key without restrictions.
-    pub(crate) key: String,
+    inner: keyward_testkit::World,
     /// The secret of a key for site `1` only.
     pub(crate) k1: String,
+}
+
+impl Deref for World {
+    type Target = keyward_testkit::World;
+
+    fn deref(&self) -> &Self::Target {
+        &self.inner
+    }
+}
+
+impl DerefMut for World {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.inner
+    }
 }
 
 impl World {
     /// Starts with one worker, so that all requests share one pool of connections to the upstream.
     pub(crate) async fn start(config: &str) -> Self {
-        let upstream = EchoUpstream::start().await;
-        let keyward = builder()
-            .upstream(upstream.address())
-            .config_toml("[gateway]\nworkers = 1")
-            .config_toml(config)
+        let inner = keyward_testkit::World::builder()
+            .config("[gateway]\nworkers = 1")
+            .config(config)
+            .sites(&["1", "2"])
             .start()
             .await;
-        keyward.user(OWNER, "member").await;
-        for site in ["1", "2"] {
-            keyward.site(site).await;
-        }
-        let key = keyward.key(KeySpec::new(OWNER, "all")).await.secret;
-        let k1 = keyward.key(KeySpec::new(OWNER, "one").sites(&["1"])).await.secret;
-        Self {
-            keyward,
-            upstream,
-            key,
-            k1,
-        }
-    }
-
-    pub(crate) async fn connect(&self) -> RawClient {
-        RawClient::connect(self.keyward.gateway()).await
-    }
-
-    /// The bytes of a request with a good key.
-    pub(crate) fn good(&self, method: &str, target: &str, headers: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
-        let headers = [&[("X-API-KEY", self.key.as_str())], headers].concat();
-        request(method, target, &headers, body)
+        let k1 = inner.keyward.key(KeySpec::new(OWNER, "one").sites(&["1"])).await;
+        Self { inner, k1: k1.secret }
     }
 
     /// Sends a request with a good key on an open connection and reads the answer.
     pub(crate) async fn ask(&self, client: &mut RawClient, method: &str, target: &str) -> RawResponse {
-        client.send(self.good(method, target, &[], b"")).await;
+        client.send(self.request(method, target, &[], b"")).await;
         client.read_response_to(method).await
     }
 
@@ -86,17 +73,13 @@ impl World {
     }
 }
 
-/// Status and code of a problem document; the code of anything else is empty.
-pub(crate) fn word(answer: &RawResponse) -> (u16, String) {
-    let code = serde_json::from_slice(&answer.body)
-        .ok()
-        .and_then(|json: serde_json::Value| json["code"].as_str().map(str::to_owned));
-    (answer.status, code.unwrap_or_default())
-}
-
 /// Asserts that an answer is a problem document of the gateway's own, whole in every field.
 pub(crate) fn assert_problem(answer: &RawResponse, status: u16, code: &str) {
-    assert_eq!(word(answer), (status, code.to_owned()), "{answer:?}");
+    assert_eq!(
+        (answer.status, answer.code()),
+        (status, code.to_owned()),
+        "{answer:?}"
+    );
     let json = answer.json();
     assert_eq!(
         answer.header("content-type"),
@@ -111,15 +94,6 @@ pub(crate) fn assert_problem(answer: &RawResponse, status: u16, code: &str) {
     );
     assert!(json["title"].is_string() && json["detail"].is_string(), "{json}");
     assert!(!answer.text().contains("127.0.0.1"), "an address is told: {json}");
-}
-
-/// The contract's number when `KEYWARD_HEAVY=1` is set, or else the smaller one.
-pub(crate) fn size(usual: u64, heavy: u64) -> u64 {
-    if std::env::var("KEYWARD_HEAVY").is_ok_and(|value| value == "1") {
-        heavy
-    } else {
-        usual
-    }
 }
 
 /// An upstream that answers every request of every connection with these pieces, and a pause before each.
@@ -157,8 +131,4 @@ pub(crate) async fn scripted_upstream_that_counts(
         }
     });
     address
-}
-
-pub(crate) fn builder() -> KeywardBuilder {
-    Keyward::builder().binary(env!("CARGO_BIN_EXE_keyward"))
 }

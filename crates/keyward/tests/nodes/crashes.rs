@@ -1,7 +1,6 @@
 //! S1 for PostgreSQL: the server is killed again and again while keys change; what was answered is there.
 
-use crate::support::{Cluster, OWNER, ask, sized};
-use keyward_testkit::{Keyward, RawClient, request};
+use keyward_testkit::{Cluster, Keyward, OWNER, RawClient, request, sized};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -124,7 +123,7 @@ async fn s1_no_change_that_was_answered_is_lost_however_often_postgresql_is_kill
     let unsure = known.iter().filter(|key| key.states.len() > 1).count();
     for node in &cluster.nodes {
         for key in &known {
-            let seen = ask(node, &key.secret).await;
+            let seen = node.verdict(&key.secret).await;
             assert!(
                 key.states.contains(&seen.as_str()),
                 "{seen}, not {:?}",

@@ -1,8 +1,10 @@
 //! S9, S10: whatever becomes of the way to the database, requests are decided, changes are refused in time, and all goes on
 //! by itself.
 
-use crate::support::{Cluster, OWNER, ask, get, switch, told, verdict, wait_for};
-use keyward_testkit::{Issued, KeySpec, Keyward, Postgres, RawClient, TcpProxy, request};
+use crate::load::switch;
+use keyward_testkit::{
+    Cluster, Issued, KeySpec, Keyward, OWNER, Postgres, RawClient, TcpProxy, Times, get, request, verdict,
+};
 use serde_json::Value;
 use std::time::{Duration, Instant};
 
@@ -66,7 +68,7 @@ const FAULTS: [Fault; 7] = [
 async fn judge(cluster: &Cluster, keys: &[(Issued, &str)], name: &str) {
     for (key, wanted) in keys {
         let mut client = RawClient::connect(cluster.nodes[0].gateway()).await;
-        client.send(get(&key.secret)).await;
+        client.send(get("/api/1/x", &key.secret)).await;
         assert_eq!(verdict(&client.read_response().await), *wanted, "{name}");
     }
 }
@@ -98,7 +100,7 @@ async fn s9_s10_requests_are_decided_and_changes_refused_whatever_becomes_of_the
     cluster.agree().await;
     let mut recoveries = Vec::new();
     for (turn, fault) in FAULTS.into_iter().enumerate() {
-        let wire = &cluster.wires[0];
+        let wire = &cluster.proxies[0];
         tokio::task::block_in_place(|| (fault.begin)(wire, &cluster.server));
         let (change, after) = [("disable", "401 key_disabled"), ("enable", "200")][turn % 2];
         let path = format!("/v1/keys/{}/{change}", switched.id);
@@ -128,18 +130,18 @@ async fn s9_s10_requests_are_decided_and_changes_refused_whatever_becomes_of_the
         }
         // The others know it too, so this node is heard, and hears.
         for other in &cluster.nodes {
-            wait_for(other, &switched.secret, after).await;
+            other.wait_for_verdict(&switched.secret, after).await;
         }
         let other = &cluster.nodes[1 + turn % 2];
         let (back, before) = [("enable", "200"), ("disable", "401 key_disabled")][turn % 2];
         switch(other, &switched, back).await;
-        wait_for(node, &switched.secret, before).await;
+        node.wait_for_verdict(&switched.secret, before).await;
         switch(other, &switched, change).await;
-        wait_for(node, &switched.secret, after).await;
+        node.wait_for_verdict(&switched.secret, after).await;
         recoveries.push(ended.elapsed());
         judge(&cluster, &keys, fault.name).await;
     }
-    told(
+    Times::printed(
         "from the end of a fault until all nodes follow each other again",
         recoveries,
     );
@@ -154,8 +156,8 @@ async fn a_node_that_is_cut_off_misses_nothing_once_it_is_back() {
         keys.push(node.key(KeySpec::new(OWNER, &format!("k{number}"))).await);
     }
     cluster.agree().await;
-    cluster.wires[2].refuse();
-    cluster.wires[2].cut();
+    cluster.proxies[2].refuse();
+    cluster.proxies[2].cut();
     for key in &keys[..10] {
         switch(&cluster.nodes[0], key, "disable").await;
     }
@@ -167,9 +169,9 @@ async fn a_node_that_is_cut_off_misses_nothing_once_it_is_back() {
     let made = cluster.nodes[1].key(KeySpec::new(OWNER, "new")).await;
     // It knows nothing of it, and says what it knew.
     for key in &keys {
-        assert_eq!(ask(&cluster.nodes[2], &key.secret).await, "200");
+        assert_eq!(cluster.nodes[2].verdict(&key.secret).await, "200");
     }
-    cluster.wires[2].heal();
+    cluster.proxies[2].heal();
     cluster.agree().await;
     for node in &cluster.nodes {
         for (number, key) in keys.iter().enumerate() {
@@ -178,8 +180,8 @@ async fn a_node_that_is_cut_off_misses_nothing_once_it_is_back() {
                 10..15 => "401 key_invalid",
                 _ => "200",
             };
-            assert_eq!(ask(node, &key.secret).await, wanted, "key {number}");
+            assert_eq!(node.verdict(&key.secret).await, wanted, "key {number}");
         }
-        assert_eq!(ask(node, &made.secret).await, "200");
+        assert_eq!(node.verdict(&made.secret).await, "200");
     }
 }

@@ -1,13 +1,12 @@
 //! The list of nodes: who is there, who left, who is gone, and that versions should agree.
 
-use crate::support::{Cluster, GUARD, readyz};
-use keyward_testkit::Keyward;
+use keyward_testkit::{Cluster, Keyward, WAIT_TIMEOUT};
 use serde_json::Value;
 use std::time::{Duration, Instant};
 
 /// Waits until a node's list of nodes is as wanted.
 async fn listed(node: &Keyward, mut wanted: impl FnMut(&[Value]) -> bool) -> Vec<Value> {
-    let until = Instant::now() + GUARD;
+    let until = Instant::now() + WAIT_TIMEOUT;
     loop {
         let answer = node.api_ok("GET", "/v1/nodes", &Value::Null).await;
         let nodes = answer["items"].as_array().unwrap().clone();
@@ -26,7 +25,7 @@ async fn every_node_lists_all_until_they_leave_or_are_gone() {
         unreachable!()
     };
     cluster.agree().await;
-    let revision = readyz(first).await["revision"].clone();
+    let revision = first.readyz().await.json()["revision"].clone();
     let nodes = listed(first, |nodes| {
         nodes.len() == 3 && nodes.iter().all(|node| node["revision"] == revision)
     })

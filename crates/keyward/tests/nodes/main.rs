@@ -6,7 +6,7 @@
 mod crashes;
 mod faults;
 mod list;
+mod load;
 mod revocation;
 mod rolling;
-mod support;
 mod usage;

@@ -1,7 +1,7 @@
 //! R4 to R7 over three nodes: the bound of a revocation, and the order of changes.
 
-use crate::support::{Cluster, Load, OWNER, ask, sized, switch, told, wait_for};
-use keyward_testkit::{Issued, KeySpec, Keyward, RawClient, request};
+use crate::load::{Load, switch};
+use keyward_testkit::{Cluster, Issued, KeySpec, Keyward, OWNER, RawClient, Times, request, sized};
 use serde_json::Value;
 use std::time::{Duration, Instant};
 
@@ -34,7 +34,7 @@ async fn delays(cluster: &Cluster, keys: &[Issued], changes: usize) -> Delays {
         switch(&cluster.nodes[at], key, change).await;
         let answered = Instant::now();
         assert_eq!(
-            ask(&cluster.nodes[at], &key.secret).await,
+            cluster.nodes[at].verdict(&key.secret).await,
             wanted,
             "the node that made it"
         );
@@ -45,8 +45,8 @@ async fn delays(cluster: &Cluster, keys: &[Issued], changes: usize) -> Delays {
             .filter(|node| node.gateway() != cluster.nodes[at].gateway())
             .collect();
         let last = tokio::join!(
-            wait_for(others[0], &key.secret, wanted),
-            wait_for(others[1], &key.secret, wanted)
+            others[0].wait_for_verdict(&key.secret, wanted),
+            others[1].wait_for_verdict(&key.secret, wanted)
         );
         let late = last.0.max(last.1).map_or(Duration::ZERO, |last| last - answered);
         delays.late.push(late);
@@ -72,11 +72,11 @@ async fn r1_a_change_on_one_node_holds_on_the_others_under_load() {
     let notified = delays(&cluster, &keys[..9], 1000).await;
     let granted = load.stop().await;
     assert!(granted > 0);
-    let late = told("revocation, notified, under load", notified.late);
-    let busy = told("a request and its answer meanwhile", notified.round_trips);
+    let late = Times::printed("revocation, notified, under load", notified.late);
+    let busy = Times::printed("a request and its answer meanwhile", notified.round_trips);
     assert!(late.max <= BOUND, "{late:?}");
     // A machine on which one exchange takes its time cannot do ten of them sooner.
-    assert!(late.half <= HALF_WITHIN.max(20 * busy.half), "{late:?}; {busy:?}");
+    assert!(late.p50 <= HALF_WITHIN.max(20 * busy.p50), "{late:?}; {busy:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -101,7 +101,7 @@ async fn r1_without_notifications_the_others_follow_all_the_same() {
     let load = Load::start(&cluster, &keys[9].secret).await;
     let polled = delays(&cluster, &keys[..9], sized(20, 1000)).await;
     assert!(load.stop().await > 0);
-    let late = told("revocation, notifications cut, under load", polled.late);
+    let late = Times::printed("revocation, notifications cut, under load", polled.late);
     assert!(late.max <= SILENT_BOUND, "{late:?}");
     assert!(
         late.max > HALF_WITHIN,
@@ -123,15 +123,19 @@ async fn r5_quick_changes_end_in_the_last_state_everywhere_and_stay() {
         }
         cluster.agree().await;
         for node in &cluster.nodes {
-            assert_eq!(ask(node, &key.secret).await, "401 key_disabled", "round {round}");
-            assert_eq!(ask(node, &other.secret).await, "200", "round {round}");
+            assert_eq!(
+                node.verdict(&key.secret).await,
+                "401 key_disabled",
+                "round {round}"
+            );
+            assert_eq!(node.verdict(&other.secret).await, "200", "round {round}");
         }
     }
     cluster.agree().await;
     // Nothing older comes after it, with the next polls or the next loads.
     for _ in 0..30 {
         for node in &cluster.nodes {
-            assert_eq!(ask(node, &key.secret).await, "401 key_disabled");
+            assert_eq!(node.verdict(&key.secret).await, "401 key_disabled");
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
@@ -151,7 +155,11 @@ async fn r4_a_node_that_starts_while_changes_go_on_has_all_of_them() {
         tokio::join!(cluster.nodes[2].restart(), changing);
         cluster.agree().await;
         for key in &keys {
-            assert_eq!(ask(&cluster.nodes[2], &key.secret).await, wanted, "round {round}");
+            assert_eq!(
+                cluster.nodes[2].verdict(&key.secret).await,
+                wanted,
+                "round {round}"
+            );
         }
     }
 }
@@ -168,19 +176,16 @@ async fn r6_a_key_that_was_tried_before_it_was_made_works_everywhere_once_it_is(
     for node in &cluster.nodes {
         let mut client = RawClient::connect(node.gateway()).await;
         for _ in 0..sized(100, 1000) {
-            assert_eq!(
-                crate::support::ask_on(&mut client, &source.secret).await,
-                "401 key_invalid"
-            );
+            assert_eq!(client.verdict(&source.secret).await, "401 key_invalid");
         }
     }
     cluster.nodes[1]
         .api_ok("POST", &format!("{path}/restore"), &Value::Null)
         .await;
     let answered = Instant::now();
-    assert_eq!(ask(&cluster.nodes[1], &source.secret).await, "200");
+    assert_eq!(cluster.nodes[1].verdict(&source.secret).await, "200");
     for node in &cluster.nodes {
-        let last = wait_for(node, &source.secret, "200").await;
+        let last = node.wait_for_verdict(&source.secret, "200").await;
         assert!(
             last.is_none_or(|last| last - answered <= BOUND),
             "{:?}",
@@ -253,13 +258,13 @@ async fn r7_a_user_who_is_disabled_on_one_node_is_out_on_all() {
         .api_ok("POST", &format!("/v1/users/{user}/disable"), &Value::Null)
         .await;
     let answered = Instant::now();
-    assert_eq!(ask(third, &key.secret).await, "401 owner_inactive");
+    assert_eq!(third.verdict(&key.secret).await, "401 owner_inactive");
     // A session is looked up in the database each time: it ends everywhere at once.
     for node in &cluster.nodes {
         assert_eq!(list_status(node, &cookie).await, 303, "back to the sign-in");
     }
     for node in &cluster.nodes {
-        let last = wait_for(node, &key.secret, "401 owner_inactive").await;
+        let last = node.wait_for_verdict(&key.secret, "401 owner_inactive").await;
         assert!(
             last.is_none_or(|last| last - answered <= BOUND),
             "{:?}",

@@ -1,7 +1,6 @@
 //! Usage of all nodes: summed, and nothing counted twice, also when an answer of the database is lost.
 
-use crate::support::{Cluster, GUARD, OWNER, ask};
-use keyward_testkit::{Issued, KeySpec, Keyward};
+use keyward_testkit::{Cluster, Issued, KeySpec, Keyward, OWNER, WAIT_TIMEOUT};
 use serde_json::Value;
 use std::time::{Duration, Instant};
 
@@ -23,9 +22,9 @@ async fn every_request_is_counted_once_over_all_nodes_whatever_becomes_of_the_an
     let mut granted = 0;
     let mut last = Value::Null;
     for round in 0..6 {
-        for (node, wire) in cluster.nodes.iter().zip(&cluster.wires) {
+        for (node, wire) in cluster.nodes.iter().zip(&cluster.proxies) {
             for _ in 0..10 {
-                assert_eq!(ask(node, &key.secret).await, "200");
+                assert_eq!(node.verdict(&key.secret).await, "200");
                 granted += 1;
             }
             // Cut in the midst of whatever is under way, a flush among it.
@@ -37,7 +36,7 @@ async fn every_request_is_counted_once_over_all_nodes_whatever_becomes_of_the_an
         tokio::time::sleep(Duration::from_millis(1700)).await;
     }
     for node in &cluster.nodes {
-        let until = Instant::now() + GUARD;
+        let until = Instant::now() + WAIT_TIMEOUT;
         loop {
             let (counted, at) = usage(node, &key).await;
             assert!(counted <= granted, "{counted} of {granted}");

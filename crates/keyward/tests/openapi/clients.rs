@@ -51,7 +51,7 @@ fn with_environment<'c>(place: &Place, command: &'c mut Command) -> &'c mut Comm
     command
         .env("KEYWARD", place.url())
         .env("KEY", place.keyward.management_secret())
-        .env("OWNER", crate::tools::OWNER)
+        .env("OWNER", keyward_testkit::OWNER)
 }
 
 #[tokio::test]

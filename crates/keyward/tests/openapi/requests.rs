@@ -2,6 +2,7 @@
 //! that it describes; what the document does not allow is refused; nothing is an internal error.
 
 use crate::tools::{Place, are_there, python, told};
+use keyward_testkit::sized;
 
 /// What is not called: an event stream without an end, files of other forms than JSON, and what could take the caller's own rights away.
 const LEFT_OUT: &str = "^/v1/(changes|setup|keys/import|users/[^/]+/disable)$";
@@ -12,11 +13,7 @@ async fn requests_that_are_made_from_the_document_are_answered_as_it_says() {
         return;
     }
     let place = Place::start().await;
-    let seconds = if std::env::var_os("KEYWARD_HEAVY").is_some() {
-        "300"
-    } else {
-        "30"
-    };
+    let seconds = sized("30", "300");
     let key = format!("X-API-KEY: {}", place.keyward.management_secret());
     let nowhere = place.file("none");
     let mut command = python(&nowhere);

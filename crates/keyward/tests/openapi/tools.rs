@@ -1,6 +1,6 @@
 //! The programs that read the document, and a Keyward whose document it is.
 
-use keyward_testkit::{EchoUpstream, Keyward};
+use keyward_testkit::{EchoUpstream, Keyward, World};
 use serde_json::Value;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -15,16 +15,10 @@ pub(crate) struct Place {
     _upstream: EchoUpstream,
 }
 
-/// Owns the keys that are made.
-pub(crate) const OWNER: &str = "owner@example.com";
-
 impl Place {
     pub(crate) async fn start() -> Self {
-        let upstream = EchoUpstream::start().await;
-        let builder = Keyward::builder().upstream(upstream.address());
-        let keyward = builder.config_toml("[log]\naccess = false").start().await;
-        keyward.user(OWNER, "member").await;
-        keyward.site("123").await;
+        let builder = World::builder().no_access_log().sites(&["123"]);
+        let (upstream, keyward) = builder.start_without_key().await;
         let folder = tempfile::tempdir().unwrap();
         let document = keyward.api("GET", "/openapi.json", &Value::Null).await.json;
         assert!(document.is_object());

@@ -1,7 +1,6 @@
 //! One request as a client writes it, and what came of it.
 
 use keyward_testkit::{RawClient, RawResponse};
-use serde_json::Value;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 /// A request; the target and the values are any bytes.
@@ -99,14 +98,8 @@ impl Ask {
         let answer = client.try_read_response(&self.method).await.unwrap_or_default();
         Said {
             status: answer.status,
-            code: code_of(&answer),
+            code: answer.code(),
             answer,
         }
     }
-}
-
-/// The `code` of a problem document.
-pub(crate) fn code_of(answer: &RawResponse) -> String {
-    let document: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-    document["code"].as_str().unwrap_or_default().to_owned()
 }

@@ -3,10 +3,9 @@
 use crate::ask::Ask;
 use crate::proxy::Proxy;
 use crate::world::World;
+use keyward_testkit::WAIT_TIMEOUT;
 use serde_json::Value;
 use std::time::{Duration, Instant};
-
-const GUARD: Duration = Duration::from_secs(60);
 
 #[tokio::test]
 async fn the_access_log_names_key_owner_and_site_and_no_secret() {
@@ -37,7 +36,7 @@ async fn logged(world: &World) -> Value {
         if let Some(line) = line {
             return serde_json::from_str(line).unwrap();
         }
-        assert!(began.elapsed() < GUARD, "no line in {log}");
+        assert!(began.elapsed() < WAIT_TIMEOUT, "no line in {log}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

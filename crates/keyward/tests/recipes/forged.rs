@@ -2,8 +2,8 @@
 
 use crate::ask::Ask;
 use crate::proxy::{OWN, Proxy};
-use crate::world::{OWNER, Wanted, World, folded, lines_that_fold};
-use keyward_testkit::KeySpec;
+use crate::world::{Wanted, World};
+use keyward_testkit::{KeySpec, OWNER, folded};
 
 const MALFORMED: Wanted = Wanted::Says(401, "key_malformed");
 const MISSING: Wanted = Wanted::Says(401, "key_missing");
@@ -125,9 +125,12 @@ pub(crate) async fn h4_the_upstream_gets_one_value_of_each_identity_field_and_it
         let (_, got) = world.passed(&ask).await;
         let text = String::from_utf8_lossy(&got.head).into_owned();
         assert!(!text.contains("forged"), "{proxy:?} {text}");
-        let told = lines_that_fold(&got, "x-keyward-");
+        let told = got.folded_lines(|name| name.starts_with("x-keyward-"));
         assert_eq!(told.len(), ours, "{proxy:?} {told:?}");
-        assert!(lines_that_fold(&got, "x-api-key").is_empty(), "{proxy:?} {text}");
+        assert!(
+            got.folded_lines(|name| name.starts_with("x-api-key")).is_empty(),
+            "{proxy:?} {text}"
+        );
         if ours == 5 {
             assert_eq!(got.header("x-keyward-key-id"), [world.k1.id.as_str()]);
             assert_eq!(got.header("x-keyward-site"), ["1"]);
@@ -167,7 +170,7 @@ pub(crate) async fn h6_connection_takes_nothing_away(proxy: Proxy) {
                 assert!(matches!(said.status, 0 | 400 | 401) && seen.is_empty(), "{what}");
                 continue;
             }
-            let told = lines_that_fold(&seen[0], "x-keyward-");
+            let told = seen[0].folded_lines(|name| name.starts_with("x-keyward-"));
             assert_eq!(told.len(), 5, "{what}");
             let names = seen[0].header_lines();
             let of_the_connection = names.iter().any(|line| {

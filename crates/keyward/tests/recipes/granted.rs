@@ -2,8 +2,8 @@
 
 use crate::ask::Ask;
 use crate::proxy::Proxy;
-use crate::world::{OWNER, World, lines_that_fold};
-use keyward_testkit::{KeySpec, RawClient, Recorded, Reply};
+use crate::world::World;
+use keyward_testkit::{KeySpec, OWNER, RawClient, Recorded, Reply};
 
 /// What an API may tell of a limit of its own.
 const OWN_LIMIT: [&str; 9] = [
@@ -76,7 +76,7 @@ fn names_the_caller(world: &World, got: &Recorded) {
         assert_eq!(got.header(name), [value], "{:?} {name}", world.proxy);
     }
     assert_eq!(got.header("x-keyward-request-id").len(), 1, "{:?}", world.proxy);
-    let all = lines_that_fold(got, "x-keyward-");
+    let all = got.folded_lines(|name| name.starts_with("x-keyward-"));
     assert_eq!(all.len(), 5, "{:?} {all:?}", world.proxy);
     let text = String::from_utf8_lossy(&got.head);
     assert!(!text.contains(&key.secret), "{:?} {text}", world.proxy);

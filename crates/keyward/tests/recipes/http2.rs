@@ -1,8 +1,8 @@
 //! Clients that speak HTTP/2 over TLS: the proxy makes HTTP/1.1 of it for the upstream, and what it asks Keyward about is that.
 
 use crate::proxy::{OWN, Proxy};
-use crate::world::{OWNER, World, lines_that_fold};
-use keyward_testkit::{Certificate, H2Client, H2Outcome, KeySpec, RawH2, Recorded};
+use crate::world::World;
+use keyward_testkit::{Certificate, H2Client, H2Outcome, KeySpec, OWNER, RawH2, Recorded};
 use std::fmt;
 use std::net::SocketAddr;
 use tempfile::TempDir;
@@ -117,12 +117,16 @@ fn names_the_caller(world: &World, got: &Recorded) {
     assert_eq!(got.header("x-keyward-key-id"), [world.k1.id.as_str()]);
     assert_eq!(got.header("x-keyward-site"), ["1"], "{:?}", world.proxy);
     assert_eq!(
-        lines_that_fold(got, "x-keyward-").len(),
+        got.folded_lines(|name| name.starts_with("x-keyward-")).len(),
         5,
         "{:?} {got:?}",
         world.proxy
     );
-    assert!(lines_that_fold(got, "x-api-key").is_empty(), "{:?}", world.proxy);
+    assert!(
+        got.folded_lines(|name| name.starts_with("x-api-key")).is_empty(),
+        "{:?}",
+        world.proxy
+    );
 }
 
 pub(crate) async fn over_http2_a_granted_request_goes_on_and_the_client_is_told(proxy: Proxy) {

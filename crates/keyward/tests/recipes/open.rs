@@ -2,8 +2,8 @@
 
 use crate::ask::Ask;
 use crate::proxy::{OWN, Proxy};
-use crate::world::{CORS, ORIGIN, OWNER, Wanted, World};
-use keyward_testkit::{KeySpec, RawClient, Reply};
+use crate::world::{CORS, ORIGIN, Wanted, World};
+use keyward_testkit::{KeySpec, OWNER, RawClient, Reply};
 
 const OVERRIDES: &[&str] = &[
     "X-HTTP-Method-Override",

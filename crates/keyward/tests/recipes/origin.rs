@@ -2,8 +2,8 @@
 
 use crate::ask::Ask;
 use crate::proxy::Proxy;
-use crate::world::{OWNER, World, lines_that_fold};
-use keyward_testkit::KeySpec;
+use crate::world::World;
+use keyward_testkit::{KeySpec, OWNER};
 
 const CLAIMS: &[&str] = &[
     "X-Forwarded-For",
@@ -69,7 +69,7 @@ pub(crate) async fn i1_only_the_proxys_peer_counts(proxy: Proxy) {
     let got = world.upstream.last();
     let text = String::from_utf8_lossy(&got.head).into_owned();
     assert!(!text.contains("6.6.6.6"), "{proxy:?} {text}");
-    let told = lines_that_fold(&got, "x-forwarded-for");
+    let told = got.folded_lines(|name| name.starts_with("x-forwarded-for"));
     assert_eq!(told.len(), 1, "{proxy:?} {told:?}");
     assert_eq!(got.header("x-forwarded-for"), ["127.0.0.5"], "{proxy:?}");
 }

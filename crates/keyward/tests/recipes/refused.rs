@@ -2,8 +2,8 @@
 
 use crate::ask::{Ask, Said};
 use crate::proxy::Proxy;
-use crate::world::{OWNER, Wanted, World};
-use keyward_testkit::{KeySpec, RawClient};
+use crate::world::{Wanted, World};
+use keyward_testkit::{KeySpec, OWNER, RawClient};
 use std::time::Duration;
 
 const OTHER: &str = "other@example.com";

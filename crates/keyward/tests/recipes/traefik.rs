@@ -2,19 +2,14 @@
 //! `trustForwardHeader: false`) is written here byte for byte after its source, and so is what it does with the answer, by
 //! the lists of `deploy/recipes/traefik/dynamic.yaml`. That Traefik itself does so, no test here shows.
 
-use crate::ask::code_of;
 use crate::proxy::recipe;
-use crate::world::{CONFIG, CORS, ORIGIN, OWNER, folded};
-use keyward_testkit::{EchoUpstream, Issued, KeySpec, Keyward, RawResponse, exchange};
+use crate::world::{CONFIG, CORS, ORIGIN};
+use keyward_testkit::{KeySpec, OWNER, RawResponse, exchange, folded};
 use regex::Regex;
 use std::fs;
 
-/// Traefik's upstream is never asked: what would go there is what `then` returns.
-struct World {
-    keyward: Keyward,
-    k1: Issued,
-    _upstream: EchoUpstream,
-}
+/// Traefik's upstream is never asked: what would go there is what `then` returns. The key is for site 1 only.
+struct World(keyward_testkit::World);
 
 /// A request at Traefik's door.
 #[derive(Clone)]
@@ -42,30 +37,19 @@ struct Lists {
 
 impl World {
     async fn start(config: &str) -> Self {
-        let upstream = EchoUpstream::start().await;
-        let keyward = Keyward::builder()
-            .binary(env!("CARGO_BIN_EXE_keyward"))
-            .upstream(upstream.address())
-            .config_toml(CONFIG)
-            .config_toml(config)
-            .start()
-            .await;
-        keyward.user(OWNER, "member").await;
-        keyward.site("1").await;
-        let k1 = keyward.key(KeySpec::new(OWNER, "K1").sites(&["1"])).await;
-        Self {
-            keyward,
-            k1,
-            _upstream: upstream,
-        }
+        let world = keyward_testkit::World::builder()
+            .config(CONFIG)
+            .config(config)
+            .key(KeySpec::new(OWNER, "K1").sites(&["1"]));
+        Self(world.start().await)
     }
 
     fn get(&self, target: &str) -> Client {
-        Client::new("GET", target).with("X-Api-Key", &self.k1.secret)
+        Client::new("GET", target).with("X-Api-Key", &self.0.key.secret)
     }
 
     async fn ask(&self, client: &Client) -> RawResponse {
-        let authz = self.keyward.authz();
+        let authz = self.0.keyward.authz();
         exchange(authz, client.question(&authz.to_string())).await
     }
 
@@ -218,8 +202,8 @@ fn values(fields: &[(String, String)], begins: &str) -> Vec<String> {
 #[tokio::test]
 async fn what_traefik_sends_is_understood_byte_for_byte() {
     let world = World::start("").await;
-    let authz = world.keyward.authz();
-    let secret = &world.k1.secret;
+    let authz = world.0.keyward.authz();
+    let secret = &world.0.key.secret;
     let wanted = format!(
         "GET /authz/forward-auth HTTP/1.1\r\nHost: {authz}\r\nUser-Agent: curl/8.5.0\r\nAccept: */*\r\n\
          X-Api-Key: {secret}\r\nX-Forwarded-For: 192.0.2.7\r\nX-Forwarded-Host: api.example.com\r\n\
@@ -232,7 +216,7 @@ async fn what_traefik_sends_is_understood_byte_for_byte() {
     assert_eq!(sent, wanted);
     let answer = exchange(authz, wanted).await;
     assert_eq!(answer.status, 200, "{answer:?}");
-    assert_eq!(answer.header("x-keyward-key-id"), Some(world.k1.id.as_str()));
+    assert_eq!(answer.header("x-keyward-key-id"), Some(world.0.key.id.as_str()));
     assert_eq!((answer.body_len, answer.header("content-length")), (0, Some("0")));
 }
 
@@ -240,6 +224,7 @@ async fn what_traefik_sends_is_understood_byte_for_byte() {
 async fn refusals_reach_the_client_as_they_are() {
     let world = World::start("").await;
     let nowhere = world
+        .0
         .keyward
         .key(KeySpec::new(OWNER, "k").addresses(&["127.0.0.5"]))
         .await;
@@ -273,7 +258,7 @@ async fn refusals_reach_the_client_as_they_are() {
         let Then::Answers(answer) = world.then(&client).await else {
             panic!("{} {} passed", client.method, client.target);
         };
-        assert_eq!((answer.status, code_of(&answer).as_str()), (status, code));
+        assert_eq!((answer.status, answer.code().as_str()), (status, code));
         let form = answer.header("content-type");
         assert_eq!(form, Some("application/problem+json"));
         assert_eq!(answer.header("www-authenticate").is_some(), status == 401);
@@ -284,6 +269,7 @@ async fn refusals_reach_the_client_as_they_are() {
 async fn h4_h6_the_upstream_would_get_one_value_of_each_identity_field_and_no_key() {
     let world = World::start("").await;
     let limited = world
+        .0
         .keyward
         .key(KeySpec::new(OWNER, "l").limit(1000))
         .await

@@ -2,11 +2,11 @@
 
 use crate::ask::{Ask, Said};
 use crate::proxy::{OWN, Proxy};
-use keyward_testkit::{Between, Certificate, EchoUpstream, Front, Issued, KeySpec, Keyward, Recorded};
+use keyward_testkit::{Between, Certificate, Front, Issued, KeySpec, OWNER, Recorded, blocking};
 use serde_json::Value;
 use std::net::SocketAddr;
+use std::ops::Deref;
 
-pub(crate) const OWNER: &str = "owner@example.com";
 pub(crate) const ORIGIN: &str = "https://app.example.com";
 pub(crate) const CORS: &str = "[gateway.cors]\norigins = [\"https://app.example.com\"]\n";
 
@@ -29,13 +29,21 @@ name = "read"
 routes = [{ methods = ["GET"], path = "/api/{site}/**" }]
 "#;
 
+/// Each proxy has a Keyward of its own, with the sites 1 and 2.
 pub(crate) struct World {
     pub(crate) proxy: Proxy,
     pub(crate) front: Front,
-    pub(crate) keyward: Keyward,
-    pub(crate) upstream: EchoUpstream,
-    /// A key for site `1` only.
+    inner: keyward_testkit::World,
+    /// Its key, which is for site `1` only.
     pub(crate) k1: Issued,
+}
+
+impl Deref for World {
+    type Target = keyward_testkit::World;
+
+    fn deref(&self) -> &Self::Target {
+        &self.inner
+    }
 }
 
 /// How a case ends.
@@ -58,34 +66,25 @@ impl World {
     }
 
     async fn start_with(proxy: Proxy, config: &str, certificate: Option<Certificate>) -> Self {
-        let upstream = EchoUpstream::start().await;
-        let keyward = Keyward::builder()
-            .binary(env!("CARGO_BIN_EXE_keyward"))
-            .upstream(upstream.address())
-            .config_toml(CONFIG)
-            .config_toml(config)
+        let inner = keyward_testkit::World::builder()
+            .config(CONFIG)
+            .config(config)
+            .sites(&["1", "2"])
+            .key(KeySpec::new(OWNER, "K1").sites(&["1"]))
             .start()
             .await;
-        keyward.user(OWNER, "member").await;
-        for site in ["1", "2"] {
-            keyward.site(site).await;
-        }
-        let k1 = keyward.key(KeySpec::new(OWNER, "K1").sites(&["1"])).await;
         let between = Between {
             certificate,
-            ..Between::new(keyward.authz(), upstream.address())
+            ..Between::new(inner.keyward.authz(), inner.upstream.address())
         };
-        let front = tokio::task::spawn_blocking(move || proxy.start(&between))
-            .await
-            .expect("the proxy");
+        let front = blocking(move || proxy.start(&between)).await;
         // Proxies try the port when they start, and a test tries theirs.
-        upstream.clear();
+        inner.upstream.clear();
         Self {
             proxy,
             front,
-            keyward,
-            upstream,
-            k1,
+            k1: inner.key.clone(),
+            inner,
         }
     }
 
@@ -175,22 +174,4 @@ impl World {
         self.upstream.clear();
         (said, got.remove(0))
     }
-}
-
-/// A name as a reader sees it who takes every other sign for a hyphen.
-pub(crate) fn folded(name: &str) -> String {
-    let fold = |c: char| {
-        if c.is_ascii_alphanumeric() {
-            c.to_ascii_lowercase()
-        } else {
-            '-'
-        }
-    };
-    name.chars().map(fold).collect()
-}
-
-/// The lines that such a reader takes for fields of these names.
-pub(crate) fn lines_that_fold(got: &Recorded, begins: &str) -> Vec<String> {
-    let is_one = |line: &String| folded(line.split(':').next().unwrap_or_default()).starts_with(begins);
-    got.header_lines().into_iter().filter(is_one).collect()
 }

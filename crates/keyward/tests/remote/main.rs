@@ -9,18 +9,15 @@ use http::{HeaderMap, Request, Response};
 use http_body_util::{BodyExt, Full};
 use keyward_domain::Timestamp;
 use keyward_engine::{Clock, SystemClock};
-use keyward_testkit::{Certificate, EchoUpstream, KeySpec, Keyward, TcpProxy};
+use keyward_testkit::{Certificate, EchoUpstream, KeySpec, Keyward, OWNER, TcpProxy, eventually};
 use keyward_tower::{KeyIdentity, KeywardLayer, ManagementKey, Remote, RemoteOptions};
 use serde_json::{Value, json};
 use std::convert::Infallible;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tower::{Layer, ServiceExt};
 
-const OWNER: &str = "owner@example.com";
-
 async fn started() -> Keyward {
-    let upstream = EchoUpstream::start().await;
-    let keyward = Keyward::builder().upstream(upstream.address()).start().await;
+    let keyward = Keyward::builder().start().await;
     keyward.user(OWNER, "member").await;
     keyward
 }
@@ -34,7 +31,7 @@ fn options(keyward: &Keyward, url: &str) -> RemoteOptions {
 /// The middleware is told of changes.
 async fn following(options: RemoteOptions) -> Remote {
     let remote = options.start().unwrap();
-    until("it follows", async || remote.is_following()).await;
+    eventually("it follows", async || remote.is_following()).await;
     remote
 }
 
@@ -76,17 +73,9 @@ async fn ask_at(remote: &Remote, path: &str, secret: &str) -> Seen {
     }
 }
 
-async fn until(what: &str, mut look: impl AsyncFnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while !look().await {
-        assert!(Instant::now() < deadline, "it never came to be so: {what}");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-}
-
 /// Asks until an answer is remembered.
 async fn remembered(remote: &Remote, secret: &str) {
-    until("an answer is remembered", async || {
+    eventually("an answer is remembered", async || {
         assert_eq!(ask(remote, secret).await.code, "passed");
         remote.remembered() > 0
     })
@@ -112,7 +101,7 @@ async fn r1_a_key_revoked_on_the_server_is_refused_at_the_middleware() {
             (&json!(key.id), &json!("1"))
         );
         disable(&keyward, &key.id).await;
-        until("it is refused", async || {
+        eventually("it is refused", async || {
             ask(&remote, &key.secret).await.code == "key_disabled"
         })
         .await;
@@ -137,7 +126,7 @@ async fn r1_once_the_stream_is_silent_for_five_seconds_nothing_is_served_from_me
     disable(&keyward, &key.id).await;
     tokio::time::sleep(Duration::from_secs(5)).await;
     // What was under way may have been read a little later.
-    until("the stream is silent", async || !remote.is_following()).await;
+    eventually("the stream is silent", async || !remote.is_following()).await;
     for _ in 0..3 {
         let seen = ask(&remote, &key.secret).await;
         assert_eq!(seen.code, "unavailable");
@@ -145,7 +134,7 @@ async fn r1_once_the_stream_is_silent_for_five_seconds_nothing_is_served_from_me
     }
     assert!(!remote.is_following());
     proxy.heal();
-    until("it is asked again", async || {
+    eventually("it is asked again", async || {
         let code = ask(&remote, &key.secret).await.code;
         assert_ne!(code, "passed");
         code == "key_disabled"
@@ -160,7 +149,7 @@ async fn r1_a_stream_that_is_cut_takes_the_memory_with_it_and_a_dead_server_lets
     let key = keyward.key(KeySpec::new(OWNER, "a key")).await;
     remembered(&remote, &key.secret).await;
     keyward.sigkill();
-    until("nothing is trusted", async || !remote.is_following()).await;
+    eventually("nothing is trusted", async || !remote.is_following()).await;
     assert_eq!(remote.remembered(), 0);
     assert_eq!(ask(&remote, &key.secret).await.code, "unavailable");
 }
@@ -223,7 +212,7 @@ async fn l13_memory_is_bounded_and_a_flood_of_guesses_leaves_good_keys_in_it() {
     // Before it follows: no change shall empty the memory while it is looked at.
     let key = keyward.key(KeySpec::new(OWNER, "a key")).await;
     let remote = options.remember(10).start().unwrap();
-    until("it follows", async || remote.is_following()).await;
+    eventually("it follows", async || remote.is_following()).await;
     remembered(&remote, &key.secret).await;
     for guess in 0..50 {
         assert_eq!(ask(&remote, &format!("guess{guess}")).await.code, "key_invalid");
@@ -252,7 +241,7 @@ async fn it_speaks_tls_with_whom_its_authorities_vouch_for_and_with_nobody_else(
     let options = || options(&keyward, &url);
     let trusted = options().ca_file(certificate.certificate_path()).start().unwrap();
     assert_eq!(ask(&trusted, &key.secret).await.code, "passed");
-    until("it follows", async || trusted.is_following()).await;
+    eventually("it follows", async || trusted.is_following()).await;
     let other = tempfile::tempdir().unwrap();
     let other = Certificate::create(other.path());
     let fooled = options().ca_file(other.certificate_path()).start().unwrap();

@@ -6,9 +6,8 @@ mod model;
 mod planted;
 mod play;
 
-use crate::support::{before, sized};
 use check::check;
-use keyward_testkit::{EchoUpstream, Keyward, Postgres};
+use keyward_testkit::{EchoUpstream, Keyward, Postgres, blocking, sized};
 use model::State;
 use play::Play;
 use std::collections::BTreeMap;
@@ -44,7 +43,7 @@ fn tell(play: &Play<'_>, done: usize) -> BTreeMap<String, usize> {
 async fn r1_every_history_on_one_node_is_linearizable() {
     let upstream = EchoUpstream::start().await;
     upstream.record_bodies(false);
-    let keyward = before(&upstream).start().await;
+    let keyward = Keyward::before(&upstream).no_access_log().start().await;
     let play = Play::on(vec![&keyward], 16).await;
     let done = play.run(sized(20_000, 200_000)).await;
     let tally = tell(&play, done);
@@ -64,16 +63,17 @@ async fn r1_every_history_on_one_node_is_linearizable() {
 async fn nodes(upstream: &EchoUpstream, server: &Postgres) -> Vec<Keyward> {
     let mut nodes = Vec::new();
     for _ in 0..3 {
-        let url = server.url("postgres");
-        let database = format!("[database]\nurl = \"{url}\"");
-        nodes.push(before(upstream).config_toml(&database).start().await);
+        let node = Keyward::before(upstream)
+            .no_access_log()
+            .database(&server.url("postgres"));
+        nodes.push(node.start().await);
     }
     nodes
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r1_every_history_on_three_nodes_is_at_most_as_stale_as_is_stated() {
-    let server = tokio::task::spawn_blocking(Postgres::start).await.unwrap();
+    let server = blocking(Postgres::start).await;
     let upstream = EchoUpstream::start().await;
     upstream.record_bodies(false);
     let nodes = nodes(&upstream, &server).await;
@@ -87,7 +87,7 @@ async fn r1_every_history_on_three_nodes_is_at_most_as_stale_as_is_stated() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r1_every_history_without_notifications_is_at_most_as_stale_as_is_stated_and_the_checker_sees_it() {
-    let server = tokio::task::spawn_blocking(Postgres::start).await.unwrap();
+    let server = blocking(Postgres::start).await;
     let upstream = EchoUpstream::start().await;
     upstream.record_bodies(false);
     // A function that says nothing stands before PostgreSQL's own.

@@ -1,7 +1,10 @@
 //! L1, L6, L7, L10, L12, L13, L14: one exact window for each key, whatever the way that requests come.
 
-use crate::support::{OWNER, ask, ask_on, before, get, now, number, sized, started, verdict};
-use keyward_testkit::{EchoUpstream, H2Client, KeySpec, RawClient, RawResponse, Reply, exchange, request};
+use crate::{now, started};
+use keyward_testkit::{
+    EchoUpstream, H2Client, KeySpec, Keyward, OWNER, RawClient, RawResponse, Reply, exchange, get, request,
+    sized, verdict,
+};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -43,13 +46,13 @@ async fn l1_exactly_60_of_200_requests_at_the_same_instant_pass() {
             let mut counts = (0, 0);
             for client in clients {
                 let answer = client.await.unwrap();
-                assert_eq!(number(&answer, "X-RateLimit-Limit"), 60);
-                assert_eq!(number(&answer, RESET) % 60, 0);
+                assert_eq!(answer.number("X-RateLimit-Limit"), 60);
+                assert_eq!(answer.number(RESET) % 60, 0);
                 match verdict(&answer).as_str() {
                     "200" => counts.0 += 1,
                     "429 rate_limited" => {
-                        assert!((1..=60).contains(&number(&answer, "Retry-After")));
-                        assert_eq!(number(&answer, REMAINING), 0);
+                        assert!((1..=60).contains(&answer.number("Retry-After")));
+                        assert_eq!(answer.number(REMAINING), 0);
                         counts.1 += 1;
                     }
                     other => panic!("{other}"),
@@ -65,7 +68,7 @@ async fn l1_exactly_60_of_200_requests_at_the_same_instant_pass() {
 async fn one_of_many(gateway: SocketAddr, secret: String, start: Arc<Barrier>) -> RawResponse {
     let mut client = RawClient::connect(gateway).await;
     start.wait().await;
-    ask_on(&mut client, &secret).await
+    client.ask(&secret).await
 }
 
 #[tokio::test]
@@ -127,7 +130,7 @@ async fn l7_a_changed_limit_holds_from_the_next_request() {
         let mut client = RawClient::connect(keyward.gateway()).await;
         let mut steps = Vec::new();
         for _ in 0..50 {
-            ask_on(&mut client, &key.secret).await;
+            client.ask(&key.secret).await;
         }
         let so_many = |number: u32| json!({ "per_minute": number });
         for limit in [
@@ -138,7 +141,7 @@ async fn l7_a_changed_limit_holds_from_the_next_request() {
             json!({ "unlimited": true }),
         ] {
             set(limit).await;
-            let answer = ask_on(&mut client, &key.secret).await;
+            let answer = client.ask(&key.secret).await;
             steps.push((answer.status, answer.header(REMAINING).map(str::to_owned)));
         }
         steps
@@ -158,7 +161,8 @@ async fn l7_a_changed_limit_holds_from_the_next_request() {
 #[tokio::test]
 async fn l10_refusals_and_free_ways_cost_nothing_and_failed_upstream_calls_cost_one() {
     let upstream = EchoUpstream::start().await;
-    let keyward = before(&upstream)
+    let keyward = Keyward::before(&upstream)
+        .no_access_log()
         .config_toml(
             "[gateway.cors]\norigins = [\"https://app.example.com\"]\n\
              [[use_cases]]\nname = \"read\"\nroutes = [{ methods = [\"GET\"], path = \"/api/{site}/**\" }]",
@@ -174,7 +178,7 @@ async fn l10_refusals_and_free_ways_cost_nothing_and_failed_upstream_calls_cost_
         let key = keyward.key(spec.clone()).await;
         let far = keyward.key(spec.addresses(&["192.0.2.0/24"])).await;
         let headers = [("X-API-KEY", key.secret.as_str())];
-        let left = async || number(&ask(&keyward, &key.secret).await, REMAINING);
+        let left = async || keyward.ask(&key.secret).await.number(REMAINING);
         let mut steps = vec![("the first".to_owned(), left().await, 1)];
         let preflight = [
             ("X-API-KEY", key.secret.as_str()),
@@ -202,9 +206,9 @@ async fn l10_refusals_and_free_ways_cost_nothing_and_failed_upstream_calls_cost_
             assert_eq!(answer.status, status, "{path}");
             steps.push((path.to_owned(), left().await, 2));
         }
-        let refused = ask(&keyward, &far.secret).await;
+        let refused = keyward.ask(&far.secret).await;
         assert_eq!(
-            (verdict(&refused).as_str(), number(&refused, REMAINING)),
+            (verdict(&refused).as_str(), refused.number(REMAINING)),
             ("403 ip_forbidden", 1000)
         );
         steps
@@ -322,7 +326,7 @@ async fn l13_garbage_keys_take_no_memory() {
     );
     assert_eq!(upstream.count(), 0);
     let key = keyward.key(KeySpec::new(OWNER, "k")).await;
-    assert_eq!(verdict(&ask(&keyward, &key.secret).await), "200");
+    assert_eq!(keyward.verdict(&key.secret).await, "200");
 }
 
 /// Sends so many different keys, in batches on one connection.
@@ -349,7 +353,7 @@ async fn l14_a_restart_in_the_middle_of_a_window_gives_at_most_one_window_more()
         let pass = async || {
             let mut passed = 0;
             for _ in 0..12 {
-                passed += i32::from(ask(&keyward, &key.secret).await.status == 200);
+                passed += i32::from(keyward.ask(&key.secret).await.status == 200);
             }
             passed
         };
@@ -369,13 +373,13 @@ async fn l8_after_waiting_as_told_the_next_request_passes() {
     let key = keyward.key(KeySpec::new(OWNER, "k").limit(3)).await;
     for _ in 0..sized(1, 10) {
         let refused = loop {
-            let answer = ask(&keyward, &key.secret).await;
+            let answer = keyward.ask(&key.secret).await;
             if answer.status == 429 {
                 break answer;
             }
         };
-        let wait = number(&refused, "Retry-After");
+        let wait = refused.number("Retry-After");
         tokio::time::sleep(std::time::Duration::from_secs(u64::try_from(wait).unwrap())).await;
-        assert_eq!(verdict(&ask(&keyward, &key.secret).await), "200");
+        assert_eq!(keyward.verdict(&key.secret).await, "200");
     }
 }

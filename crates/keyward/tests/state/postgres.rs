@@ -1,18 +1,17 @@
 //! A Keyward over PostgreSQL: what it decides, and what becomes of it when the server is killed and comes back.
 
-use crate::support::{OWNER, ask, before, verdict};
-use keyward_testkit::{Certificate, EchoUpstream, Issued, KeySpec, Keyward, Postgres};
+use keyward_testkit::{
+    Certificate, EchoUpstream, Issued, KeySpec, Keyward, OWNER, Postgres, WAIT_TIMEOUT, blocking,
+};
 use serde_json::{Value, json};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
-
-const GUARD: Duration = Duration::from_secs(60);
+use std::time::Instant;
 
 /// A Keyward over a database of a server.
 async fn node(upstream: &EchoUpstream, server: &Postgres) -> Keyward {
-    let url = server.url("postgres");
-    before(upstream)
-        .config_toml(&format!("[database]\nurl = \"{url}\""))
+    Keyward::before(upstream)
+        .no_access_log()
+        .database(&server.url("postgres"))
         .start()
         .await
 }
@@ -24,23 +23,6 @@ async fn started() -> (EchoUpstream, Arc<Postgres>, Keyward) {
     keyward.user(OWNER, "member").await;
     keyward.site("1").await;
     (upstream, server, keyward)
-}
-
-/// Waits until a key is judged so.
-async fn wait_for(keyward: &Keyward, key: &Issued, wanted: &str) {
-    let until = Instant::now() + GUARD;
-    loop {
-        let seen = verdict(&ask(keyward, &key.secret).await);
-        if seen == wanted {
-            return;
-        }
-        assert!(
-            Instant::now() < until,
-            "{seen} in place of {wanted}; log:\n{}",
-            keyward.log()
-        );
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -55,15 +37,15 @@ async fn keys_made_by_the_cli_are_granted_and_those_disabled_by_it_refused() {
         secret: made["secret"].as_str().unwrap().to_owned(),
         json: made,
     };
-    assert_eq!(verdict(&ask(&keyward, &key.secret).await), "200");
+    assert_eq!(keyward.verdict(&key.secret).await, "200");
     keyward.cli_ok(&["keys", "disable", &key.id]).await;
-    assert_eq!(verdict(&ask(&keyward, &key.secret).await), "401 key_disabled");
+    assert_eq!(keyward.verdict(&key.secret).await, "401 key_disabled");
     // What operators are told of the disk: with its places in the indexes, an event takes less than 1 KiB.
     let largest = server.sql("postgres", "SELECT max(pg_column_size(audit.*)) FROM audit");
     assert!(largest.parse::<u64>().unwrap() < 800, "{largest} bytes");
     // A restart finds the same.
     keyward.restart().await;
-    assert_eq!(verdict(&ask(&keyward, &key.secret).await), "401 key_disabled");
+    assert_eq!(keyward.verdict(&key.secret).await, "401 key_disabled");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -71,33 +53,30 @@ async fn s9_while_the_server_is_away_keys_are_granted_and_changes_answer_503() {
     let (_upstream, server, keyward) = started().await;
     let key = keyward.key(KeySpec::new(OWNER, "one")).await;
     let other = keyward.key(KeySpec::new(OWNER, "two")).await;
-    assert_eq!(verdict(&ask(&keyward, &key.secret).await), "200");
+    assert_eq!(keyward.verdict(&key.secret).await, "200");
     let its = server.clone();
-    tokio::task::spawn_blocking(move || its.sigkill()).await.unwrap();
+    blocking(move || its.sigkill()).await;
     let disable = format!("/v1/keys/{}/disable", other.id);
     for _ in 0..2 {
         let answer = keyward.api("POST", &disable, &Value::Null).await;
         assert_eq!(answer.status, 503, "{answer:#?}");
-        assert_eq!(verdict(&ask(&keyward, &key.secret).await), "200");
-        assert_eq!(verdict(&ask(&keyward, &other.secret).await), "200");
+        assert_eq!(keyward.verdict(&key.secret).await, "200");
+        assert_eq!(keyward.verdict(&other.secret).await, "200");
     }
     let log = keyward.log();
     assert!(!log.contains("pool timed out"), "{log}");
     let its = server.clone();
-    tokio::task::spawn_blocking(move || its.resume()).await.unwrap();
-    let until = Instant::now() + GUARD;
+    blocking(move || its.resume()).await;
+    let until = Instant::now() + WAIT_TIMEOUT;
     while keyward.api("POST", &disable, &Value::Null).await.status != 200 {
         assert!(Instant::now() < until, "log:\n{}", keyward.log());
     }
-    assert_eq!(verdict(&ask(&keyward, &other.secret).await), "401 key_disabled");
-    assert_eq!(verdict(&ask(&keyward, &key.secret).await), "200");
+    assert_eq!(keyward.verdict(&other.secret).await, "401 key_disabled");
+    assert_eq!(keyward.verdict(&key.secret).await, "200");
     let made = keyward
         .api_ok("POST", "/v1/keys", &json!({ "owner": OWNER, "name": "three" }))
         .await;
-    assert_eq!(
-        verdict(&ask(&keyward, made["secret"].as_str().unwrap()).await),
-        "200"
-    );
+    assert_eq!(keyward.verdict(made["secret"].as_str().unwrap()).await, "200");
 }
 
 /// What a backup that was made at a revision leaves of a database when it is restored.
@@ -118,19 +97,19 @@ async fn r4_a_database_that_went_back_is_decided_by_without_a_restart() {
     let lost = keyward.key(KeySpec::new(OWNER, "lost")).await;
     let disable = format!("/v1/keys/{}/disable", old.id);
     keyward.api_ok("POST", &disable, &Value::Null).await;
-    assert_eq!(verdict(&ask(&keyward, &old.secret).await), "401 key_disabled");
+    assert_eq!(keyward.verdict(&old.secret).await, "401 key_disabled");
     go_back(&server, &revision, &old.id.replace('-', ""));
     // A change at once: its revision is one that the node knows already.
     let made = keyward.key(KeySpec::new(OWNER, "made")).await;
-    assert_eq!(verdict(&ask(&keyward, &made.secret).await), "200");
-    assert_eq!(verdict(&ask(&keyward, &lost.secret).await), "401 key_invalid");
-    assert_eq!(verdict(&ask(&keyward, &old.secret).await), "200");
+    assert_eq!(keyward.verdict(&made.secret).await, "200");
+    assert_eq!(keyward.verdict(&lost.secret).await, "401 key_invalid");
+    assert_eq!(keyward.verdict(&old.secret).await, "200");
     let told = |log: &str| log.contains("the database went back");
     keyward.until_log("the database went back", told).await;
     // And one that nobody changes is looked at within a second.
     go_back(&server, &revision, &old.id.replace('-', ""));
-    wait_for(&keyward, &made, "401 key_invalid").await;
-    assert_eq!(verdict(&ask(&keyward, &old.secret).await), "200");
+    keyward.wait_for_verdict(&made.secret, "401 key_invalid").await;
+    assert_eq!(keyward.verdict(&old.secret).await, "200");
     let both = format!("known={} there={revision}", revision.parse::<u64>().unwrap() + 1);
     let told = |log: &str| log.contains(&both);
     keyward.until_log("from which revision to which", told).await;
@@ -152,11 +131,15 @@ async fn over_tls_the_server_has_to_prove_its_name() {
         format!("postgres://keyward@{host}:{port}/postgres?sslmode=verify-full&sslrootcert={trusted}")
     };
     let config = format!("[database]\nurl = \"{}\"", url("localhost", &its));
-    let keyward = before(&upstream).config_toml(&config).start().await;
+    let keyward = Keyward::before(&upstream)
+        .no_access_log()
+        .config_toml(&config)
+        .start()
+        .await;
     keyward.user(OWNER, "member").await;
     let key = keyward.key(KeySpec::new(OWNER, "one")).await;
     keyward.site("1").await;
-    assert_eq!(verdict(&ask(&keyward, &key.secret).await), "200");
+    assert_eq!(keyward.verdict(&key.secret).await, "200");
     let sessions = "SELECT count(*) > 0, bool_and(ssl) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) \
                     WHERE application_name LIKE 'keyward%'";
     assert_eq!(server.sql("postgres", sessions), "t|t");

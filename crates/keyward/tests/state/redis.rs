@@ -3,15 +3,15 @@
 mod faults;
 mod minutes;
 
-use crate::support::{OWNER, ask, ask_on, before, get, number, verdict};
-use keyward_testkit::{EchoUpstream, Issued, KeySpec, Keyward, Postgres, RawClient, Redis, exchange};
+use keyward_testkit::{
+    EchoUpstream, Issued, KeySpec, Keyward, OWNER, Postgres, RawClient, Redis, eventually, exchange, get,
+    verdict,
+};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 const REMAINING: &str = "X-RateLimit-Remaining";
 const RESET: &str = "X-RateLimit-Reset";
-/// For what has to come about sooner or later; never a measure of speed.
-const GUARD: Duration = Duration::from_secs(60);
 
 fn limits(redis: &str, mode: &str, on_failure: &str) -> String {
     format!("[limits]\nurl = \"{redis}\"\nmode = \"{mode}\"\non_limiter_failure = \"{on_failure}\"\n")
@@ -34,8 +34,9 @@ impl House {
         let upstream = EchoUpstream::start().await;
         let mut nodes = Vec::new();
         for (number, mode) in modes.iter().enumerate() {
-            let builder = before(&upstream)
-                .config_toml(&format!("[database]\nurl = \"{}\"", server.url("postgres")))
+            let builder = Keyward::before(&upstream)
+                .no_access_log()
+                .database(&server.url("postgres"))
                 .config_toml(&limits(&redis.url(), mode, "refuse"));
             let builder = if number == 0 { builder } else { builder.no_admin() };
             nodes.push(builder.start().await);
@@ -51,7 +52,8 @@ impl House {
         };
         for node in &house.nodes {
             let known = house.nodes.len() as f64;
-            wait_for_metric(node, "keyward_limiter_nodes", |nodes| nodes == known).await;
+            node.wait_for_metric("keyward_limiter_nodes", |nodes| nodes == known)
+                .await;
         }
         house
     }
@@ -60,7 +62,7 @@ impl House {
     async fn key(&self, limit: u64) -> Issued {
         let key = self.nodes[0].key(KeySpec::new(OWNER, "k").limit(limit)).await;
         for node in &self.nodes {
-            wait_until("every node knows the key", async || {
+            eventually("every node knows the key", async || {
                 exchange(node.gateway(), get("/keyward/self", &key.secret))
                     .await
                     .status
@@ -73,7 +75,7 @@ impl House {
 
     /// Waits until a minute of Redis has so much left.
     async fn early_in_a_minute(&self) {
-        wait_until("a minute begins", async || self.redis.second_of_minute() < 35).await;
+        eventually("a minute begins", async || self.redis.second_of_minute() < 35).await;
     }
 
     /// Sends requests to all nodes at once, until none passes any more.
@@ -114,39 +116,27 @@ async fn flood_one(mut client: RawClient, secret: String, requests: usize, is_ex
     let mut counted = Counted::default();
     let (mut last, mut window) = (i64::MAX, 0);
     for _ in 0..requests {
-        let answer = ask_on(&mut client, &secret).await;
+        let answer = client.ask(&secret).await;
         match verdict(&answer).as_str() {
             "503 unavailable" => {
-                assert!(number(&answer, "Retry-After") >= 1);
+                assert!(answer.number("Retry-After") >= 1);
                 counted.unanswered += 1;
                 continue;
             }
-            "200" => *counted.passed.entry(number(&answer, RESET)).or_default() += 1,
+            "200" => *counted.passed.entry(answer.number(RESET)).or_default() += 1,
             "429 rate_limited" => {
-                assert!((1..=60).contains(&number(&answer, "Retry-After")));
-                assert_eq!(number(&answer, REMAINING), 0);
+                assert!((1..=60).contains(&answer.number("Retry-After")));
+                assert_eq!(answer.number(REMAINING), 0);
             }
             other => panic!("{other}"),
         }
-        let (reset, remaining) = (number(&answer, RESET), number(&answer, REMAINING));
+        let (reset, remaining) = (answer.number(RESET), answer.number(REMAINING));
         if is_exact && reset == window {
             assert!(remaining <= last, "{remaining} left after {last}");
         }
         (last, window) = (remaining, reset);
     }
     counted
-}
-
-async fn wait_until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
-    let until = Instant::now() + GUARD;
-    while !is_so().await {
-        assert!(Instant::now() < until, "not so far that {what}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-}
-
-async fn wait_for_metric(node: &Keyward, name: &str, is_so: impl Fn(f64) -> bool) {
-    wait_until(name, async || node.metric(name).await.is_some_and(&is_so)).await;
 }
 
 /// One window at several times the limit.
@@ -230,11 +220,11 @@ async fn l8_who_waits_as_long_as_is_said_passes_then() {
         waits.push(tokio::spawn(async move {
             let mut client = RawClient::connect(gateway).await;
             loop {
-                let answer = ask_on(&mut client, &secret).await;
+                let answer = client.ask(&secret).await;
                 if verdict(&answer) == "429 rate_limited" {
-                    let said = u64::try_from(number(&answer, "Retry-After")).unwrap();
+                    let said = u64::try_from(answer.number("Retry-After")).unwrap();
                     tokio::time::sleep(Duration::from_secs(said)).await;
-                    return verdict(&ask_on(&mut client, &secret).await);
+                    return client.verdict(&secret).await;
                 }
             }
         }));

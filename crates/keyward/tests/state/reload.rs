@@ -1,7 +1,9 @@
 //! S15: a reload takes all of a configuration or none of it, and says so.
 
-use crate::support::{OWNER, ask, before, get, started, verdict};
-use keyward_testkit::{EchoUpstream, KeySpec, Keyward, RawClient, Signal, exchange, request};
+use crate::started;
+use keyward_testkit::{
+    EchoUpstream, KeySpec, Keyward, OWNER, RawClient, Signal, exchange, get, request, verdict,
+};
 use toml::{Table, Value};
 
 fn read(keyward: &Keyward) -> Table {
@@ -98,7 +100,7 @@ async fn s15_a_file_that_cannot_be_taken_changes_nothing() {
     for (text, named) in bad {
         write(&keyward, &text);
         refused(&keyward, named).await;
-        assert_eq!(verdict(&ask(&keyward, &key.secret).await), "200", "{named}");
+        assert_eq!(keyward.verdict(&key.secret).await, "200", "{named}");
         let unkeyed = exchange(keyward.gateway(), request("GET", "/api/1/x", &[], "")).await;
         assert_eq!(verdict(&unkeyed), "401 key_missing", "{named}");
         let elsewhere = exchange(keyward.gateway(), get("/api/2/x", &key.secret)).await;
@@ -106,11 +108,11 @@ async fn s15_a_file_that_cannot_be_taken_changes_nothing() {
     }
     std::fs::remove_file(keyward.config_path()).unwrap();
     refused(&keyward, "there is no such file").await;
-    assert_eq!(verdict(&ask(&keyward, &key.secret).await), "200");
+    assert_eq!(keyward.verdict(&key.secret).await, "200");
     // The next good one is taken, whatever came before.
     write(&keyward, &good);
     taken(&keyward).await;
-    assert_eq!(verdict(&ask(&keyward, &key.secret).await), "200");
+    assert_eq!(keyward.verdict(&key.secret).await, "200");
     assert!(upstream.count() > 0);
 }
 
@@ -158,7 +160,11 @@ async fn s15_a_removed_upstream_gets_no_request_any_more() {
         first.address(),
         second.address()
     );
-    let keyward = before(&first).config_toml(&extra).start().await;
+    let keyward = Keyward::before(&first)
+        .no_access_log()
+        .config_toml(&extra)
+        .start()
+        .await;
     keyward.user(OWNER, "member").await;
     let key = keyward.key(KeySpec::new(OWNER, "k")).await;
     let mut client = RawClient::connect(keyward.gateway()).await;
@@ -190,11 +196,15 @@ async fn s15_a_removed_upstream_gets_no_request_any_more() {
 async fn keys_of_a_use_case_that_the_configuration_does_not_name_are_told_of() {
     const USE_CASES: &str = "[[use_cases]]\nname = 'rest-api'\n[[use_cases]]\nname = 'reports'\n";
     let upstream = EchoUpstream::start().await;
-    let keyward = before(&upstream).config_toml(USE_CASES).start().await;
+    let keyward = Keyward::before(&upstream)
+        .no_access_log()
+        .config_toml(USE_CASES)
+        .start()
+        .await;
     keyward.user(OWNER, "member").await;
     let reports = || KeySpec::new(OWNER, "k").use_case("reports");
     let (first, _second) = (keyward.key(reports()).await, keyward.key(reports()).await);
-    assert_eq!(verdict(&ask(&keyward, &first.secret).await), "200");
+    assert_eq!(keyward.verdict(&first.secret).await, "200");
     keyward.stop().await;
     assert!(!keyward.log().contains("keys of this use case"));
     let mut table = read(&keyward);
@@ -204,10 +214,7 @@ async fn keys_of_a_use_case_that_the_configuration_does_not_name_are_told_of() {
     use_cases.retain(|use_case| use_case["name"].as_str() != Some("reports"));
     write(&keyward, &table.to_string());
     keyward.start().await;
-    assert_eq!(
-        verdict(&ask(&keyward, &first.secret).await),
-        "403 use_case_forbidden"
-    );
+    assert_eq!(keyward.verdict(&first.secret).await, "403 use_case_forbidden");
     keyward.stop().await;
     let log = keyward.log();
     let told: Vec<&str> = log

@@ -1,8 +1,8 @@
 //! R1, R5, R6, R7, R9, A10: what an administrator's answer says is in force for every request that begins after it.
 
-use crate::support::{OWNER, ask, get, now, sized, started, verdict};
+use crate::{now, started};
 use keyward_domain::Timestamp;
-use keyward_testkit::{KeySpec, Keyward, RawClient, exchange, request};
+use keyward_testkit::{KeySpec, Keyward, OWNER, RawClient, exchange, get, request, sized, verdict};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -202,7 +202,7 @@ async fn r5_quick_flips_end_in_the_last_state_and_nothing_flips_later() {
     let change = async |word: &str, wanted: &str| {
         let path = format!("/v1/keys/{}/{word}", key.id);
         keyward.api_ok("POST", &path, &Value::Null).await;
-        assert_eq!(verdict(&ask(&keyward, &key.secret).await), wanted);
+        assert_eq!(keyward.verdict(&key.secret).await, wanted);
     };
     for _ in 0..sized(25, 1000) {
         change("disable", "401 key_disabled").await;
@@ -255,7 +255,7 @@ async fn r6_a_key_that_was_tried_before_it_was_made_works_at_once() {
     let file = keyward.dir().join("import.jsonl");
     std::fs::write(&file, line("fedcba654321")).unwrap();
     keyward.cli_ok(&["import", file.to_str().unwrap()]).await;
-    assert_eq!(verdict(&ask(&keyward, "fedcba654321").await), "200");
+    assert_eq!(keyward.verdict("fedcba654321").await, "200");
 }
 
 #[tokio::test]
@@ -285,7 +285,7 @@ async fn r7_a_user_that_is_disabled_loses_the_console_too() {
         }
         upstream.clear();
         for key in &keys {
-            assert_eq!(verdict(&ask(&keyward, &key.secret).await), "401 owner_inactive");
+            assert_eq!(keyward.verdict(&key.secret).await, "401 owner_inactive");
         }
         assert_eq!(upstream.count(), 0);
         let refused = me().await;
@@ -297,7 +297,7 @@ async fn r7_a_user_that_is_disabled_loses_the_console_too() {
             keyward
                 .api_ok("POST", &format!("{path}/enable"), &Value::Null)
                 .await;
-            assert_eq!(verdict(&ask(&keyward, &keys[0].secret).await), "200");
+            assert_eq!(keyward.verdict(&keys[0].secret).await, "200");
             assert_eq!(me().await.status, 200);
         }
     }
@@ -379,7 +379,7 @@ async fn r9_expiries_that_are_no_instants_to_come_are_refused_at_save() {
     let far = keyward
         .key(KeySpec::new(OWNER, "k").expires_at("9999-12-31T23:59:59Z"))
         .await;
-    assert_eq!(verdict(&ask(&keyward, &far.secret).await), "200");
+    assert_eq!(keyward.verdict(&far.secret).await, "200");
     let offset = keyward
         .key(KeySpec::new(OWNER, "k").expires_at("2099-01-01T12:00:00+14:00"))
         .await;
@@ -391,10 +391,10 @@ async fn a10_a11_a_deleted_key_is_like_none_and_each_step_has_its_line() {
     let (upstream, keyward) = started().await;
     let key = keyward.key(KeySpec::new(OWNER, "k")).await;
     let path = format!("/v1/keys/{}", key.id);
-    assert_eq!(verdict(&ask(&keyward, &key.secret).await), "200");
+    assert_eq!(keyward.verdict(&key.secret).await, "200");
     keyward.api_ok("DELETE", &path, &Value::Null).await;
-    let gone = ask(&keyward, &key.secret).await;
-    let never = ask(&keyward, "no-such-key").await;
+    let gone = keyward.ask(&key.secret).await;
+    let never = keyward.ask("no-such-key").await;
     let strip = |answer: &keyward_testkit::RawResponse| {
         let mut problem = answer.json();
         problem["request_id"] = Value::Null;
@@ -423,7 +423,7 @@ async fn a10_a11_a_deleted_key_is_like_none_and_each_step_has_its_line() {
     }
     let edit = keyward.api("PATCH", &path, &json!({ "name": "x" })).await;
     assert_eq!(edit.status, 409);
-    assert_eq!(verdict(&ask(&keyward, &key.secret).await), "401 key_invalid");
+    assert_eq!(keyward.verdict(&key.secret).await, "401 key_invalid");
     let ids = async |status: &str| {
         let list = keyward
             .api_ok("GET", &format!("/v1/keys?status={status}"), &Value::Null)
@@ -438,7 +438,7 @@ async fn a10_a11_a_deleted_key_is_like_none_and_each_step_has_its_line() {
     keyward
         .api_ok("POST", &format!("{path}/restore"), &Value::Null)
         .await;
-    assert_eq!(verdict(&ask(&keyward, &key.secret).await), "200");
+    assert_eq!(keyward.verdict(&key.secret).await, "200");
     let log = keyward
         .api_ok(
             "GET",

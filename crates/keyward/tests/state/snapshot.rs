@@ -1,8 +1,10 @@
 //! Nodes that start while PostgreSQL is away, from the snapshot on disk; and nodes whose database answers nothing.
 
-use crate::support::{OWNER, ask, before, verdict};
 use keyward_domain::{Prefix, SecretFormat};
-use keyward_testkit::{EchoUpstream, Issued, KeySpec, Keyward, Postgres, Signal, exchange, request};
+use keyward_testkit::{
+    EchoUpstream, Issued, KeySpec, Keyward, OWNER, Postgres, Signal, WAIT_TIMEOUT, blocking, eventually,
+    exchange, request,
+};
 use serde_json::{Value, json};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -10,14 +12,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-const GUARD: Duration = Duration::from_secs(60);
 const KEPT: &str = "[replica]\nsnapshot = \"replica.snapshot\"\nsnapshot_every = \"200ms\"\n";
 
 /// A node over a database of a server.
 async fn node(upstream: &EchoUpstream, server: &Postgres, config: &str) -> Keyward {
-    let url = server.url("postgres");
-    before(upstream)
-        .config_toml(&format!("[database]\nurl = \"{url}\""))
+    Keyward::before(upstream)
+        .no_access_log()
+        .database(&server.url("postgres"))
         .config_toml(config)
         .start()
         .await
@@ -56,44 +57,32 @@ impl World {
 
     async fn kill_server(&self) {
         let its = self.server.clone();
-        tokio::task::spawn_blocking(move || its.sigkill()).await.unwrap();
+        blocking(move || its.sigkill()).await;
     }
 
     async fn resume_server(&self) {
         let its = self.server.clone();
-        tokio::task::spawn_blocking(move || its.resume()).await.unwrap();
+        blocking(move || its.resume()).await;
     }
 
     async fn wait_for(&self, key: &Issued, wanted: &str) {
-        until(|| async { verdict(&ask(&self.node, &key.secret).await) == wanted }).await;
+        self.node.wait_for_verdict(&key.secret, wanted).await;
     }
 
     /// Starts what cannot start, and gives what it said.
     async fn refusal(&self) -> String {
         let told = self.node.log().len();
         self.node.spawn();
-        let status = self.node.wait_exit(GUARD).await;
+        let status = self.node.wait_exit(WAIT_TIMEOUT).await;
         let log = self.node.log();
         assert!(status.is_some_and(|status| !status.success()), "{status:?} {log}");
         log[told..].to_owned()
     }
 }
 
-async fn until<F: Future<Output = bool>>(mut holds: impl FnMut() -> F) {
-    let until = Instant::now() + GUARD;
-    while !holds().await {
-        assert!(Instant::now() < until, "it never comes to that");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-}
-
 async fn readyz(node: &Keyward) -> (u16, Value) {
-    let answer = exchange(
-        node.ops(),
-        request("GET", "/readyz", &[("Connection", "close")], ""),
-    )
-    .await;
-    (answer.status, serde_json::from_slice(&answer.body).unwrap())
+    let answer = node.readyz().await;
+    (answer.status, answer.json())
 }
 
 async fn page(node: &Keyward, path: &str) -> u16 {
@@ -141,12 +130,9 @@ async fn s9_a_node_that_starts_while_the_server_is_away_decides_by_its_snapshot_
         |log: &str| log.contains("started from the snapshot on disk") && log.contains("cannot be reached");
     node.until_log("it started from the snapshot, and why", told)
         .await;
-    assert_eq!(verdict(&ask(node, &good.secret).await), "200");
-    assert_eq!(
-        verdict(&ask(node, &world.disabled.secret).await),
-        "401 key_disabled"
-    );
-    assert_eq!(verdict(&ask(node, &late.secret).await), "401 key_invalid");
+    assert_eq!(node.verdict(&good.secret).await, "200");
+    assert_eq!(node.verdict(&world.disabled.secret).await, "401 key_disabled");
+    assert_eq!(node.verdict(&late.secret).await, "401 key_invalid");
     for (method, path) in [
         ("GET", "/v1/keys".to_owned()),
         ("POST", format!("/v1/keys/{}/disable", good.id)),
@@ -158,9 +144,12 @@ async fn s9_a_node_that_starts_while_the_server_is_away_decides_by_its_snapshot_
     assert_eq!(page(node, "/integrations/keys").await, 503);
     world.resume_server().await;
     world.wait_for(&late, "200").await;
-    assert_eq!(verdict(&ask(node, &revoked.secret).await), "401 key_invalid");
+    assert_eq!(node.verdict(&revoked.secret).await, "401 key_invalid");
     // Keys that are new hold while the rest is still being read; the snapshot has served once everything is.
-    until(|| async { readyz(node).await.1["source"] == "database" }).await;
+    eventually("it runs from the database", async || {
+        readyz(node).await.1["source"] == "database"
+    })
+    .await;
     let (status, told) = readyz(node).await;
     assert_eq!(status, 200, "{told}");
     assert_eq!(node.metric("keyward_replica_from_snapshot").await, Some(0.0));
@@ -169,7 +158,7 @@ async fn s9_a_node_that_starts_while_the_server_is_away_decides_by_its_snapshot_
     let made = node
         .api_ok("POST", "/v1/keys", &json!({ "owner": OWNER, "name": "after" }))
         .await;
-    assert_eq!(verdict(&ask(node, made["secret"].as_str().unwrap()).await), "200");
+    assert_eq!(node.verdict(made["secret"].as_str().unwrap()).await, "200");
     assert_ne!(page(node, "/integrations/keys").await, 503);
 }
 
@@ -178,20 +167,23 @@ async fn s1_a_node_that_was_killed_starts_from_what_it_wrote_while_it_ran() {
     let world = World::new(KEPT).await;
     let revision = readyz(&world.node).await.1["revision"].as_f64();
     let of_snapshot = "keyward_snapshot_revision";
-    until(|| async { world.node.metric(of_snapshot).await == revision }).await;
+    eventually("the snapshot is written", async || {
+        world.node.metric(of_snapshot).await == revision
+    })
+    .await;
     let mode = fs::metadata(world.snapshot()).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     world.node.sigkill();
     world.kill_server().await;
     world.node.start().await;
-    assert_eq!(verdict(&ask(&world.node, &world.good.secret).await), "200");
+    assert_eq!(world.node.verdict(&world.good.secret).await, "200");
     assert_eq!(
-        verdict(&ask(&world.node, &world.disabled.secret).await),
+        world.node.verdict(&world.disabled.secret).await,
         "401 key_disabled"
     );
     // What it was started from is there for the next start too.
     world.node.restart().await;
-    assert_eq!(verdict(&ask(&world.node, &world.good.secret).await), "200");
+    assert_eq!(world.node.verdict(&world.good.secret).await, "200");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -203,14 +195,17 @@ async fn an_old_snapshot_is_refused_or_served_from_as_on_stale_says() {
         world.kill_server().await;
         tokio::time::sleep(Duration::from_millis(3500)).await;
         world.node.spawn();
-        until(|| async { world.node.stdout().matches("Keyward is ready").count() == 2 }).await;
-        assert_eq!(verdict(&ask(&world.node, &world.good.secret).await), wanted);
+        eventually("it is ready again", async || {
+            world.node.stdout().matches("Keyward is ready").count() == 2
+        })
+        .await;
+        assert_eq!(world.node.verdict(&world.good.secret).await, wanted);
         let (status, told) = readyz(&world.node).await;
         assert_eq!((status, &told["checks"]["fresh"]), (503, &json!(false)), "{told}");
         assert!(told["age_ms"].as_u64() > Some(3000), "{told}");
         world.resume_server().await;
         world.wait_for(&world.good, "200").await;
-        until(|| async { readyz(&world.node).await.0 == 200 }).await;
+        eventually("it is ready", async || readyz(&world.node).await.0 == 200).await;
     }
 }
 
@@ -236,8 +231,11 @@ async fn s6_without_a_snapshot_that_is_whole_and_its_own_a_node_does_not_start()
     fs::write(&file, "rubbish").unwrap();
     world.resume_server().await;
     world.node.start().await;
-    until(|| async { fs::read(&file).is_ok_and(|bytes| bytes != b"rubbish") }).await;
-    assert_eq!(verdict(&ask(&world.node, &world.good.secret).await), "200");
+    eventually("a new snapshot is written", async || {
+        fs::read(&file).is_ok_and(|bytes| bytes != b"rubbish")
+    })
+    .await;
+    assert_eq!(world.node.verdict(&world.good.secret).await, "200");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -250,7 +248,10 @@ async fn a_password_that_is_wrong_is_no_server_that_is_away() {
         .server
         .sql("postgres", &format!("COPY ({rules}) TO '{hba}'"));
     world.server.sql("postgres", "SELECT pg_reload_conf()");
-    until(|| async { world.node.cli(&["users", "list"]).await.status.code() == Some(1) }).await;
+    eventually("the database answers nothing", async || {
+        world.node.cli(&["users", "list"]).await.status.code() == Some(1)
+    })
+    .await;
     let told = world.refusal().await;
     assert!(
         told.contains("check user and password") && !told.contains("snapshot"),
@@ -265,19 +266,22 @@ async fn s9_a_server_that_answers_nothing_makes_a_node_stale_which_serves_or_ref
         let world = World::new(&config).await;
         world.wait_for(&world.good, "200").await;
         world.server.freeze();
-        until(|| async { readyz(&world.node).await.1["checks"]["fresh"] == json!(false) }).await;
-        assert_eq!(verdict(&ask(&world.node, &world.good.secret).await), wanted);
+        eventually("it is stale", async || {
+            readyz(&world.node).await.1["checks"]["fresh"] == json!(false)
+        })
+        .await;
+        assert_eq!(world.node.verdict(&world.good.secret).await, wanted);
         assert_eq!(world.node.metric("keyward_stale").await, Some(1.0));
         let words = format!("on_stale=\"{on_stale}\"");
         let told = |log: &str| log.contains(&words);
         world.node.until_log("it is stale", told).await;
         world.server.thaw();
-        until(|| async { readyz(&world.node).await.0 == 200 }).await;
+        eventually("it is ready", async || readyz(&world.node).await.0 == 200).await;
         world.wait_for(&world.good, "200").await;
         let told = |log: &str| log.contains("fresh again");
         world.node.until_log("it is fresh again", told).await;
         assert_eq!(
-            verdict(&ask(&world.node, &world.disabled.secret).await),
+            world.node.verdict(&world.disabled.secret).await,
             "401 key_disabled"
         );
     }
@@ -288,22 +292,29 @@ async fn s9_a_standby_confirms_nothing_and_is_away_for_a_node_that_starts() {
     let config = format!("{KEPT}[gateway]\nmax_staleness = \"3s\"\n");
     let world = World::new(&config).await;
     let its = world.server.clone();
-    tokio::task::spawn_blocking(move || its.become_standby())
-        .await
-        .unwrap();
-    until(|| async { readyz(&world.node).await.1["checks"]["fresh"] == json!(false) }).await;
+    blocking(move || its.become_standby()).await;
+    eventually("it is stale", async || {
+        readyz(&world.node).await.1["checks"]["fresh"] == json!(false)
+    })
+    .await;
     // The node may be stale before it has reached the server again.
     let told = |log: &str| log.contains("it is a standby");
     world.node.until_log("it is a standby", told).await;
-    assert_eq!(verdict(&ask(&world.node, &world.good.secret).await), "200");
+    assert_eq!(world.node.verdict(&world.good.secret).await, "200");
     world.node.stop().await;
     world.node.spawn();
-    until(|| async { world.node.stdout().matches("Keyward is ready").count() == 2 }).await;
+    eventually("it is ready again", async || {
+        world.node.stdout().matches("Keyward is ready").count() == 2
+    })
+    .await;
     assert_eq!(readyz(&world.node).await.1["source"], "snapshot");
-    assert_eq!(verdict(&ask(&world.node, &world.good.secret).await), "200");
+    assert_eq!(world.node.verdict(&world.good.secret).await, "200");
     let its = world.server.clone();
-    tokio::task::spawn_blocking(move || its.promote()).await.unwrap();
-    until(|| async { readyz(&world.node).await.1["source"] == "database" }).await;
+    blocking(move || its.promote()).await;
+    eventually("it runs from the database", async || {
+        readyz(&world.node).await.1["source"] == "database"
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -313,9 +324,12 @@ async fn s9_a_server_that_answers_nothing_is_away_for_a_node_that_starts() {
     world.server.freeze();
     world.node.start().await;
     assert_eq!(readyz(&world.node).await.1["source"], "snapshot");
-    assert_eq!(verdict(&ask(&world.node, &world.good.secret).await), "200");
+    assert_eq!(world.node.verdict(&world.good.secret).await, "200");
     world.server.thaw();
-    until(|| async { readyz(&world.node).await.1["source"] == "database" }).await;
+    eventually("it runs from the database", async || {
+        readyz(&world.node).await.1["source"] == "database"
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -325,7 +339,7 @@ async fn s9_a_node_that_ends_while_the_server_is_silent_writes_its_snapshot_and_
     let (node, good) = (&world.node, &world.good);
     let late = node.key(KeySpec::new(OWNER, "late")).await;
     world.wait_for(&late, "200").await;
-    assert_eq!(verdict(&ask(node, &good.secret).await), "200");
+    assert_eq!(node.verdict(&good.secret).await, "200");
     world.server.freeze();
     node.signal(Signal::Term);
     let begun = Instant::now();
@@ -341,6 +355,6 @@ async fn s9_a_node_that_ends_while_the_server_is_silent_writes_its_snapshot_and_
     assert!(begun.elapsed() < Duration::from_secs(10));
     node.start().await;
     assert_eq!(readyz(node).await.1["source"], "snapshot");
-    assert_eq!(verdict(&ask(node, &late.secret).await), "200");
+    assert_eq!(node.verdict(&late.secret).await, "200");
     world.server.thaw();
 }

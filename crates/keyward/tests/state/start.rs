@@ -1,8 +1,10 @@
 //! S6, S7, C12: what does not start, says why, and leaves everything as it was.
 
-use crate::support::{OWNER, ask, before, sized, started, verdict};
+use crate::started;
 use keyward_store::SqliteStore;
-use keyward_testkit::{CliOutput, EchoUpstream, KeySpec, Keyward, RawClient, exchange, request};
+use keyward_testkit::{
+    CliOutput, EchoUpstream, KeySpec, Keyward, OWNER, RawClient, exchange, request, sized,
+};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -128,7 +130,7 @@ async fn s6_changes_without_their_database_are_not_started_over() {
     assert!(!database(&keyward).exists());
     fs::rename(&away, database(&keyward)).unwrap();
     keyward.start().await;
-    assert_eq!(verdict(&ask(&keyward, &key.secret).await), "200");
+    assert_eq!(keyward.verdict(&key.secret).await, "200");
 }
 
 #[tokio::test]
@@ -144,7 +146,7 @@ async fn s6_a_cut_log_of_changes_loses_its_tail_only() {
     keyward.start().await;
     let mut passed = Vec::new();
     for key in &keys {
-        passed.push(verdict(&ask(&keyward, &key.secret).await) == "200");
+        passed.push(keyward.verdict(&key.secret).await == "200");
     }
     assert!(
         passed.is_sorted_by(|a, b| a >= b),
@@ -277,7 +279,11 @@ async fn s7_a_migration_that_is_killed_is_resumed() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn c12_until_one_token_is_redeemed_once_nobody_manages() {
     let upstream = EchoUpstream::start().await;
-    let keyward = before(&upstream).no_admin().start().await;
+    let keyward = Keyward::before(&upstream)
+        .no_access_log()
+        .no_admin()
+        .start()
+        .await;
     for (method, path) in [
         ("GET", "/v1/keys"),
         ("GET", "/v1/me"),
@@ -344,6 +350,6 @@ async fn c12_until_one_token_is_redeemed_once_nobody_manages() {
         (users.status, users.json["items"].as_array().map(Vec::len)),
         (200, Some(1))
     );
-    assert_eq!(verdict(&ask(&keyward, secret).await), "403 use_case_forbidden");
+    assert_eq!(keyward.verdict(secret).await, "403 use_case_forbidden");
     assert_eq!(upstream.count(), 0);
 }

@@ -1,9 +1,9 @@
 //! S1, S3: what was answered is kept through crashes; a disk that fails takes no key check along and leaves nothing half
 //! done.
 
-use crate::support::{OWNER, ask, before, now, sized, started, verdict};
+use crate::{now, started};
 use keyward_store::{SqliteOptions, SqliteStore, Store};
-use keyward_testkit::{ApiAnswer, EchoUpstream, KeySpec, Keyward, RawClient, request};
+use keyward_testkit::{ApiAnswer, EchoUpstream, KeySpec, Keyward, OWNER, RawClient, request, sized};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::fs::{self, File};
@@ -143,7 +143,7 @@ async fn s1_whatever_was_answered_is_there_after_a_kill() {
                     "round {round}: {id} is {state}, not {:?}",
                     known.states
                 );
-                assert_eq!(verdict(&ask(&keyward, &known.secret).await), expected(state));
+                assert_eq!(keyward.verdict(&known.secret).await, expected(state));
                 answered += 1;
             }
         }
@@ -238,7 +238,7 @@ impl Victim {
     async fn assert_consistent(&self, keyward: &Keyward) {
         let shown = keyward.api_ok("GET", &self.path, &Value::Null).await;
         assert_eq!(shown["status"], json!(self.state));
-        assert_eq!(verdict(&ask(keyward, &self.secret).await), expected(self.state));
+        assert_eq!(keyward.verdict(&self.secret).await, expected(self.state));
         let id = self.path.rsplit('/').next().unwrap();
         let mut lines = 0;
         let mut query = format!("/v1/audit?target_kind=key&target_id={id}&limit=200");
@@ -290,7 +290,11 @@ async fn s3_a_full_disk_refuses_changes_and_nothing_else() {
     };
     let upstream = EchoUpstream::start().await;
     let folder = TempDir::new_in(disk.folder.path()).unwrap();
-    let keyward = before(&upstream).dir(folder).start().await;
+    let keyward = Keyward::before(&upstream)
+        .no_access_log()
+        .dir(folder)
+        .start()
+        .await;
     keyward.user(OWNER, "member").await;
     let mut victim = Victim::new(&keyward).await;
     let mut made = 0;
@@ -466,7 +470,7 @@ async fn s3_while_every_write_fails_keys_are_checked_and_read_and_it_recovers_by
         let minute = now().seconds() / 60;
         let mut passed = 0;
         for _ in 0..10 {
-            passed += i32::from(ask(&keyward, &limited.secret).await.status == 200);
+            passed += i32::from(keyward.ask(&limited.secret).await.status == 200);
         }
         assert!(passed <= 3 || now().seconds() / 60 != minute, "{passed}");
         assert_eq!(

@@ -1,8 +1,8 @@
 //! I: where a request comes from, and the rule that limits a key to some addresses.
 
-use crate::spoken::{Ask, Way, code_of};
-use crate::world::{ASKED, BOTH, OWNER, World, builder, folded_fields};
-use keyward_testkit::{EchoUpstream, KeySpec, RawClient, exchange_from};
+use crate::spoken::{Ask, Way};
+use crate::world::{ASKED, BOTH, World};
+use keyward_testkit::{EchoUpstream, KeySpec, Keyward, OWNER, RawClient, exchange_from};
 use serde_json::{Value, json};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 
@@ -22,7 +22,7 @@ pub(crate) fn with_key(secret: &str) -> Ask {
 /// Sends a request from 127.0.0.`last`; tells status and code. Whoever asks about it is told the same.
 pub(crate) async fn from(world: &World, last: u8, ask: &Ask) -> (u16, String) {
     let answer = exchange_from(loopback(last), world.keyward.gateway(), ask.bytes()).await;
-    let told = (answer.status, code_of(&answer.body));
+    let told = (answer.status, answer.code());
     let ask = Ask {
         peer: loopback(last),
         ..ask.clone()
@@ -85,7 +85,7 @@ const CLAIMS: &[&str] = &[
 async fn i1_without_trusted_proxies_only_the_socket_counts() {
     let world = World::start("").await;
     let secret = world
-        .secret(KeySpec::new(OWNER, "k").addresses(&["127.0.0.5"]))
+        .secret_of(KeySpec::new(OWNER, "k").addresses(&["127.0.0.5"]))
         .await;
     for claim in CLAIMS {
         for value in [
@@ -122,11 +122,11 @@ async fn i1_without_trusted_proxies_only_the_socket_counts() {
     assert_eq!(from(&world, 5, &all).await, passed());
     let got = world.upstream.last();
     assert_eq!(
-        folded_fields(&got, "x-forwarded-for"),
+        got.folded_lines(|name| name == "x-forwarded-for"),
         ["x-forwarded-for: 127.0.0.5"]
     );
     assert_eq!(
-        folded_fields(&got, "x-forwarded-proto"),
+        got.folded_lines(|name| name == "x-forwarded-proto"),
         ["x-forwarded-proto: http"]
     );
     assert!(
@@ -146,7 +146,7 @@ async fn i1_without_trusted_proxies_only_the_socket_counts() {
 async fn i1_over_http2_and_tls_too_only_the_socket_counts() {
     let world = World::start_tls("").await;
     let secret = world
-        .secret(KeySpec::new(OWNER, "k").addresses(&["127.0.0.5"]))
+        .secret_of(KeySpec::new(OWNER, "k").addresses(&["127.0.0.5"]))
         .await;
     let table: Vec<(Ask, &[(u16, &str)])> = CLAIMS
         .iter()
@@ -172,7 +172,7 @@ async fn i1_over_http2_and_tls_too_only_the_socket_counts() {
 async fn i2_behind_a_trusted_proxy_the_rightmost_address_that_is_none_counts() {
     let world = World::start(BEHIND_PROXY).await;
     let secret = world
-        .secret(KeySpec::new(OWNER, "k").addresses(&[REAL, "2001:db8::7"]))
+        .secret_of(KeySpec::new(OWNER, "k").addresses(&[REAL, "2001:db8::7"]))
         .await;
     let allowed: &[&[&str]] = &[
         &[REAL],
@@ -273,7 +273,7 @@ async fn i2_behind_a_trusted_proxy_the_rightmost_address_that_is_none_counts() {
 async fn i2_an_unreadable_entry_matters_only_where_a_rule_asks() {
     let world = World::start(BEHIND_PROXY).await;
     let everywhere = world
-        .secret(KeySpec::new(OWNER, "all").addresses(&["0.0.0.0/0", "::/0"]))
+        .secret_of(KeySpec::new(OWNER, "all").addresses(&["0.0.0.0/0", "::/0"]))
         .await;
     for entry in ["unknown", "192.0.2.7, x", "fe80::1%1", "127.1"] {
         let forwarded = |secret: &str| with_key(secret).with("X-Forwarded-For", entry);
@@ -299,11 +299,11 @@ async fn i2_an_unreadable_entry_matters_only_where_a_rule_asks() {
     assert_eq!(from(&world, 2, &ask).await, passed());
     let got = world.upstream.last();
     assert_eq!(
-        folded_fields(&got, "x-forwarded-for"),
+        got.folded_lines(|name| name == "x-forwarded-for"),
         ["x-forwarded-for: 198.51.100.1, 192.0.2.7, 127.0.0.2"]
     );
     assert_eq!(
-        folded_fields(&got, "x-forwarded-proto"),
+        got.folded_lines(|name| name == "x-forwarded-proto"),
         ["x-forwarded-proto: https"]
     );
     assert_eq!(got.header("x-real-ip"), [REAL]);
@@ -324,7 +324,7 @@ async fn i3_a_socket_for_both_families_knows_ipv4_clients_and_proxies() {
     let port = held.local_addr().unwrap().port();
     drop(held);
     let config = format!("[gateway]\nlisten = \"[::]:{port}\"\ntrusted_proxies = [\"127.0.0.2\"]\n");
-    let keyward = builder()
+    let keyward = Keyward::builder()
         .upstream(upstream.address())
         .config_toml(&config)
         .start()
@@ -399,7 +399,7 @@ async fn i5_i7_what_is_no_plain_network_is_refused_at_save() {
         let (status, answer) = made(&world, &json!({ "only": [entry] })).await;
         assert_eq!(status, 422, "{entry:?}: {answer}");
         assert!(answer.to_string().contains("addresses"), "{entry:?}: {answer}");
-        let path = format!("/v1/keys/{}", world.k1_issued.id);
+        let path = format!("/v1/keys/{}", world.key.id);
         let edited = world
             .keyward
             .api("PATCH", &path, &json!({ "addresses": { "only": [entry] } }))
@@ -408,7 +408,7 @@ async fn i5_i7_what_is_no_plain_network_is_refused_at_save() {
     }
     let shown = world
         .keyward
-        .api_ok("GET", &format!("/v1/keys/{}", world.k1_issued.id), &Value::Null)
+        .api_ok("GET", &format!("/v1/keys/{}", world.key.id), &Value::Null)
         .await;
     assert_eq!(
         shown["addresses"],
@@ -508,7 +508,7 @@ async fn i3_i4_i7_networks_are_exact_at_their_edges() {
         ),
     ];
     for (rule, inside, outside) in table {
-        let secret = world.secret(KeySpec::new(OWNER, "edge").addresses(rule)).await;
+        let secret = world.secret_of(KeySpec::new(OWNER, "edge").addresses(rule)).await;
         for client in *inside {
             let ask = with_key(&secret).with("X-Forwarded-For", client);
             assert_eq!(

@@ -1,6 +1,6 @@
 //! A request that a proxy asks about, told in each dialect as that proxy tells it.
 
-use crate::spoken::{Ask, Said, code_of};
+use crate::spoken::{Ask, Said};
 use keyward_testkit::{RawClient, RawResponse};
 use std::net::SocketAddr;
 
@@ -93,7 +93,7 @@ impl Dialect {
         let answer = self.answer(authz, self.bytes(ask), self.method(ask)).await;
         let code = match ask.method.as_str() {
             "HEAD" => String::new(),
-            _ => code_of(&answer.body),
+            _ => answer.code(),
         };
         Said {
             status: self.true_status(&answer),

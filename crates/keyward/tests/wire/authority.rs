@@ -2,8 +2,8 @@
 
 use crate::paths::{BAD, FORBIDDEN, NO_ROUTE, Wanted};
 use crate::spoken::{Ask, Door, Way};
-use crate::world::{BOTH, OWNER, World};
-use keyward_testkit::{H2Outcome, KeySpec};
+use crate::world::{BOTH, World, with_routes};
+use keyward_testkit::{H2Outcome, KeySpec, OWNER};
 
 #[tokio::test]
 async fn p5_a_foreign_authority_is_refused_and_the_own_one_is_judged_by_its_path() {
@@ -130,8 +130,8 @@ async fn no_second_pseudo_header_is_believed(door: Door<'_>, secret: &str) {
 #[tokio::test]
 async fn p5_p6_a_path_cannot_be_moved_by_a_header_and_an_empty_one_goes_nowhere() {
     let everything = "[[gateway.routes]]\npath = \"/**\"\n";
-    let world = World::start_with(everything, "", None).await;
-    let any = world.secret(KeySpec::new(OWNER, "any")).await;
+    let world = World::of(with_routes(everything)).await;
+    let any = world.secret_of(KeySpec::new(OWNER, "any")).await;
     for way in BOTH {
         let mut ask = Ask::get("/a").key(&any);
         for name in [

@@ -3,8 +3,8 @@
 use crate::asked::{DIALECTS, Dialect};
 use crate::cors::{CORS, ORIGIN, preflight};
 use crate::spoken::{Ask, Way};
-use crate::world::{ASKED, OWNER, World};
-use keyward_testkit::{KeySpec, RawResponse};
+use crate::world::{ASKED, World};
+use keyward_testkit::{KeySpec, OWNER, RawResponse};
 
 async fn told(world: &World, dialect: Dialect, ask: &Ask) -> RawResponse {
     let way = Way::Asked(dialect);

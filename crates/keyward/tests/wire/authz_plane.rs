@@ -1,10 +1,10 @@
 //! The port that answers proxies: who may ask, what it shares with the gateway, what it tells the operator.
 
 use crate::asked::DIALECTS;
-use crate::spoken::{Ask, Way, code_of};
-use crate::world::{ASKED, OWNER, World, builder};
+use crate::spoken::{Ask, Way};
+use crate::world::{ASKED, World};
 use keyward_testkit::{
-    Certificate, H2Client, KeySpec, RawClient, RawResponse, Signal, exchange_from, request,
+    Certificate, H2Client, KeySpec, Keyward, OWNER, RawClient, RawResponse, Signal, exchange_from, request,
 };
 use std::net::IpAddr;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use std::time::Duration;
 async fn l1_l12_one_limit_holds_over_the_gateway_and_every_proxy() {
     let world = World::start("").await;
     loop {
-        let secret = world.secret(KeySpec::new(OWNER, "few").limit(5)).await;
+        let secret = world.secret_of(KeySpec::new(OWNER, "few").limit(5)).await;
         let ask = Ask::get("/api/1/x").key(&secret);
         let began = world.say(&ask).await.head.unwrap();
         let mut last = None;
@@ -55,7 +55,7 @@ async fn only_listed_proxies_may_ask_and_only_where_there_is_something_to_ask() 
             let answer = exchange_from(IpAddr::from(last), world.keyward.authz(), dialect.bytes(&ask)).await;
             assert_eq!(answer.status, status, "{last:?}");
             if status == 403 {
-                assert_eq!(code_of(&answer.body), "proxy_not_listed");
+                assert_eq!(answer.code(), "proxy_not_listed");
                 assert_eq!(answer.header("connection"), Some("close"));
             }
         }
@@ -73,11 +73,7 @@ async fn only_listed_proxies_may_ask_and_only_where_there_is_something_to_ask() 
             .send(request("GET", path, &[("X-API-KEY", &world.k1)], ""))
             .await;
         let answer = client.read_response().await;
-        assert_eq!(
-            (answer.status, &*code_of(&answer.body)),
-            (404, "no_question"),
-            "{path}"
-        );
+        assert_eq!((answer.status, &*answer.code()), (404, "no_question"), "{path}");
     }
 }
 
@@ -196,7 +192,7 @@ async fn s14_a_proxy_that_keeps_its_connection_loses_no_question_at_the_end() {
 
 #[tokio::test]
 async fn the_plane_does_not_start_without_a_proxy_that_may_ask() {
-    let keyward = builder()
+    let keyward = Keyward::builder()
         .config_toml("[authz]\nproxies = []\n")
         .no_admin()
         .prepare()

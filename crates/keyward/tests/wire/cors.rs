@@ -1,8 +1,8 @@
 //! M1, M9: preflights, and what pages of other origins may read.
 
 use crate::spoken::{Ask, Way};
-use crate::world::{OWNER, World};
-use keyward_testkit::{H2Client, KeySpec, RawResponse, Reply};
+use crate::world::World;
+use keyward_testkit::{H2Client, KeySpec, OWNER, RawResponse, Reply};
 
 pub(crate) const ORIGIN: &str = "https://app.example.com";
 
@@ -94,8 +94,10 @@ async fn m1_a_preflight_is_answered_by_the_gateway_without_a_key() {
 #[tokio::test]
 async fn m9_a_page_of_a_listed_origin_may_read_errors_and_what_remains() {
     let world = World::start(CORS).await;
-    let limited = world.secret(KeySpec::new(OWNER, "limited").limit(1)).await;
-    let nowhere = world.secret(KeySpec::new(OWNER, "nowhere").addresses(&[])).await;
+    let limited = world.secret_of(KeySpec::new(OWNER, "limited").limit(1)).await;
+    let nowhere = world
+        .secret_of(KeySpec::new(OWNER, "nowhere").addresses(&[]))
+        .await;
     let cases = [
         (Ask::get("/api/1/x"), 401),
         (Ask::get("/api/1/x").key("bogus"), 401),
@@ -234,7 +236,7 @@ async fn preflights_of_one_client_are_bounded_and_a_page_may_read_the_refusal() 
     assert_eq!(head.header("access-control-allow-origin"), Some(ORIGIN));
     assert_eq!(head.header("content-type"), Some("application/problem+json"));
     // Requests with a key are bounded by the key's own limit alone.
-    let secret = world.secret(KeySpec::new(OWNER, "K")).await;
+    let secret = world.secret_of(KeySpec::new(OWNER, "K")).await;
     let granted = world.say(&Ask::get("/api/1/x").key(&secret)).await;
     assert_eq!(granted.status, 200);
 }

@@ -1,6 +1,6 @@
 //! A request that Envoy asks about over gRPC, and what it makes of the answer.
 
-use crate::spoken::{Ask, Said, code_of};
+use crate::spoken::{Ask, Said};
 use keyward_envoy::{
     Address, AttributeContext, CheckRequest, CheckResponse, HeaderMap, HeaderValue, HttpRequest,
     HttpResponse, Peer, Place, Request, SocketAddress,
@@ -89,7 +89,7 @@ pub(crate) async fn say(authz: SocketAddr, ask: &Ask) -> Said {
     let answer = as_the_client_sees_it(check(authz, question(ask)).await);
     let code = match ask.method.as_str() {
         "HEAD" => String::new(),
-        _ => code_of(&answer.body),
+        _ => answer.code(),
     };
     Said {
         status: answer.status,

@@ -3,12 +3,12 @@
 use crate::cors::{CORS, ORIGIN, preflight};
 use crate::envoy::{as_the_client_sees_it, check, connect, question};
 use crate::spoken::Ask;
-use crate::world::{OWNER, World};
+use crate::world::World;
 use keyward_envoy::{
     AttributeContext, CheckRequest, CheckResponse, HeaderAppendAction, HeaderValue, HeaderValueOption,
     HttpRequest, HttpResponse, Kind, OkHttpResponse,
 };
-use keyward_testkit::{H2Client, KeySpec};
+use keyward_testkit::{H2Client, KeySpec, OWNER};
 use std::collections::HashMap;
 
 fn passed(response: CheckResponse) -> OkHttpResponse {
@@ -123,7 +123,7 @@ async fn m4_override_fields_are_removed_where_the_use_case_names_methods() {
     let use_cases = "[[use_cases]]\nname = \"rest-api\"\nroutes = [{ methods = [\"GET\"], path = \"/api/{site}/**\" }]\n\
                      [[use_cases]]\nname = \"any\"\n";
     let world = World::start(use_cases).await;
-    let any = world.secret(KeySpec::new(OWNER, "any").use_case("any")).await;
+    let any = world.secret_of(KeySpec::new(OWNER, "any").use_case("any")).await;
     for (secret, removed) in [(&world.k1, true), (&any, false)] {
         let ask = Ask::get("/api/1/x")
             .key(secret)

@@ -2,8 +2,8 @@
 //! and when they do not. All languages run at the same time.
 
 use crate::spoken::Ask;
-use crate::world::{OWNER, World};
-use keyward_testkit::{EchoUpstream, KeySpec, Language, RawResponse, Reply};
+use crate::world::World;
+use keyward_testkit::{EchoUpstream, KeySpec, Language, OWNER, RawResponse, Reply};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Output;
@@ -53,7 +53,7 @@ where
 async fn each_client_prints_the_answer_and_what_is_left() {
     let world = World::start("").await;
     world.keyward.site("123").await;
-    let secret = world.secret(KeySpec::new(OWNER, "hundred").limit(100)).await;
+    let secret = world.secret_of(KeySpec::new(OWNER, "hundred").limit(100)).await;
     let address = world.keyward.gateway();
     with_each(move |language| {
         let secret = secret.clone();
@@ -75,7 +75,7 @@ async fn each_client_tells_why_it_was_refused_and_does_not_ask_again() {
     let world = World::start("").await;
     world.keyward.site("123").await;
     let elsewhere = world.k1.clone();
-    let spent = world.secret(KeySpec::new(OWNER, "one").limit(1)).await;
+    let spent = world.secret_of(KeySpec::new(OWNER, "one").limit(1)).await;
     let address = world.keyward.gateway();
     for (key, word) in [
         ("kw_unknown_0123456789", "401 key_invalid: "),
@@ -119,7 +119,7 @@ async fn each_client_tells_why_it_was_refused_and_does_not_ask_again() {
 async fn each_client_waits_as_long_as_it_is_told_and_then_gets_its_answer() {
     let world = World::start("").await;
     world.keyward.site("123").await;
-    let spent = world.secret(KeySpec::new(OWNER, "one").limit(1)).await;
+    let spent = world.secret_of(KeySpec::new(OWNER, "one").limit(1)).await;
     // The gateway's own refusal, but for the seconds: up to 60 of them are real, and one is enough to see.
     let refusal = at_its_limit(&world, &spent).await;
     with_each(move |language| {
@@ -151,7 +151,7 @@ async fn each_client_waits_as_long_as_it_is_told_and_then_gets_its_answer() {
 async fn each_client_stops_after_some_tries_and_takes_no_words_for_seconds() {
     let world = World::start("").await;
     world.keyward.site("123").await;
-    let spent = world.secret(KeySpec::new(OWNER, "one").limit(1)).await;
+    let spent = world.secret_of(KeySpec::new(OWNER, "one").limit(1)).await;
     let refusal = at_its_limit(&world, &spent).await;
     with_each(move |language| {
         let refusal = refusal.clone();

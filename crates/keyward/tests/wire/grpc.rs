@@ -44,7 +44,6 @@ impl Drop for Server {
 
 async fn ask(builder: KeywardBuilder, server: &Server, certificate: Option<&Path>) -> Value {
     let keyward = builder
-        .binary(env!("CARGO_BIN_EXE_keyward"))
         .config_toml(&format!(
             "[[gateway.upstreams]]\nname = \"default\"\nurl = \"http://127.0.0.1:{}\"\nprotocol = \"h2c\"\n\
              [[gateway.routes]]\npath = \"/kw.Test/**\"\n",

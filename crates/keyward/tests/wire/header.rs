@@ -1,9 +1,9 @@
 //! H: the header that carries a key, and the secret in it.
 
 use crate::spoken::{Ask, Way};
-use crate::world::{BOTH, OWNER, World, folded_fields};
+use crate::world::{BOTH, World};
 use keyward_domain::{Prefix, SecretFormat};
-use keyward_testkit::{H2Outcome, KeySpec};
+use keyward_testkit::{H2Outcome, KeySpec, OWNER};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -28,7 +28,7 @@ async fn h1_two_key_fields_are_malformed_whatever_they_hold() {
     for world in [World::start("").await, World::start_tls("").await] {
         let (k1, other) = (
             world.k1.as_str(),
-            world.secret(KeySpec::new(OWNER, "other")).await,
+            world.secret_of(KeySpec::new(OWNER, "other")).await,
         );
         let pairs = [
             (k1, k1),
@@ -157,7 +157,7 @@ async fn h3_no_other_spelling_of_the_header_is_a_credential_or_reaches_the_upstr
                     with_all = with_all.with(name, "other");
                 }
                 let got = world.passed(*way, &with_all).await;
-                let forwarded = folded_fields(&got, "x-api-key");
+                let forwarded = got.folded_lines(|name| name == "x-api-key");
                 if config.is_empty() || target == "/swagger/x" {
                     assert!(forwarded.is_empty(), "{forwarded:?}");
                 } else {
@@ -219,7 +219,7 @@ async fn keys_in_bodies_and_trailers_are_none(world: &World) {
         ),
     ] {
         world.upstream.clear();
-        let mut client = world.door().connect().await;
+        let mut client = world.connect().await;
         drop(
             client
                 .try_send(format!(
@@ -235,7 +235,7 @@ async fn keys_in_bodies_and_trailers_are_none(world: &World) {
         assert_eq!(world.upstream.count(), 0);
     }
     // With a key in its place, a trailer is dropped and never merged into the fields.
-    let mut client = world.door().connect().await;
+    let mut client = world.connect().await;
     let head = format!(
         "POST /api/1/x HTTP/1.1\r\nHost: localhost\r\nX-API-KEY: {k}\r\nTransfer-Encoding: chunked\r\n\r\n"
     );
@@ -277,7 +277,7 @@ async fn keys_in_bodies_and_trailers_are_none(world: &World) {
         (got.body.as_slice(), got.trailers.as_slice()),
         (&b"hello"[..], &b""[..])
     );
-    assert_eq!(got.header("x-keyward-key-id"), [world.k1_issued.id.as_str()]);
+    assert_eq!(got.header("x-keyward-key-id"), [world.key.id.as_str()]);
 }
 
 #[tokio::test]
@@ -348,7 +348,7 @@ async fn h9_line_ends_in_a_value_split_nothing() {
 #[tokio::test]
 async fn h11_nothing_that_is_known_of_a_key_is_a_key() {
     let world = World::start("").await;
-    let key = &world.k1_issued;
+    let key = &world.key;
     let digest = Sha256::digest(key.secret.as_bytes());
     let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
     let of_id: String = Sha256::digest(key.id.as_bytes())

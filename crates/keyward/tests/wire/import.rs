@@ -1,7 +1,8 @@
 //! Keys that came from other systems pass as they are, and those that were switched off there do not.
 
 use crate::spoken::Ask;
-use crate::world::{OWNER, World};
+use crate::world::World;
+use keyward_testkit::OWNER;
 
 /// A file that the readers are tested with, too.
 macro_rules! sample {

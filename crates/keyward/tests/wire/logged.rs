@@ -2,8 +2,8 @@
 
 use crate::cors::{CORS, ORIGIN, preflight};
 use crate::spoken::Ask;
-use crate::world::{ASKED, BOTH, OWNER, World};
-use keyward_testkit::{KeySpec, Reply};
+use crate::world::{ASKED, BOTH, World};
+use keyward_testkit::{KeySpec, OWNER, Reply};
 use serde_json::Value;
 
 /// Behind a balancer on this machine.
@@ -34,9 +34,9 @@ fn logged(log: &str) -> Vec<(String, String)> {
 async fn a_client_behind_a_trusted_proxy_is_logged_by_its_own_address_whatever_its_answer_is() {
     let world = World::start(&format!("{BALANCED}{CORS}")).await;
     world.upstream.script("/api/1/gone", Reply::CloseWithoutAnswer);
-    let limited = world.secret(KeySpec::new(OWNER, "limited").limit(1)).await;
+    let limited = world.secret_of(KeySpec::new(OWNER, "limited").limit(1)).await;
     let elsewhere = world
-        .secret(KeySpec::new(OWNER, "elsewhere").addresses(&["203.0.113.1"]))
+        .secret_of(KeySpec::new(OWNER, "elsewhere").addresses(&["203.0.113.1"]))
         .await;
     let key = |target: &str, secret: &str| Ask::get(target).key(secret);
     let of_the_gateway = [

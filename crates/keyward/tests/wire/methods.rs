@@ -2,8 +2,8 @@
 
 use crate::cors::{CORS, ORIGIN};
 use crate::spoken::{Ask, Way};
-use crate::world::{BOTH, OWNER, World};
-use keyward_testkit::{H2Client, H2Outcome, KeySpec, request};
+use crate::world::{BOTH, World};
+use keyward_testkit::{H2Client, H2Outcome, KeySpec, OWNER, request};
 
 pub(crate) type Wanted = &'static [(u16, &'static str)];
 
@@ -72,7 +72,7 @@ async fn options_then_get(world: &World, body: &str, expects: bool, with_key: bo
         ),
         _ => format!("{head}\r\n"),
     };
-    let mut client = world.door().connect().await;
+    let mut client = world.connect().await;
     let next = request("GET", "/api/1/next", &[("X-API-KEY", &world.k1)], "");
     // The gateway may close instead of reading a body that nobody wants; then nothing behind it is a request.
     drop(client.try_send([sent.into_bytes(), next].concat()).await);
@@ -274,7 +274,9 @@ async fn m4_no_header_turns_another_method_into_options() {
 async fn m4_a_use_case_that_names_methods_is_not_got_round_by_an_override() {
     let config = "[[use_cases]]\nname = \"read\"\nroutes = [{ methods = [\"GET\", \"POST\"], path = \"/api/{site}/**\" }]\n";
     let world = World::start(config).await;
-    let secret = world.secret(KeySpec::new(OWNER, "read").use_case("read")).await;
+    let secret = world
+        .secret_of(KeySpec::new(OWNER, "read").use_case("read"))
+        .await;
     let mut ask = Ask::new("POST", "/api/1/x").key(&secret);
     for name in OVERRIDES {
         ask = ask.with(name, "DELETE");

@@ -1,8 +1,8 @@
 //! The mission's own page, literally: the `curl` line, the meaning of the headers, and what a key may ask about itself.
 
 use crate::spoken::{Ask, Way};
-use crate::world::{BOTH, OWNER, World};
-use keyward_testkit::{Certificate, H2Client, KeySpec, Language, RawResponse};
+use crate::world::{BOTH, World, with_routes};
+use keyward_testkit::{H2Client, KeySpec, Language, OWNER, RawResponse};
 use serde_json::{Value, json};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -18,9 +18,7 @@ async fn import(world: &World, key: &Value) {
 
 #[tokio::test]
 async fn the_pages_curl_line_works_over_tls_with_an_imported_key() {
-    let folder = tempfile::tempdir().unwrap();
-    let certificate = Certificate::create_for(folder.path(), &[PAGE_HOST, "localhost"]);
-    let world = World::start_with("", "", Some(certificate)).await;
+    let world = World::of(with_routes("").tls_for(&[PAGE_HOST, "localhost"])).await;
     world.keyward.site("123").await;
     let key = json!({ "owner": OWNER, "name": "old", "secret": IMPORTED, "sites": { "only": ["123"] }, "limit": { "per_minute": 60 } });
     import(&world, &key).await;
@@ -124,7 +122,7 @@ async fn the_pages_c_sharp_lines_work_with_an_imported_key() {
 #[tokio::test]
 async fn the_three_headers_mean_what_the_page_says() {
     let world = World::start("").await;
-    let secret = world.secret(KeySpec::new(OWNER, "sixty").limit(60)).await;
+    let secret = world.secret_of(KeySpec::new(OWNER, "sixty").limit(60)).await;
     // A minute may end in the middle: then the round is repeated.
     let (first, second) = loop {
         let round = (ask(&world, &secret).await, ask(&world, &secret).await);
@@ -227,7 +225,7 @@ async fn an_http2_upstream_is_told_the_same() {
 async fn with_one_setting_the_ietf_fields_tell_the_same_as_the_three_headers() {
     let world = World::start("[gateway]\nietf_rate_limit_headers = true\n").await;
     let secret = world
-        .secret(KeySpec::new(OWNER, "two").sites(&["1"]).limit(2))
+        .secret_of(KeySpec::new(OWNER, "two").sites(&["1"]).limit(2))
         .await;
     let asks = [
         ("/api/1/x", 200),
@@ -272,7 +270,7 @@ async fn with_one_setting_the_ietf_fields_tell_the_same_as_the_three_headers() {
     let free = ask(&world, &world.k1).await;
     assert!(free.header("ratelimit").is_none() && free.header("ratelimit-policy").is_none());
     let world = World::start("").await;
-    let secret = world.secret(KeySpec::new(OWNER, "two").limit(2)).await;
+    let secret = world.secret_of(KeySpec::new(OWNER, "two").limit(2)).await;
     let answer = ask(&world, &secret).await;
     assert!(answer.header("ratelimit").is_none() && answer.header("ratelimit-policy").is_none());
 }
@@ -371,7 +369,7 @@ async fn a_key_may_ask_about_itself_and_pays_nothing() {
         .await;
     assert_eq!(
         (answer.status, answer.json()["id"].as_str()),
-        (200, Some(world.k1_issued.id.as_str()))
+        (200, Some(world.key.id.as_str()))
     );
     assert_eq!(
         world
@@ -387,7 +385,7 @@ async fn a_key_may_ask_about_itself_and_pays_nothing() {
 async fn a_refusal_says_what_is_wrong_and_how_to_do_better() {
     let world = World::start("[gateway]\nrealm = \"orders\"\n").await;
     let closed = world
-        .secret(KeySpec::new(OWNER, "closed").addresses(&[]).limit(60))
+        .secret_of(KeySpec::new(OWNER, "closed").addresses(&[]).limit(60))
         .await;
     let cases = [
         (Ask::get("/api/1/x"), 401, "key_missing"),

@@ -382,7 +382,7 @@ async fn p11_what_a_query_holds_goes_on_byte_for_byte() {
         assert!(matches!(said.status, 0 | 200), "{target}: {said:?}");
     }
     // Each request has its own, whatever came before it on the connection, and behind it.
-    let mut client = world.door().connect().await;
+    let mut client = world.connect().await;
     let targets = ["/api/1/a?x=\"1\"", "/api/1/b?y=2", "/api/1/c?z=<3>", "/api/1/d"];
     world.upstream.clear();
     let all: Vec<u8> = targets

@@ -3,8 +3,8 @@
 use crate::cors::{ORIGIN, preflight};
 use crate::methods::{MISSING, Wanted};
 use crate::spoken::{Ask, Way};
-use crate::world::{BOTH, OWNER, World};
-use keyward_testkit::{KeySpec, RawResponse, Reply, request};
+use crate::world::{BOTH, World, with_routes};
+use keyward_testkit::{KeySpec, OWNER, RawResponse, Reply, request};
 use serde_json::Value;
 
 #[tokio::test]
@@ -124,7 +124,7 @@ async fn m6_the_public_path_passes_without_a_key_for_get_and_head_alone() {
         }
         world.all_refused(BOTH, &table).await;
         // A body has nothing to say there, and the next request is read right.
-        let mut client = world.door().connect().await;
+        let mut client = world.connect().await;
         let hidden = request("GET", "/api/1/hidden", &[("X-API-KEY", &world.k1)], "");
         client.send(request("GET", "/swagger", &[], hidden)).await;
         assert_eq!(client.read_response().await.status, 200);
@@ -136,7 +136,7 @@ async fn m6_the_public_path_passes_without_a_key_for_get_and_head_alone() {
         assert!(!seen.iter().any(|got| got.target().contains("hidden")));
     }
     // Where a route names the public path too, other methods need a key.
-    let world = World::start_with("[[gateway.routes]]\npath = \"/**\"\n", "", None).await;
+    let world = World::of(with_routes("[[gateway.routes]]\npath = \"/**\"\n")).await;
     for method in ["POST", "PUT", "DELETE", "PURGE"] {
         world
             .all_refused(BOTH, &[(Ask::new(method, "/swagger"), MISSING)])
@@ -156,7 +156,7 @@ async fn m7_a_public_path_does_not_look_at_keys() {
     for forward in ["", "[gateway]\nforward_key = true\n"] {
         let world = World::start(forward).await;
         world.upstream.script("/swagger", Reply::http(200, "docs"));
-        let limited = world.secret(KeySpec::new(OWNER, "limited").limit(2)).await;
+        let limited = world.secret_of(KeySpec::new(OWNER, "limited").limit(2)).await;
         let disabled = world.keyward.key(KeySpec::new(OWNER, "disabled")).await;
         world
             .keyward

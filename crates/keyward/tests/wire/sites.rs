@@ -2,8 +2,8 @@
 
 use crate::paths::{BAD, FORBIDDEN, MALFORMED, Wanted};
 use crate::spoken::{Ask, Way};
-use crate::world::{BOTH, OWNER, World, folded_fields};
-use keyward_testkit::KeySpec;
+use crate::world::{BOTH, World};
+use keyward_testkit::{KeySpec, OWNER};
 
 #[tokio::test]
 async fn p12_only_exact_members_of_the_list_pass() {
@@ -13,7 +13,7 @@ async fn p12_only_exact_members_of_the_list_pass() {
         world.keyward.site(site).await;
     }
     let k13 = world
-        .secret(KeySpec::new(OWNER, "K13").sites(&["1", "3", &longest, "a.b_c-D"]))
+        .secret_of(KeySpec::new(OWNER, "K13").sites(&["1", "3", &longest, "a.b_c-D"]))
         .await;
     for site in ["1", "3", longest.as_str(), "a.b_c-D"] {
         for target in [format!("/api/{site}/x"), format!("/wh/hook/{site}")] {
@@ -80,7 +80,7 @@ async fn p12_only_exact_members_of_the_list_pass() {
     let raw = [(Ask::get("/api/' or 1=1--/x").key(&k13), MALFORMED)];
     world.all_refused(&[Way::Http1], &raw).await;
     // A key that names no site reaches none, nor a route without one; a route without a site is closed to both.
-    let none = world.secret(KeySpec::new(OWNER, "none").sites(&[])).await;
+    let none = world.secret_of(KeySpec::new(OWNER, "none").sites(&[])).await;
     let closed: Vec<(Ask, Wanted)> = [
         ("/api/1/x", &none),
         ("/api/*/x", &none),
@@ -136,7 +136,7 @@ async fn p12_a_site_from_a_header_is_one_plain_value_and_no_other_spelling_goes_
                 .await;
             assert_eq!(got.header("x-site"), ["1"]);
             assert_eq!(got.header("x-keyward-site"), ["1"]);
-            assert_eq!(folded_fields(&got, "x-site"), ["x-site: 1"]);
+            assert_eq!(got.folded_lines(|name| name == "x-site"), ["x-site: 1"]);
         }
     }
 }

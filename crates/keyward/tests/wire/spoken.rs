@@ -2,9 +2,8 @@
 
 use crate::asked::Dialect;
 use crate::envoy;
-use keyward_testkit::{Certificate, H2Outcome, RawClient, RawH2, RawResponse};
-use serde_json::Value;
-use std::net::{IpAddr, SocketAddr};
+use keyward_testkit::{H2Outcome, RawH2, RawResponse, World, problem_code};
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// How a request is spoken: to the gateway, or by a proxy that asks about it.
@@ -50,13 +49,9 @@ pub(crate) struct Said {
     pub(crate) head: Option<RawResponse>,
 }
 
-/// Where the gateway is, and its certificate when it speaks TLS.
+/// Where requests go.
 #[derive(Clone, Copy)]
-pub(crate) struct Door<'a> {
-    pub(crate) address: SocketAddr,
-    pub(crate) authz: SocketAddr,
-    pub(crate) certificate: Option<&'a Certificate>,
-}
+pub(crate) struct Door<'a>(pub(crate) &'a World);
 
 impl Ask {
     pub(crate) fn new(method: &str, target: impl AsRef<[u8]>) -> Self {
@@ -109,20 +104,8 @@ impl Ask {
 }
 
 impl Door<'_> {
-    pub(crate) async fn connect(self) -> RawClient {
-        match self.certificate {
-            None => RawClient::connect(self.address).await,
-            Some(certificate) => {
-                RawClient::connect_tls(self.address, "localhost", certificate, &["http/1.1"]).await
-            }
-        }
-    }
-
     pub(crate) async fn connect_h2(self) -> RawH2 {
-        match self.certificate {
-            None => RawH2::connect(self.address).await,
-            Some(certificate) => RawH2::connect_tls(self.address, "localhost", certificate).await,
-        }
+        self.0.connect_h2().await
     }
 
     /// Sends a request on a connection of its own.
@@ -130,13 +113,13 @@ impl Door<'_> {
         match way {
             Way::Http1 => self.say_http1(ask).await,
             Way::Http2 => self.say_http2(ask).await,
-            Way::Asked(dialect) => dialect.say(self.authz, ask).await,
-            Way::Envoy => envoy::say(self.authz, ask).await,
+            Way::Asked(dialect) => dialect.say(self.0.keyward.authz(), ask).await,
+            Way::Envoy => envoy::say(self.0.keyward.authz(), ask).await,
         }
     }
 
     async fn say_http1(self, ask: &Ask) -> Said {
-        let mut client = self.connect().await;
+        let mut client = self.0.connect().await;
         // A gateway may refuse and close before it has taken every byte.
         drop(client.try_send(ask.bytes()).await);
         let answer = client.try_read_response(&ask.method).await;
@@ -156,14 +139,14 @@ impl Door<'_> {
         }
         Said {
             status: answer.status,
-            code: code_of(&answer.body),
+            code: answer.code(),
             head: Some(answer),
         }
     }
 
     async fn say_http2(self, ask: &Ask) -> Said {
         let mut h2 = self.connect_h2().await;
-        let scheme = if self.certificate.is_some() {
+        let scheme = if self.0.certificate.is_some() {
             "https"
         } else {
             "http"
@@ -191,7 +174,7 @@ impl Door<'_> {
         };
         Said {
             status,
-            code: code_of(&body),
+            code: problem_code(&body),
             head: None,
         }
     }
@@ -202,10 +185,4 @@ impl Said {
     pub(crate) fn word(&self) -> (u16, &str) {
         (self.status, &self.code)
     }
-}
-
-/// The `code` of a problem document.
-pub(crate) fn code_of(body: &[u8]) -> String {
-    let document: Value = serde_json::from_slice(body).unwrap_or_default();
-    document["code"].as_str().unwrap_or_default().to_owned()
 }

@@ -1,8 +1,8 @@
 //! I2, where a trusted proxy names no client: that is no statement, and the operator is told.
 
 use crate::address::{BEHIND_PROXY, forbidden, from, passed, with_key};
-use crate::world::{OWNER, World};
-use keyward_testkit::KeySpec;
+use crate::world::World;
+use keyward_testkit::{KeySpec, OWNER};
 
 #[tokio::test]
 async fn i2_a_trusted_proxy_that_names_no_client_is_nobody_unless_it_may_be_one() {
@@ -21,7 +21,7 @@ async fn i2_a_trusted_proxy_that_names_no_client_is_nobody_unless_it_may_be_one(
         let world = World::start(config).await;
         // The proxy stands in the network of the key, and so would a client that a silent proxy does not name.
         let secret = world
-            .secret(KeySpec::new(OWNER, "k").addresses(&["127.0.0.0/8"]))
+            .secret_of(KeySpec::new(OWNER, "k").addresses(&["127.0.0.0/8"]))
             .await;
         for fields in silent {
             let ask = fields

@@ -2,11 +2,8 @@
 
 use crate::asked::Dialect;
 use crate::spoken::{Ask, Door, Said, Way};
-use keyward_testkit::{Certificate, EchoUpstream, Issued, KeySpec, Keyward, KeywardBuilder, Recorded};
-use std::time::Duration;
-use tempfile::TempDir;
-
-pub(crate) const OWNER: &str = "owner@example.com";
+use keyward_testkit::{KeySpec, OWNER, Recorded, WorldBuilder, eventually};
+use std::ops::Deref;
 
 /// Every kind of route.
 const ROUTES: &str = r#"
@@ -30,73 +27,55 @@ path = "/free/**"
 /// Every proxy of this machine may ask.
 const AUTHZ: &str = "[authz]\nproxies = [\"127.0.0.0/8\"]\n";
 
-/// A gateway between a test and an upstream.
+/// A gateway between a test and an upstream, with the sites 1, 2 and 3.
 pub(crate) struct World {
-    pub(crate) keyward: Keyward,
-    pub(crate) upstream: EchoUpstream,
-    pub(crate) certificate: Option<Certificate>,
-    /// The secret of a key for site `1` only.
+    inner: keyward_testkit::World,
+    /// The secret of its key, which is for site `1` only.
     pub(crate) k1: String,
-    /// That key.
-    pub(crate) k1_issued: Issued,
-    /// Holds the certificate.
-    _folder: Option<TempDir>,
+}
+
+impl Deref for World {
+    type Target = keyward_testkit::World;
+
+    fn deref(&self) -> &Self::Target {
+        &self.inner
+    }
+}
+
+/// A world with these routes.
+pub(crate) fn with_routes(routes: &str) -> WorldBuilder {
+    keyward_testkit::World::builder()
+        .config(AUTHZ)
+        .config(routes)
+        .sites(&["1", "2", "3"])
+        .key(KeySpec::new(OWNER, "K1").sites(&["1"]))
 }
 
 impl World {
     /// Starts with routes of every kind.
     pub(crate) async fn start(config: &str) -> Self {
-        Self::start_with(ROUTES, config, None).await
+        Self::of(with_routes(ROUTES).config(config)).await
     }
 
     /// Starts with routes of every kind behind TLS.
     pub(crate) async fn start_tls(config: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let certificate = Certificate::create(folder.path());
-        let world = Self::start_with(ROUTES, config, Some(certificate)).await;
-        Self {
-            _folder: Some(folder),
-            ..world
-        }
+        Self::of(with_routes(ROUTES).config(config).tls()).await
     }
 
-    /// Starts with these routes.
-    pub(crate) async fn start_with(routes: &str, config: &str, certificate: Option<Certificate>) -> Self {
-        let upstream = EchoUpstream::start().await;
-        let mut builder = builder()
-            .upstream(upstream.address())
-            .config_toml(AUTHZ)
-            .config_toml(routes)
-            .config_toml(config);
-        if let Some(certificate) = &certificate {
-            builder = builder.gateway_tls(certificate);
-        }
-        let keyward = builder.start().await;
-        keyward.user(OWNER, "member").await;
-        for site in ["1", "2", "3"] {
-            keyward.site(site).await;
-        }
-        let k1_issued = keyward.key(KeySpec::new(OWNER, "K1").sites(&["1"])).await;
+    pub(crate) async fn of(builder: WorldBuilder) -> Self {
+        let inner = builder.start().await;
         Self {
-            keyward,
-            upstream,
-            certificate,
-            k1: k1_issued.secret.clone(),
-            k1_issued,
-            _folder: None,
+            k1: inner.secret().to_owned(),
+            inner,
         }
     }
 
     pub(crate) fn door(&self) -> Door<'_> {
-        Door {
-            address: self.keyward.gateway(),
-            authz: self.keyward.authz(),
-            certificate: self.certificate.as_ref(),
-        }
+        Door(&self.inner)
     }
 
     /// Makes a key and returns its secret.
-    pub(crate) async fn secret(&self, key: KeySpec) -> String {
+    pub(crate) async fn secret_of(&self, key: KeySpec) -> String {
         self.keyward.key(key).await.secret
     }
 
@@ -135,13 +114,8 @@ impl World {
 
     /// Sends a request until it passes: what another process changed is in force within seconds.
     pub(crate) async fn eventually_passes(&self, ask: &Ask) {
-        for _ in 0..200 {
-            if self.say(ask).await.status == 200 {
-                return self.upstream.clear();
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        panic!("still refused: {:?}", self.say(ask).await);
+        eventually("it passes", async || self.say(ask).await.status == 200).await;
+        self.upstream.clear();
     }
 
     /// Sends a request that must pass, and returns what the upstream got.
@@ -153,32 +127,6 @@ impl World {
         assert_eq!(self.upstream.count(), 1, "{way:?} {text}");
         self.upstream.last()
     }
-}
-
-/// A header line with its name as a reader sees it who takes every other sign for a hyphen.
-pub(crate) fn folded(line: &str) -> String {
-    let (name, value) = line.split_once(':').unwrap_or((line, ""));
-    let fold = |c: char| {
-        if c.is_ascii_alphanumeric() {
-            c.to_ascii_lowercase()
-        } else {
-            '-'
-        }
-    };
-    format!("{}:{value}", name.chars().map(fold).collect::<String>())
-}
-
-/// The lines that such a reader takes for this field, as they were sent.
-pub(crate) fn folded_fields(got: &Recorded, name: &str) -> Vec<String> {
-    let start = format!("{name}:");
-    got.header_lines()
-        .into_iter()
-        .filter(|line| folded(line).starts_with(&start))
-        .collect()
-}
-
-pub(crate) fn builder() -> KeywardBuilder {
-    Keyward::builder().binary(env!("CARGO_BIN_EXE_keyward"))
 }
 
 /// Through each proxy that asks.

@@ -1,7 +1,7 @@
 //! Somebody is invited, and later forgets their password.
 
 use super::{House, LIST, OTHER};
-use crate::support::{PASSWORD, assert_says, assert_text, follow, open, sign_in, sign_out};
+use crate::pages::{PASSWORD, assert_says, assert_text, follow, open, sign_in, sign_out};
 
 const GRACE: &str = "grace@example.com";
 

@@ -1,8 +1,8 @@
 //! The page that shows a secret once: copying it, downloading it, leaving it.
 
 use super::{House, Made, NEW};
-use crate::support::{GUARD, POLL, assert_text, follow};
-use keyward_testkit::BrowserKind;
+use crate::pages::{POLL, assert_text, follow};
+use keyward_testkit::{BrowserKind, WAIT_TIMEOUT};
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
@@ -43,7 +43,7 @@ impl House {
         );
         browser.run(&note).await;
         browser.click(css).await;
-        let end = Instant::now() + GUARD;
+        let end = Instant::now() + WAIT_TIMEOUT;
         while browser.run("return said.includes('Copied')").await != true {
             assert!(Instant::now() < end, "{css} never says that it is done");
             sleep(POLL).await;
@@ -85,7 +85,7 @@ async fn a_copy_button_that_is_pressed_twice_says_again_what_it_does() {
     let before = house.browser.run(label).await;
     house.copy(button).await;
     house.copy(button).await;
-    let end = Instant::now() + GUARD;
+    let end = Instant::now() + WAIT_TIMEOUT;
     while house.browser.run(label).await != before {
         assert!(Instant::now() < end, "the label never comes back");
         sleep(POLL).await;
@@ -125,7 +125,7 @@ async fn the_download_is_a_file_that_holds_the_secret() {
     assert!(!house.is_stored().await);
     house.browser.click("[data-download]").await;
     let file = house.browser.downloads().join(format!("{}.txt", key.id));
-    let end = Instant::now() + GUARD;
+    let end = Instant::now() + WAIT_TIMEOUT;
     while !file.exists() {
         assert!(Instant::now() < end, "{} never comes", file.display());
         sleep(POLL).await;
@@ -149,7 +149,7 @@ async fn c1_leaving_is_asked_about_until_the_secret_is_stored() {
     // Who stays, stays.
     client.dismiss_alert().await.expect("the browser asks");
     assert_eq!(browser.path().await, here);
-    assert_eq!(crate::support::value(browser, "#secret").await, key.secret);
+    assert_eq!(crate::pages::value(browser, "#secret").await, key.secret);
     browser.click("label:has([data-stored])").await;
     follow(browser, TO_LIST).await;
     assert_eq!(browser.path().await, super::LIST);

@@ -1,7 +1,7 @@
 //! A form with errors: from the summary to the fields, by the links alone.
 
 use super::{House, NEW};
-use crate::support::follow;
+use crate::pages::follow;
 use keyward_testkit::BrowserKind;
 
 const FOCUSED: &str = "return document.activeElement.name ?? document.activeElement.className";

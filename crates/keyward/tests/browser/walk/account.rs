@@ -2,7 +2,7 @@
 
 use super::Walk;
 use crate::account::app;
-use crate::support::{PASSWORD, follow};
+use crate::pages::{PASSWORD, follow};
 use keyward_testkit::Browser;
 
 const FACTOR: &str = "/account/second-factor";

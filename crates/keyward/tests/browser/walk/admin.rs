@@ -2,7 +2,7 @@
 
 use super::Walk;
 use crate::furnish::Furnished;
-use crate::support::follow;
+use crate::pages::follow;
 use keyward_testkit::Browser;
 
 impl<L: AsyncFn(&Browser, &str)> Walk<L> {

@@ -2,7 +2,7 @@
 
 use super::Walk;
 use crate::furnish::Furnished;
-use crate::support::{follow, open_until};
+use crate::pages::{follow, open_until};
 use keyward_testkit::Browser;
 
 const LIST: &str = "/integrations/keys";

@@ -2,7 +2,7 @@
 
 use super::Walk;
 use crate::furnish::GRACE;
-use crate::support::{ADA, PASSWORD, follow, sign_in, until};
+use crate::pages::{ADA, PASSWORD, follow, sign_in, until};
 use keyward_engine::{Clock, SystemClock};
 use keyward_testkit::{Browser, OidcProvider, Trick};
 

@@ -1,7 +1,7 @@
 //! One run tells all faults, whatever they are.
 
 use super::faults;
-use crate::support::{FREE_PORTS, Place, ran};
+use keyward_testkit::{CliOutput, FREE_PORTS, Installation};
 
 #[test]
 fn one_run_tells_all_faults() {
@@ -86,7 +86,7 @@ fn no_fault_hides_another() {
     ];
     let upstream = "\n[[gateway.upstreams]]\nname = \"default\"\nurl = \"http://127.0.0.1:3000\"\n";
     for (text, wanted) in table {
-        let place = Place::empty();
+        let place = Installation::empty();
         let more = if text.contains("upstreams") || text.starts_with("gateway") {
             ""
         } else {
@@ -94,7 +94,7 @@ fn no_fault_hides_another() {
         };
         place.write("keyward.toml", &format!("{text}{more}"));
         let told: serde_json::Value =
-            serde_json::from_str(&place.run(&["--json", "config", "check"]).expect(5).err).unwrap();
+            serde_json::from_str(&place.run(&["--json", "config", "check"]).expect(5).stderr).unwrap();
         let faults = told["error"]["faults"].as_array().unwrap();
         let mut keys: Vec<&str> = faults
             .iter()
@@ -118,7 +118,7 @@ fn every_line_that_is_no_toml_is_told() {
 
 #[test]
 fn a_variable_of_a_wrong_kind_hides_nothing_and_is_named() {
-    let place = Place::empty();
+    let place = Installation::empty();
     place.write(
         "keyward.toml",
         &format!("{FREE_PORTS}\n[log]\nlevel = \"loud\"\n"),
@@ -126,7 +126,7 @@ fn a_variable_of_a_wrong_kind_hides_nothing_and_is_named() {
     let mut command = place.command(&["config", "check"]);
     command.env("KEYWARD__GATEWAY__WORKERS", "many");
     command.env("KEYWARD__KEYS__PREFIX", "a_b");
-    let told = ran(command).expect(5).err;
+    let told = CliOutput::of(command).expect(5).stderr;
     for words in [
         "variable KEYWARD__GATEWAY__WORKERS: gateway.workers",
         "variable KEYWARD__KEYS__PREFIX",

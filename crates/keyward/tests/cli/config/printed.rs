@@ -1,10 +1,10 @@
 //! What `config print` and `init` write: it reads back, and says what the defaults are.
 
-use crate::support::{FREE_PORTS, Place};
+use keyward_testkit::{FREE_PORTS, Installation};
 
 #[test]
 fn what_is_printed_reads_back_the_same() {
-    let place = Place::empty();
+    let place = Installation::empty();
     let rich = format!(
         "[[use_cases]]\nname = \"read\"\nroutes = [{{ methods = [\"GET\"], path = \"/api/{{site}}/**\" }}]\n{FREE_PORTS}\
          [gateway.cors]\norigins = [\"https://app.example.com\"]\n[gateway.swagger]\nupstream_path = \"/openapi.json\"\n\
@@ -13,10 +13,10 @@ fn what_is_printed_reads_back_the_same() {
          [[gateway.routes]]\npath = \"/wh/*/{{site}}\"\n[[gateway.routes]]\npath = \"/b\"\nsite = {{ host = \"{{site}}.example.com\" }}\n"
     );
     place.write("keyward.toml", &rich);
-    let first = place.run(&["config", "print"]).expect(0).out;
+    let first = place.run(&["config", "print"]).expect(0).stdout;
     let json = place.run(&["--json", "config", "print"]).expect(0).json();
     place.write("keyward.toml", &first);
-    assert_eq!(place.run(&["config", "print"]).expect(0).out, first);
+    assert_eq!(place.run(&["config", "print"]).expect(0).stdout, first);
     assert_eq!(place.run(&["--json", "config", "print"]).expect(0).json(), json);
     assert_eq!(json["gateway"]["routes"][1]["site"]["host"], "{site}.example.com");
     assert_eq!(json["authz"]["listen"], "127.0.0.1:8082");
@@ -25,7 +25,7 @@ fn what_is_printed_reads_back_the_same() {
 
 #[test]
 fn the_file_of_init_says_what_the_defaults_are() {
-    let place = Place::empty();
+    let place = Installation::empty();
     place.run(&["init", "--no-token"]).expect(0);
     let mut written = place.run(&["--json", "config", "print"]).expect(0).json();
     place.write("keyward.toml", "");
@@ -39,7 +39,7 @@ fn the_file_of_init_says_what_the_defaults_are() {
 
 #[test]
 fn a_setting_behind_a_sign_shows_its_default_where_it_has_one() {
-    let place = Place::empty();
+    let place = Installation::empty();
     place.run(&["init", "--no-token"]).expect(0);
     let text = std::fs::read_to_string(place.path("keyward.toml")).unwrap();
     place.write("keyward.toml", "");
@@ -77,7 +77,7 @@ fn a_setting_behind_a_sign_shows_its_default_where_it_has_one() {
 
 #[test]
 fn every_commented_setting_of_init_is_one() {
-    let place = Place::empty();
+    let place = Installation::empty();
     place.run(&["init", "--no-token"]).expect(0);
     let text = std::fs::read_to_string(place.path("keyward.toml")).unwrap();
     // A commented setting is `# name = …` or `# [section]`; a sentence is neither.

@@ -1,7 +1,7 @@
 //! Where servers are: read strictly, a fault of its setting otherwise.
 
 use super::faults;
-use crate::support::Place;
+use keyward_testkit::Installation;
 
 /// A configuration in which every server stands at the same place, such as `a:80`.
 fn all_at(place: &str) -> String {
@@ -15,7 +15,7 @@ fn all_at(place: &str) -> String {
 
 #[test]
 fn where_a_server_is_can_be_read_or_is_a_fault_of_its_setting() {
-    let place = Place::empty();
+    let place = Installation::empty();
     for bad in [
         "127.0.0.1:99999",
         "a:65536",
@@ -42,7 +42,7 @@ fn where_a_server_is_can_be_read_or_is_a_fault_of_its_setting() {
     ] {
         place.write("keyward.toml", &all_at(bad));
         for command in [&["config", "check"][..], &["serve"]] {
-            let told = place.run(command).expect(5).err;
+            let told = place.run(command).expect(5).stderr;
             for setting in [
                 "database.url",
                 "limits.url",

@@ -2,9 +2,9 @@
 //! did and saw, with its times.
 
 use super::model::{Act, KeyState, Op, Row, Seen, Verdict};
-use crate::support::{OWNER, get, now, verdict};
+use crate::now;
 use futures_util::future::join_all;
-use keyward_testkit::{Issued, KeySpec, Keyward, RawClient};
+use keyward_testkit::{Issued, KeySpec, Keyward, OWNER, RawClient, get, verdict};
 use serde_json::{Value, json};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,7 +1,7 @@
 //! Redis away: what holds, that it is told once, and that it ends by itself.
 
 use super::*;
-use keyward_testkit::{Signal, TcpProxy, request};
+use keyward_testkit::{Signal, TcpProxy, WAIT_TIMEOUT};
 use serde_json::json;
 
 const EACH: [&str; 3] = ["local", "refuse", "allow"];
@@ -18,26 +18,23 @@ const LIMIT: u64 = 5;
 
 async fn node(upstream: &EchoUpstream, proxy: &TcpProxy, on_failure: &'static str) -> Node {
     let url = format!("redis://{}", proxy.address());
-    let keyward = before(upstream)
+    let keyward = Keyward::before(upstream)
+        .no_access_log()
         .config_toml(&limits(&url, "exact", on_failure))
         .start()
         .await;
     keyward.user(OWNER, "member").await;
     keyward.site("1").await;
-    wait_for_metric(&keyward, UP, |up| up == 1.0).await;
+    keyward.wait_for_metric(UP, |up| up == 1.0).await;
     Node { keyward, on_failure }
 }
 
 impl Node {
     /// What is in force, as the probe of readiness tells it.
     async fn mode(&self) -> String {
-        let answer = exchange(
-            self.keyward.ops(),
-            request("GET", "/readyz", &[("Connection", "close")], ""),
-        )
-        .await;
+        let answer = self.keyward.readyz().await;
         assert_eq!(answer.status, 200, "a node without Redis is ready all the same");
-        let told: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
+        let told = answer.json();
         told["limiter"].as_str().unwrap().to_owned()
     }
 
@@ -46,18 +43,18 @@ impl Node {
         let key = self.keyward.key(KeySpec::new(OWNER, "k").limit(1_000_000)).await;
         let mut client = RawClient::connect(self.keyward.gateway()).await;
         let mut slowest = Duration::ZERO;
-        let until = Instant::now() + GUARD;
+        let until = Instant::now() + WAIT_TIMEOUT;
         while self.keyward.metric(UP).await != Some(0.0) {
             assert!(Instant::now() < until, "nobody has noticed");
             let began = Instant::now();
-            ask_on(&mut client, &key.secret).await;
+            client.ask(&key.secret).await;
             slowest = slowest.max(began.elapsed());
         }
         slowest
     }
 
     async fn holds_as_set(&self) {
-        wait_for_metric(&self.keyward, UP, |up| up == 0.0).await;
+        self.keyward.wait_for_metric(UP, |up| up == 0.0).await;
         assert_eq!(self.mode().await, self.on_failure);
         let series = format!(
             "keyward_limiter_without_redis_total{{mode=\"{}\"}}",
@@ -69,9 +66,9 @@ impl Node {
         let mut client = RawClient::connect(self.keyward.gateway()).await;
         let mut seen = BTreeMap::<String, u64>::new();
         for _ in 0..4 * LIMIT {
-            let answer = ask_on(&mut client, &key.secret).await;
+            let answer = client.ask(&key.secret).await;
             if answer.status == 503 {
-                assert!(number(&answer, "Retry-After") >= 1);
+                assert!(answer.number("Retry-After") >= 1);
             }
             *seen.entry(verdict(&answer)).or_default() += 1;
         }
@@ -91,7 +88,7 @@ impl Node {
 
     /// Both at once: on a busy machine a late answer can take Redis away for another moment.
     async fn comes_back(&self) {
-        wait_until("limits are counted in Redis", async || {
+        eventually("limits are counted in Redis", async || {
             self.keyward.metric(UP).await == Some(1.0) && self.mode().await == "exact"
         })
         .await;
@@ -100,7 +97,7 @@ impl Node {
     /// How often Redis went away, and what the log told of it until then.
     async fn so_far(&self) -> (f64, String) {
         let reloaded = "configuration reloaded";
-        let until = Instant::now() + GUARD;
+        let until = Instant::now() + WAIT_TIMEOUT;
         for reloads in 1.. {
             self.comes_back().await;
             let failures = self.keyward.metric(FAILURES).await;
@@ -197,7 +194,8 @@ async fn s8_a_node_starts_without_redis_and_with_a_wrong_password() {
     let upstream = EchoUpstream::start().await;
     for on_failure in EACH {
         let url = redis.url().replace("//", "//keyward:wr0ng@");
-        let keyward = before(&upstream)
+        let keyward = Keyward::before(&upstream)
+            .no_access_log()
             .config_toml(&limits(&url, "exact", on_failure))
             .start()
             .await;
@@ -219,15 +217,11 @@ async fn l5_counters_that_were_lost_give_one_window_more_and_are_counted() {
     let key = house.key(50).await;
     let first = house.flood(&key, 60).await;
     house.redis.command(&["FLUSHALL"]);
-    wait_for_metric(
-        &house.nodes[0],
-        "keyward_limiter_counters_lost_total{of=\"all\"}",
-        |lost| lost >= 1.0,
-    )
-    .await;
+    let lost = "keyward_limiter_counters_lost_total{of=\"all\"}";
+    house.nodes[0].wait_for_metric(lost, |lost| lost >= 1.0).await;
     // A full window is looked at again in a second.
-    wait_until("the key passes again", async || {
-        ask(&house.nodes[0], &key.secret).await.status == 200
+    eventually("the key passes again", async || {
+        house.nodes[0].ask(&key.secret).await.status == 200
     })
     .await;
     let second = house.flood(&key, 120).await;
@@ -247,8 +241,9 @@ async fn l5_counters_that_were_lost_give_one_window_more_and_are_counted() {
 async fn s10_when_database_and_redis_were_both_away_both_are_taken_up_again() {
     let (server, redis) = (Postgres::start(), Redis::start());
     let upstream = EchoUpstream::start().await;
-    let keyward = before(&upstream)
-        .config_toml(&format!("[database]\nurl = \"{}\"", server.url("postgres")))
+    let keyward = Keyward::before(&upstream)
+        .no_access_log()
+        .database(&server.url("postgres"))
         .config_toml(&limits(&redis.url(), "exact", "local"))
         .start()
         .await;
@@ -257,18 +252,18 @@ async fn s10_when_database_and_redis_were_both_away_both_are_taken_up_again() {
     let key = keyward.key(KeySpec::new(OWNER, "k").limit(1_000_000)).await;
     server.sigkill();
     redis.sigkill();
-    wait_for_metric(&keyward, UP, |up| up == 0.0).await;
-    assert_eq!(verdict(&ask(&keyward, &key.secret).await), "200");
+    keyward.wait_for_metric(UP, |up| up == 0.0).await;
+    assert_eq!(keyward.verdict(&key.secret).await, "200");
     server.resume();
     redis.resume();
     let back = Instant::now();
-    wait_for_metric(&keyward, UP, |up| up == 1.0).await;
+    keyward.wait_for_metric(UP, |up| up == 1.0).await;
     eprintln!("Redis counts {:?} after its return", back.elapsed());
-    wait_until("changes are taken", async || {
+    eventually("changes are taken", async || {
         let another = json!({ "owner": OWNER, "name": "another" });
         keyward.api("POST", "/v1/keys", &another).await.status == 201
     })
     .await;
     eprintln!("changes are taken {:?} after the return of both", back.elapsed());
-    assert_eq!(verdict(&ask(&keyward, &key.secret).await), "200");
+    assert_eq!(keyward.verdict(&key.secret).await, "200");
 }

@@ -83,9 +83,9 @@ async fn ask_evenly(
     while !is_over.load(Ordering::Relaxed) {
         ticks.tick().await;
         asked += 1;
-        let answer = ask_on(&mut client, &secret).await;
+        let answer = client.ask(&secret).await;
         match answer.status {
-            200 => *counted.passed.entry(number(&answer, RESET)).or_default() += 1,
+            200 => *counted.passed.entry(answer.number(RESET)).or_default() += 1,
             503 => counted.unanswered += 1,
             _ => assert_eq!(verdict(&answer), "429 rate_limited"),
         }

@@ -1,7 +1,10 @@
 //! F9: a tunnel only after a granted request to become a WebSocket and a 101 to that; everything else stays HTTP.
 
-use crate::support::{GUARD, World, eventually, get, verdict};
-use keyward_testkit::{Certificate, Keyward, RawClient, RawH2, Recorded, Reply, request};
+use super::world;
+use keyward_testkit::{
+    Certificate, KeySpec, OWNER, RawClient, RawH2, Recorded, Reply, WAIT_TIMEOUT, eventually, get, request,
+    verdict,
+};
 
 const ASKS: [(&str, &str); 4] = [
     ("Connection", "keep-alive, Upgrade"),
@@ -62,11 +65,11 @@ async fn f9_frames_of_every_kind_pass_both_ways_and_an_end_passes_too() {
     let folder = tempfile::tempdir().unwrap();
     let certificate = Certificate::create(folder.path());
     for tls in [None, Some(&certificate)] {
-        let mut builder = Keyward::builder();
+        let mut builder = world("");
         if let Some(certificate) = tls {
-            builder = builder.gateway_tls(certificate);
+            builder = builder.keyward(|keyward| keyward.gateway_tls(certificate));
         }
-        let world = World::start_with(builder).await;
+        let world = builder.start().await;
         world.upstream.script("/api/1/ws", Reply::Upgrade);
         let mut client = match tls {
             None => world.connect().await,
@@ -74,7 +77,7 @@ async fn f9_frames_of_every_kind_pass_both_ways_and_an_end_passes_too() {
                 RawClient::connect_tls(world.keyward.gateway(), "localhost", trusted, &["http/1.1"]).await
             }
         };
-        client.send(ask(&world.secret)).await;
+        client.send(ask(world.secret())).await;
         let answer = client.read_response().await;
         assert_eq!(answer.status, 101);
         assert_eq!(answer.header_all("upgrade"), ["websocket"]);
@@ -116,7 +119,7 @@ async fn f9_frames_of_every_kind_pass_both_ways_and_an_end_passes_too() {
 
 #[tokio::test]
 async fn f9_bytes_right_behind_the_head_belong_to_the_tunnel_on_both_sides() {
-    let world = World::start("").await;
+    let world = world("").start().await;
     world.upstream.script("/api/1/ws", Reply::Upgrade);
     let early = [
         frame(1, b"early"),
@@ -125,13 +128,13 @@ async fn f9_bytes_right_behind_the_head_belong_to_the_tunnel_on_both_sides() {
     ]
     .concat();
     let mut client = world.connect().await;
-    client.send([ask(&world.secret), early.clone()].concat()).await;
+    client.send([ask(world.secret()), early.clone()].concat()).await;
     assert_eq!(client.read_response().await.status, 101);
     assert!(client.read_exact(early.len()).await == early);
     echoed(&mut client, &frame(1, b"late")).await;
     // A head in pieces, with the first frame in the last of them.
     let mut client = world.connect().await;
-    let head = ask(&world.secret);
+    let head = ask(world.secret());
     for piece in head.chunks(40) {
         client.send(piece).await;
     }
@@ -143,7 +146,7 @@ async fn f9_bytes_right_behind_the_head_belong_to_the_tunnel_on_both_sides() {
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: WebSocket\r\nConnection: Upgrade\r\n\r\n\x81\x05hello";
     world.upstream.queue(Reply::Bytes(hello.to_vec()));
     let mut client = world.connect().await;
-    client.send(ask(&world.secret)).await;
+    client.send(ask(world.secret())).await;
     assert_eq!(client.read_response().await.status, 101);
     assert_eq!(client.read_exact(7).await, b"\x81\x05hello");
     assert_eq!(world.upstream.count(), 3);
@@ -151,17 +154,17 @@ async fn f9_bytes_right_behind_the_head_belong_to_the_tunnel_on_both_sides() {
 
 #[tokio::test]
 async fn f9_a_request_pipelined_before_an_upgrade_is_answered_first() {
-    let world = World::start("").await;
+    let world = world("").start().await;
     world.upstream.script("/api/1/ws", Reply::Upgrade);
     let early = frame(1, b"early");
     for before in [1, 3] {
         world.upstream.clear();
         let mut bytes = Vec::new();
         for number in 0..before {
-            let key = [("X-API-KEY", world.secret.as_str())];
+            let key = [("X-API-KEY", world.secret())];
             bytes.extend(request("POST", &format!("/api/1/{number}"), &key, "body"));
         }
-        bytes.extend(ask(&world.secret));
+        bytes.extend(ask(world.secret()));
         bytes.extend_from_slice(&early);
         let mut client = world.connect().await;
         client.send(bytes).await;
@@ -179,15 +182,15 @@ async fn f9_a_request_pipelined_before_an_upgrade_is_answered_first() {
 
 #[tokio::test]
 async fn f9_an_upgrade_that_is_declined_leaves_http_and_what_follows_is_judged() {
-    let world = World::start(SHORT).await;
+    let world = world(SHORT).start().await;
     for status in [200, 204, 400, 403, 404, 426, 500, 503] {
         world.upstream.clear();
         let mut client = world.connect().await;
         world.upstream.queue(Reply::http(status, ""));
         // Behind the head: one request that may pass and one that may not.
-        let other = get("/api/2/x", &world.secret);
+        let other = get("/api/2/x", world.secret());
         client
-            .send([ask(&world.secret), world.get("/api/1/next"), other].concat())
+            .send([ask(world.secret()), world.get("/api/1/next"), other].concat())
             .await;
         assert_eq!(client.read_response().await.status, status);
         assert_eq!(
@@ -204,7 +207,7 @@ async fn f9_an_upgrade_that_is_declined_leaves_http_and_what_follows_is_judged()
         assert_eq!(seen.len(), 2, "{status}: {seen:?}");
         // And a second try on the same connection may be granted.
         world.upstream.queue(Reply::Upgrade);
-        client.send([ask(&world.secret), frame(1, b"x")].concat()).await;
+        client.send([ask(world.secret()), frame(1, b"x")].concat()).await;
         assert_eq!(client.read_response().await.status, 101, "{status}");
         assert!(client.read_exact(7).await == frame(1, b"x"));
     }
@@ -214,22 +217,22 @@ async fn f9_an_upgrade_that_is_declined_leaves_http_and_what_follows_is_judged()
         world.upstream.queue(Reply::http(status, "no"));
         let mut client = world.connect().await;
         client
-            .send([ask(&world.secret), frame(1, b"\r\n\r\nGET / HTTP/1.1\r\n\r\n")].concat())
+            .send([ask(world.secret()), frame(1, b"\r\n\r\nGET / HTTP/1.1\r\n\r\n")].concat())
             .await;
         assert_eq!(client.read_response().await.status, status);
         let refused = client.read_response().await;
         assert!(matches!(refused.status, 400 | 408), "{}", refused.status);
         assert_eq!(refused.header("connection"), Some("close"));
-        assert!(client.is_closed_within(GUARD).await);
+        assert!(client.is_closed_within(WAIT_TIMEOUT).await);
         assert_eq!(world.upstream.count(), 1);
     }
 }
 
 #[tokio::test]
 async fn f9_a_denied_key_gets_its_answer_and_no_tunnel() {
-    let world = World::start(SHORT).await;
+    let world = world(SHORT).start().await;
     world.upstream.script("/api/1/ws", Reply::Upgrade);
-    let limited = keyward_testkit::KeySpec::new(crate::support::OWNER, "other").addresses(&["192.0.2.1"]);
+    let limited = KeySpec::new(OWNER, "other").addresses(&["192.0.2.1"]);
     let elsewhere = world.keyward.key(limited).await.secret;
     let mut no_key = ASKS.to_vec();
     no_key.push(("X-Other", "1"));
@@ -245,7 +248,7 @@ async fn f9_a_denied_key_gets_its_answer_and_no_tunnel() {
         let after = client.read_response().await;
         assert!(matches!(after.status, 400 | 408), "{}", after.status);
         assert_eq!(after.header("connection"), Some("close"));
-        assert!(client.is_closed_within(GUARD).await);
+        assert!(client.is_closed_within(WAIT_TIMEOUT).await);
         assert_eq!(world.upstream.count(), 0, "{refused}");
         // A request behind the head is a request of its own.
         let mut client = world.connect().await;
@@ -261,7 +264,7 @@ async fn f9_a_denied_key_gets_its_answer_and_no_tunnel() {
 
 #[tokio::test]
 async fn f9_other_protocols_are_never_forwarded_and_the_request_goes_on_as_http() {
-    let world = World::start("").await;
+    let world = world("").start().await;
     let settings = ("HTTP2-Settings", "AAMAAABkAAQAAP__");
     let asks: [&[(&str, &str)]; 14] = [
         &[
@@ -293,7 +296,7 @@ async fn f9_other_protocols_are_never_forwarded_and_the_request_goes_on_as_http(
     ];
     for fields in asks {
         world.upstream.clear();
-        let mut headers = vec![("X-API-KEY", world.secret.as_str())];
+        let mut headers = vec![("X-API-KEY", world.secret())];
         headers.extend(fields);
         let mut client = world.connect().await;
         let asked = request("GET", "/api/1/up", &headers, "");
@@ -302,7 +305,7 @@ async fn f9_other_protocols_are_never_forwarded_and_the_request_goes_on_as_http(
             .send(
                 [
                     asked.clone(),
-                    get("/api/2/x", &world.secret),
+                    get("/api/2/x", world.secret()),
                     world.get("/api/1/next"),
                 ]
                 .concat(),
@@ -329,7 +332,7 @@ async fn f9_other_protocols_are_never_forwarded_and_the_request_goes_on_as_http(
     let asked = |line: &str| {
         let text = format!(
             "{line}\r\nHost: localhost\r\nX-API-KEY: {}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
-            world.secret
+            world.secret()
         );
         text.into_bytes()
     };
@@ -361,7 +364,7 @@ async fn f9_other_protocols_are_never_forwarded_and_the_request_goes_on_as_http(
 
 #[tokio::test]
 async fn f9_a_switch_to_another_protocol_than_the_one_asked_for_is_no_tunnel() {
-    let world = World::start("").await;
+    let world = world("").start().await;
     for fields in [
         "Connection: Upgrade\r\nUpgrade: h2c\r\n",
         "Connection: Upgrade\r\nUpgrade: foo\r\n",
@@ -373,7 +376,7 @@ async fn f9_a_switch_to_another_protocol_than_the_one_asked_for_is_no_tunnel() {
         let answer = format!("HTTP/1.1 101 Switching Protocols\r\n{fields}\r\nbytes");
         world.upstream.queue(Reply::Bytes(answer.into_bytes()));
         let mut client = world.connect().await;
-        client.send(ask(&world.secret)).await;
+        client.send(ask(world.secret())).await;
         let answer = client.read_response().await;
         assert_eq!(answer.status, 502, "{fields:?}");
         assert!(!answer.text().contains("bytes"));
@@ -386,9 +389,9 @@ async fn f9_a_switch_to_another_protocol_than_the_one_asked_for_is_no_tunnel() {
 
 #[tokio::test]
 async fn f9_over_http2_nobody_gets_a_tunnel() {
-    let world = World::start("").await;
+    let world = world("").start().await;
     world.upstream.script("/", Reply::Upgrade);
-    let secret = ("x-api-key", world.secret.as_str());
+    let secret = ("x-api-key", world.secret());
     let connect = [
         (":method", "CONNECT"),
         (":protocol", "websocket"),
@@ -422,18 +425,18 @@ async fn f9_over_http2_nobody_gets_a_tunnel() {
 
 #[tokio::test]
 async fn d1_f9_open_tunnels_count_as_connections() {
-    let world = World::start("[gateway]\nmax_connections = 3").await;
+    let world = world("[gateway]\nmax_connections = 3").start().await;
     world.upstream.script("/api/1/ws", Reply::Upgrade);
     let mut tunnels = Vec::new();
     for _ in 0..3 {
         let mut client = world.connect().await;
-        client.send(ask(&world.secret)).await;
+        client.send(ask(world.secret())).await;
         assert_eq!(client.read_response().await.status, 101);
         tunnels.push(client);
     }
     let mut fourth = world.connect().await;
     assert!(
-        fourth.is_closed_within(GUARD).await,
+        fourth.is_closed_within(WAIT_TIMEOUT).await,
         "a fourth connection is taken"
     );
     for client in &mut tunnels {

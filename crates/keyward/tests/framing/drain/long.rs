@@ -1,7 +1,7 @@
 //! R10: what was granted and is still open ends by itself; what is new is refused at once.
 
-use crate::support::{World, verdict};
-use keyward_testkit::{RawClient, RawH2, Reply, exchange, request};
+use super::world;
+use keyward_testkit::{RawClient, RawH2, Reply, World, exchange, request, verdict};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ const PIECES: usize = 15;
 
 async fn open_upgraded(world: &World) -> RawClient {
     let mut socket = world.connect().await;
-    let key = ("X-API-KEY", world.secret.as_str());
+    let key = ("X-API-KEY", world.secret());
     let headers = [key, ("Connection", "Upgrade"), ("Upgrade", "websocket")];
     socket.send(request("GET", "/api/1/ws", &headers, "")).await;
     assert_eq!(socket.read_response().await.status, 101);
@@ -35,7 +35,7 @@ async fn r10_open_streams_go_on_and_new_requests_are_refused_when_a_key_ends() {
         ("DELETE", "", Value::Null, "401 key_invalid"),
     ];
     for (method, path, change, refused) in changes {
-        let world = World::start("").await;
+        let world = world("").start().await;
         for (name, chunked) in [("download", false), ("events", true), ("h2", true)] {
             let reply = Reply::SlowBody {
                 pieces: vec![b"data: x\n\n".to_vec(); PIECES],
@@ -50,9 +50,9 @@ async fn r10_open_streams_go_on_and_new_requests_are_refused_when_a_key_ends() {
         let mut events = world.connect().await;
         events.send(world.get("/api/1/events")).await;
         let mut h2 = RawH2::connect(world.keyward.gateway()).await;
-        h2.get(1, "/api/1/h2", &[("x-api-key", &world.secret)]).await;
+        h2.get(1, "/api/1/h2", &[("x-api-key", world.secret())]).await;
         let mut upload = world.connect().await;
-        let key = ("X-API-KEY", world.secret.as_str());
+        let key = ("X-API-KEY", world.secret());
         upload
             .send(request("POST", "/api/1/up", &[key, ("Content-Length", "10")], ""))
             .await;
@@ -63,7 +63,7 @@ async fn r10_open_streams_go_on_and_new_requests_are_refused_when_a_key_ends() {
         assert_eq!(verdict(&kept.read_response().await), "200");
         let before = world.upstream.wait_for_heads(6).await.len();
 
-        let path = format!("/v1/keys/{}{path}", world.key_id);
+        let path = format!("/v1/keys/{}{path}", world.key.id);
         world.keyward.api_ok(method, &path, &change).await;
         let fresh = exchange(world.keyward.gateway(), world.get("/api/1/x")).await;
         assert_eq!(verdict(&fresh), refused, "{method} {path}");
@@ -95,7 +95,7 @@ async fn r10_open_streams_go_on_and_new_requests_are_refused_when_a_key_ends() {
         // The connections themselves are good for nothing new with this key.
         download.send(world.get("/api/1/x")).await;
         assert_eq!(verdict(&download.read_response().await), refused);
-        h2.get(3, "/api/1/x", &[("x-api-key", &world.secret)]).await;
+        h2.get(3, "/api/1/x", &[("x-api-key", world.secret())]).await;
         let status = refused[..3].parse::<u16>().unwrap();
         assert_eq!(h2.outcome(3).await, keyward_testkit::H2Outcome::Status(status));
         assert_eq!(world.upstream.count(), before);

@@ -2,15 +2,13 @@
 //!
 //! Nothing here waits for a time: [`follow`] waits for the page that comes of a click, [`until`] for what a page shall show.
 
-use keyward_testkit::{Browser, BrowserKind, EchoUpstream, Keyward, exchange, request};
+use keyward_testkit::{Browser, BrowserKind, EchoUpstream, Keyward, WAIT_TIMEOUT, exchange, request};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 pub(crate) const ADA: &str = "ada@example.com";
 pub(crate) const PASSWORD: &str = "a long and rare password 7";
-/// Whoever has not come by then does not come.
-pub(crate) const GUARD: Duration = Duration::from_secs(60);
 pub(crate) const POLL: Duration = Duration::from_millis(20);
 const USE_CASES: &str = r#"
 [[use_cases]]
@@ -52,9 +50,8 @@ pub(crate) async fn new_keyward() -> (Keyward, EchoUpstream) {
 /// The same, with further settings.
 pub(crate) async fn new_keyward_with(settings: &str) -> (Keyward, EchoUpstream) {
     let upstream = EchoUpstream::start().await;
-    let keyward = Keyward::builder()
+    let keyward = Keyward::before(&upstream)
         .no_admin()
-        .upstream(upstream.address())
         .config_toml(USE_CASES)
         .config_toml(settings)
         .start()
@@ -128,7 +125,7 @@ pub(crate) async fn follow(browser: &Browser, css: &str) {
 
 /// Waits until a page has gone: elements of a page that is shown no more have no name.
 async fn gone(page: &fantoccini::elements::Element, what: &str) {
-    let end = Instant::now() + GUARD;
+    let end = Instant::now() + WAIT_TIMEOUT;
     while page.tag_name().await.is_ok() {
         assert!(Instant::now() < end, "{what}: no other page comes");
         sleep(POLL).await;
@@ -137,7 +134,7 @@ async fn gone(page: &fantoccini::elements::Element, what: &str) {
 
 /// Waits until the page shows an element.
 pub(crate) async fn until(browser: &Browser, css: &str) {
-    let end = Instant::now() + GUARD;
+    let end = Instant::now() + WAIT_TIMEOUT;
     while browser.count(css).await == 0 {
         assert!(Instant::now() < end, "{css}: not on {}", browser.path().await);
         sleep(POLL).await;
@@ -146,7 +143,7 @@ pub(crate) async fn until(browser: &Browser, css: &str) {
 
 /// Loads a page until it shows an element: for what Keyward itself takes its time for.
 pub(crate) async fn open_until(keyward: &Keyward, browser: &Browser, path: &str, css: &str) {
-    let end = Instant::now() + GUARD;
+    let end = Instant::now() + WAIT_TIMEOUT;
     loop {
         browser.open(&url(keyward, path)).await;
         if browser.count(css).await > 0 {

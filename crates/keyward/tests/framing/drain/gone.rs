@@ -1,8 +1,8 @@
 //! D1: an upgraded connection may be still for as long as it likes; whether its ends are there yet, the system asks.
 
-use crate::support::{World, eventually};
-use crate::upgrade::ask;
-use keyward_testkit::Reply;
+use super::upgrade::ask;
+use super::world;
+use keyward_testkit::{Reply, eventually};
 
 /// How the kernel's table marks a connection that is established, and one whose other end it will ask.
 const ESTABLISHED: &str = "01";
@@ -23,10 +23,10 @@ fn will_ask(local: Option<u16>, remote: u16) -> bool {
 
 #[tokio::test]
 async fn d1_both_ends_of_a_tunnel_are_asked_whether_they_are_there() {
-    let world = World::start("").await;
+    let world = world("").start().await;
     world.upstream.script("/api/1/ws", Reply::Upgrade);
     let mut client = world.connect().await;
-    client.send(ask(&world.secret)).await;
+    client.send(ask(world.secret())).await;
     assert_eq!(client.read_response().await.status, 101);
     let gateway = world.keyward.gateway().port();
     let (client, upstream) = (client.local_addr().port(), world.upstream.address().port());

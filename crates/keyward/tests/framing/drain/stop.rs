@@ -1,7 +1,10 @@
 //! S14: a stop under load costs nobody an answer, and ends in time.
 
-use crate::support::{GUARD, World, get, sized, verdict};
-use keyward_testkit::{Certificate, H2Client, Keyward, RawClient, RawH2, Reply, Signal, exchange, request};
+use super::world;
+use keyward_testkit::{
+    Certificate, H2Client, RawClient, RawH2, Reply, Signal, WAIT_TIMEOUT, World, exchange, get, request,
+    sized, verdict,
+};
 use std::io::ErrorKind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,20 +23,20 @@ async fn stop_under_load(world: &World, within: Duration) {
 
 async fn end(world: &World, within: Duration) {
     world.keyward.signal(Signal::Term);
-    let ended = world.keyward.wait_exit(within + GUARD).await;
+    let ended = world.keyward.wait_exit(within + WAIT_TIMEOUT).await;
     let status = ended.unwrap_or_else(|| panic!("still running: {}", world.keyward.log()));
     assert!(status.success(), "{status}: {}", world.keyward.log());
 }
 
 #[tokio::test]
 async fn s14_kept_alive_clients_lose_nothing_and_are_told_to_go() {
-    let world = World::start(&drain("30s")).await;
+    let world = world(&drain("30s")).start().await;
     world.upstream.record_bodies(false);
     let answered = Arc::new(AtomicU64::new(0));
     let mut clients = JoinSet::new();
     for number in 0..sized(12, 64) {
         let mut client = world.connect().await;
-        let (secret, answered) = (world.secret.clone(), Arc::clone(&answered));
+        let (secret, answered) = (world.secret().to_owned(), Arc::clone(&answered));
         clients.spawn(async move {
             loop {
                 // Every other request has a body.
@@ -47,7 +50,7 @@ async fn s14_kept_alive_clients_lose_nothing_and_are_told_to_go() {
                 assert_eq!(verdict(&answer), "200");
                 answered.fetch_add(1, Ordering::Relaxed);
                 if answer.header("connection") == Some("close") {
-                    assert!(client.is_closed_within(GUARD).await);
+                    assert!(client.is_closed_within(WAIT_TIMEOUT).await);
                     return;
                 }
             }
@@ -66,11 +69,11 @@ async fn s14_clients_with_a_connection_per_request_lose_nothing_until_the_port_r
     let folder = tempfile::tempdir().unwrap();
     let certificate = Certificate::create(folder.path());
     for tls in [None, Some(&certificate)] {
-        let mut builder = Keyward::builder().config_toml(&drain("120s"));
+        let mut builder = world(&drain("120s"));
         if let Some(certificate) = tls {
-            builder = builder.gateway_tls(certificate);
+            builder = builder.keyward(|keyward| keyward.gateway_tls(certificate));
         }
-        let world = World::start_with(builder).await;
+        let world = builder.start().await;
         world.upstream.record_bodies(false);
         let gateway = world.keyward.gateway();
         let mut clients = JoinSet::new();
@@ -109,12 +112,12 @@ async fn s14_clients_with_a_connection_per_request_lose_nothing_until_the_port_r
 
 #[tokio::test]
 async fn s14_http2_clients_lose_nothing_and_are_told_to_go() {
-    let world = World::start(&drain("30s")).await;
+    let world = world(&drain("30s")).start().await;
     let mut clients = JoinSet::new();
     for connection in 0..sized(3, 8) {
         let first = H2Client::connect(world.keyward.gateway()).await;
         for stream in 0..4 {
-            let (mut client, secret) = (first.share(), world.secret.clone());
+            let (mut client, secret) = (first.share(), world.secret().to_owned());
             clients.spawn(async move {
                 for number in 0_u64.. {
                     let target = format!("/api/1/{connection}/{stream}/{number}");
@@ -155,7 +158,7 @@ async fn s14_http2_clients_lose_nothing_and_are_told_to_go() {
 
 #[tokio::test]
 async fn s14_http2_streams_that_are_open_end_with_their_answers() {
-    let world = World::start(&drain("30s")).await;
+    let world = world(&drain("30s")).start().await;
     let pieces = vec![b"piece".to_vec(); 10];
     let reply = Reply::SlowBody {
         pieces,
@@ -164,7 +167,7 @@ async fn s14_http2_streams_that_are_open_end_with_their_answers() {
     };
     world.upstream.script("/api/1/slow", reply);
     let mut h2 = RawH2::connect(world.keyward.gateway()).await;
-    let key = [("x-api-key", world.secret.as_str())];
+    let key = [("x-api-key", world.secret())];
     h2.get(1, "/api/1/slow", &key).await;
     world.upstream.wait_for(1).await;
     world.keyward.signal(Signal::Term);
@@ -189,13 +192,13 @@ async fn s14_http2_streams_that_are_open_end_with_their_answers() {
     }
     assert!(told);
     assert_eq!(body, b"piece".repeat(10));
-    let ended = world.keyward.wait_exit(GUARD).await;
+    let ended = world.keyward.wait_exit(WAIT_TIMEOUT).await;
     assert!(ended.unwrap().success());
 }
 
 #[tokio::test]
 async fn s14_a_download_that_ends_in_time_is_whole_and_one_that_does_not_is_seen_to_be_cut() {
-    let world = World::start(&drain("12s")).await;
+    let world = world(&drain("12s")).start().await;
     for (name, count, chunked) in [
         ("short", 10, true),
         ("short-length", 10, false),
@@ -224,7 +227,7 @@ async fn s14_a_download_that_ends_in_time_is_whole_and_one_that_does_not_is_seen
     }
     let mut socket = world.connect().await;
     world.upstream.script("/api/1/ws", Reply::Upgrade);
-    let key = ("X-API-KEY", world.secret.as_str());
+    let key = ("X-API-KEY", world.secret());
     let headers = [key, ("Connection", "upgrade"), ("Upgrade", "websocket")];
     socket.send(request("GET", "/api/1/ws", &headers, "")).await;
     assert_eq!(socket.read_response().await.status, 101);
@@ -249,9 +252,12 @@ async fn s14_a_download_that_ends_in_time_is_whole_and_one_that_does_not_is_seen
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     assert!(seen, "/readyz never said that it drains");
-    let ended = world.keyward.wait_exit(Duration::from_secs(12) + GUARD).await;
+    let ended = world
+        .keyward
+        .wait_exit(Duration::from_secs(12) + WAIT_TIMEOUT)
+        .await;
     assert!(ended.unwrap().success(), "{}", world.keyward.log());
-    assert!(socket.is_closed_within(GUARD).await);
+    assert!(socket.is_closed_within(WAIT_TIMEOUT).await);
     while let Some(download) = downloads.join_next().await {
         let (name, whole, answer) = download.unwrap();
         match answer {
@@ -268,9 +274,9 @@ async fn s14_a_download_that_ends_in_time_is_whole_and_one_that_does_not_is_seen
 
 #[tokio::test]
 async fn s14_a_slow_upload_ends_with_its_answer() {
-    let world = World::start(&drain("30s")).await;
+    let world = world(&drain("30s")).start().await;
     let mut client = world.connect().await;
-    let key = ("X-API-KEY", world.secret.as_str());
+    let key = ("X-API-KEY", world.secret());
     client
         .send(request("POST", "/api/1/up", &[key, ("Content-Length", "40")], ""))
         .await;
@@ -282,7 +288,7 @@ async fn s14_a_slow_upload_ends_with_its_answer() {
     assert_eq!(verdict(&answer), "200");
     assert_eq!(answer.json()["body_length"], 40);
     assert_eq!(answer.header("connection"), Some("close"));
-    let ended = world.keyward.wait_exit(GUARD).await;
+    let ended = world.keyward.wait_exit(WAIT_TIMEOUT).await;
     assert!(ended.unwrap().success());
 }
 
@@ -292,11 +298,11 @@ async fn s14_connections_without_a_request_do_not_hold_up_the_end() {
     let certificate = Certificate::create(folder.path());
     for tls in [None, Some(&certificate)] {
         let config = "[gateway.timeouts]\ndrain = \"120s\"\nrequest_head = \"100s\"\nidle = \"110s\"";
-        let mut builder = Keyward::builder().config_toml(config);
+        let mut builder = world(config);
         if let Some(certificate) = tls {
-            builder = builder.gateway_tls(certificate);
+            builder = builder.keyward(|keyward| keyward.gateway_tls(certificate));
         }
-        let world = World::start_with(builder).await;
+        let world = builder.start().await;
         let mut kept = Vec::new();
         // Nothing at all, a piece of the HTTP/2 preface, a piece of a head, a piece of a TLS record.
         for said in [&b""[..], b"PRI", b"GET /api/1/x HT", b"\x16\x03\x01"] {
@@ -319,13 +325,13 @@ async fn s14_connections_without_a_request_do_not_hold_up_the_end() {
             tls.is_some(),
             world.keyward.log()
         );
-        assert!(idle.is_closed_within(GUARD).await);
+        assert!(idle.is_closed_within(WAIT_TIMEOUT).await);
     }
 }
 
 #[tokio::test]
 async fn s14_a_second_signal_ends_it_at_once() {
-    let world = World::start(&drain("600s")).await;
+    let world = world(&drain("600s")).start().await;
     world.upstream.script("/api/1/hang", Reply::Hang);
     let mut client = world.connect().await;
     client.send(world.get("/api/1/hang")).await;
@@ -339,17 +345,17 @@ async fn s14_a_second_signal_ends_it_at_once() {
             .is_none()
     );
     world.keyward.signal(Signal::Int);
-    let ended = world.keyward.wait_exit(GUARD).await;
+    let ended = world.keyward.wait_exit(WAIT_TIMEOUT).await;
     assert_eq!(ended.unwrap().code(), Some(1));
-    assert!(client.is_closed_within(GUARD).await);
+    assert!(client.is_closed_within(WAIT_TIMEOUT).await);
 }
 
 #[tokio::test]
 async fn s14_after_restarts_under_load_the_same_key_goes_on() {
-    let world = World::start(&drain("30s")).await;
+    let world = world(&drain("30s")).start().await;
     let gateway = world.keyward.gateway();
     for round in 0..sized(2, 20) {
-        let (secret, before) = (world.secret.clone(), world.upstream.count());
+        let (secret, before) = (world.secret().to_owned(), world.upstream.count());
         let load = tokio::spawn(async move {
             loop {
                 match RawClient::try_connect(gateway).await {

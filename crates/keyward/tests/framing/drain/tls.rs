@@ -1,7 +1,10 @@
 //! O8 and TLS on both planes: versions, agreement on HTTP/1.1 or HTTP/2, new certificates without a stop, silent clients.
 
-use crate::support::{GUARD, OWNER, World, eventually, sized, verdict};
-use keyward_testkit::{Certificate, EchoUpstream, H2Client, KeySpec, Keyward, RawClient, request};
+use super::world;
+use keyward_testkit::{
+    Certificate, EchoUpstream, H2Client, KeySpec, Keyward, OWNER, RawClient, WAIT_TIMEOUT, World, eventually,
+    request, sized, verdict,
+};
 use std::net::SocketAddr;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -31,12 +34,9 @@ impl Secured {
             Certificate::create(folders[0].path()),
             Certificate::create(folders[1].path()),
         );
-        let builder = Keyward::builder()
-            .config_toml(config)
-            .gateway_tls(&gateway)
-            .console_tls(&console);
+        let builder = world(config).keyward(|keyward| keyward.gateway_tls(&gateway).console_tls(&console));
         Self {
-            world: World::start_with(builder).await,
+            world: builder.start().await,
             gateway,
             console,
             folders,
@@ -116,7 +116,7 @@ async fn o8_http_1_and_2_are_agreed_on_and_other_protocols_refused_on_both_plane
         );
     }
     let mut h2 = H2Client::connect_tls(secured.world.keyward.gateway(), "localhost", &secured.gateway).await;
-    let key = [("x-api-key", secured.world.secret.as_str())];
+    let key = [("x-api-key", secured.world.secret())];
     for _ in 0..2 {
         assert_eq!(h2.send("GET", "/api/1/x", &key, "").await.status, 200);
     }
@@ -150,7 +150,7 @@ async fn o8_only_tls_1_2_and_1_3_with_forward_secrecy_are_spoken() {
                     assert_eq!(hello[3..5], [3, 3], "{what}: {hello:02x?}");
                 } else {
                     assert_eq!((record[0], record[5]), (ALERT, 2), "{what}");
-                    assert!(client.is_closed_within(GUARD).await, "{what}");
+                    assert!(client.is_closed_within(WAIT_TIMEOUT).await, "{what}");
                 }
             }
         }
@@ -187,7 +187,7 @@ async fn o8_openssl_agrees_on_the_versions() {
                 command.args(["-cipher", "ALL:@SECLEVEL=0"]);
             }
             let output = command.stdin(std::process::Stdio::null()).output();
-            let output = tokio::time::timeout(GUARD, output).await.unwrap().unwrap();
+            let output = tokio::time::timeout(WAIT_TIMEOUT, output).await.unwrap().unwrap();
             let said = String::from_utf8_lossy(&output.stdout).into_owned();
             assert_eq!(
                 said.contains("BEGIN CERTIFICATE"),
@@ -217,7 +217,7 @@ async fn o8_plain_http_to_a_port_that_speaks_tls_is_told_so() {
             let told = answer.json()["detail"].as_str().unwrap().to_owned();
             assert!(told.contains("speaks TLS") && told.contains("https://"), "{told}");
             assert_eq!(answer.header("connection"), Some("close"));
-            assert!(client.is_closed_within(GUARD).await, "{address}");
+            assert!(client.is_closed_within(WAIT_TIMEOUT).await, "{address}");
         }
         let mut client = RawClient::connect_tls(address, "localhost", certificate, &[]).await;
         client.send(&asked).await;
@@ -227,7 +227,7 @@ async fn o8_plain_http_to_a_port_that_speaks_tls_is_told_so() {
 
 #[tokio::test]
 async fn o8_tls_to_a_port_that_speaks_plain_http_ends_at_once_and_is_logged() {
-    let world = World::start_with(Keyward::builder()).await;
+    let world = world("").start().await;
     let keyward = &world.keyward;
     let hello = client_hello(0x0303, &FORWARD_SECRET, true);
     for address in [keyward.gateway(), keyward.console(), keyward.ops()] {
@@ -235,7 +235,7 @@ async fn o8_tls_to_a_port_that_speaks_plain_http_ends_at_once_and_is_logged() {
         client.send(&hello).await;
         let answer = client.read_response().await;
         assert_eq!(answer.status, 400, "{address}");
-        assert!(client.is_closed_within(GUARD).await, "{address}");
+        assert!(client.is_closed_within(WAIT_TIMEOUT).await, "{address}");
     }
     let log = keyward.until_log("TLS on a plain port", |log| {
         log.contains("speaks TLS to this port")
@@ -330,9 +330,9 @@ async fn o8_d1_a_handshake_that_does_not_come_is_not_waited_for() {
                 break;
             }
         }
-        assert!(dribbling.is_closed_within(GUARD).await, "{address}");
+        assert!(dribbling.is_closed_within(WAIT_TIMEOUT).await, "{address}");
         for client in &mut silent {
-            assert!(client.is_closed_within(GUARD).await, "{address}");
+            assert!(client.is_closed_within(WAIT_TIMEOUT).await, "{address}");
         }
         let mut client = RawClient::connect_tls(address, "localhost", certificate, &[]).await;
         client.send(asked).await;
@@ -355,7 +355,7 @@ async fn o8_default_listeners_are_loopback_and_nothing_else_listens() {
     }
     assert_eq!(printed["gateway"]["trusted_proxies"], serde_json::json!([]));
 
-    let world = World::start("").await;
+    let world = world("").start().await;
     let pid = world.keyward.pid();
     let sockets: Vec<String> = std::fs::read_dir(format!("/proc/{pid}/fd"))
         .unwrap()
