@@ -4,7 +4,7 @@ use super::database::hide_passwords;
 use super::schema::Config;
 use super::{ConfigFault, ConfigFaults, form};
 use figment::Figment;
-use figment::providers::{Env, Format, Toml};
+use figment::providers::{Env, Serialized};
 use figment::value::{Dict, Value};
 use std::path::{Path, PathBuf};
 
@@ -43,10 +43,11 @@ pub(crate) fn load(file: &Path) -> Result<Loaded, ConfigFaults> {
 
 /// The same, from a text that stands for the file.
 pub(crate) fn from_text(text: &str, file: &Path) -> Result<Loaded, ConfigFaults> {
-    let figment = Figment::from(Toml::string(text)).merge(Env::prefixed(VARIABLES).split("__"));
+    let table: toml::Table = toml::from_str(text).map_err(|_| unreadable_text(text, file))?;
+    let figment = Figment::from(Serialized::defaults(table)).merge(Env::prefixed(VARIABLES).split("__"));
     let values = figment
         .extract::<Dict>()
-        .map_err(|error| unreadable_text(text, file, error))?;
+        .map_err(|error| unreadable_variables(file, error))?;
     let sources = Sources { figment, values };
     let (config, faults) = form::read(&sources, file)?;
     Ok(Loaded {
@@ -57,30 +58,31 @@ pub(crate) fn from_text(text: &str, file: &Path) -> Result<Loaded, ConfigFaults>
     })
 }
 
-/// All that keeps a text from being TOML; a variable of the environment that keeps the whole from being read comes alone.
-fn unreadable_text(text: &str, file: &Path, error: figment::Error) -> ConfigFaults {
+/// All that keeps a text from being TOML.
+fn unreadable_text(text: &str, file: &Path) -> ConfigFaults {
     let (_, faults) = toml::de::DeTable::parse_recoverable(text);
-    let mut told: Vec<String> = faults
-        .iter()
-        .map(|fault| {
-            let before = fault
-                .span()
-                .and_then(|span| text.get(..span.start))
-                .unwrap_or_default();
-            let line = before.matches('\n').count() + 1;
-            let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
-            format!(
-                "no TOML at line {line}, column {column}: {}",
-                one_line(fault.message())
-            )
-        })
-        .collect();
-    if told.is_empty() {
-        told = error
-            .into_iter()
-            .map(|error| one_line(&error.to_string()))
-            .collect();
-    }
+    let told = faults.iter().map(|fault| {
+        let before = fault
+            .span()
+            .and_then(|span| text.get(..span.start))
+            .unwrap_or_default();
+        let line = before.matches('\n').count() + 1;
+        let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+        format!(
+            "no TOML at line {line}, column {column}: {}",
+            one_line(fault.message())
+        )
+    });
+    faults_of_file(file, told)
+}
+
+/// What keeps the variables of the environment from being read beside the file.
+fn unreadable_variables(file: &Path, error: figment::Error) -> ConfigFaults {
+    faults_of_file(file, error.into_iter().map(|error| one_line(&error.to_string())))
+}
+
+fn faults_of_file(file: &Path, told: impl Iterator<Item = String>) -> ConfigFaults {
+    let mut told: Vec<String> = told.collect();
     told.dedup();
     let faults = told
         .iter()
