@@ -13,9 +13,11 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 const START_GUARD: Duration = Duration::from_secs(60);
+/// A server that is told to end at once does so within 5 s, and then ends its sessions by force.
+const END_GUARD: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(20);
 
-/// A PostgreSQL server. It is killed when dropped, and its folder goes with it.
+/// A PostgreSQL server. It ends when dropped, and its folder goes with it.
 pub struct Postgres {
     folder: TempDir,
     binaries: PathBuf,
@@ -284,6 +286,19 @@ impl Postgres {
 
 impl Drop for Postgres {
     fn drop(&mut self) {
+        // A server that is killed leaves shared memory of the machine behind, which only the next one over the same folder takes
+        // away. One that is told to end at once takes it away itself.
+        self.thaw();
+        if let Some(server) = self.child.lock().unwrap().as_mut() {
+            Signal::Quit.send(server.id());
+            let end = Instant::now() + END_GUARD;
+            while matches!(server.try_wait(), Ok(None)) && Instant::now() < end {
+                std::thread::sleep(POLL);
+            }
+        }
         self.sigkill();
     }
 }
+
+#[cfg(test)]
+mod tests;

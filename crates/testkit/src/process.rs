@@ -75,6 +75,8 @@ pub enum Signal {
     Cont,
     /// SIGUSR1.
     Usr1,
+    /// SIGQUIT.
+    Quit,
 }
 
 impl Keyward {
@@ -319,15 +321,19 @@ impl Keyward {
 
     /// The server's resident memory in KiB.
     pub fn rss_kib(&self) -> u64 {
+        self.kib("VmRSS:")
+    }
+
+    /// The most that was resident since the server started, in KiB.
+    pub fn peak_rss_kib(&self) -> u64 {
+        self.kib("VmHWM:")
+    }
+
+    fn kib(&self, name: &str) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("the server's status");
-        let line = status
-            .lines()
-            .find_map(|line| line.strip_prefix("VmRSS:"))
-            .expect("VmRSS");
-        line.split_whitespace()
-            .next()
-            .and_then(|number| number.parse().ok())
-            .expect("a number of KiB")
+        let value = status.lines().find_map(|line| line.strip_prefix(name));
+        let number = value.and_then(|value| value.split_whitespace().next()?.parse().ok());
+        number.unwrap_or_else(|| panic!("no {name} in {status}"))
     }
 
     /// Everything that `/metrics` tells.
@@ -446,6 +452,7 @@ impl Signal {
             Self::Stop => "-STOP",
             Self::Cont => "-CONT",
             Self::Usr1 => "-USR1",
+            Self::Quit => "-QUIT",
         }
     }
 }
