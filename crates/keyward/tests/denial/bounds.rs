@@ -1,5 +1,6 @@
 //! The bounds of memory that docs/operations.md states for each port.
 
+use crate::WHOLE_KIB;
 use keyward_testkit::{Certificate, RawClient, World, get, sized, verdict};
 use std::net::SocketAddr;
 
@@ -28,16 +29,6 @@ async fn hold(address: SocketAddr, count: u64, bytes: &[u8]) -> Vec<RawClient> {
     clients
 }
 
-/// The most that was resident so far, in KiB.
-fn most_kib(world: &World) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", world.keyward.pid())).unwrap();
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))
-        .unwrap();
-    line.split_whitespace().next().unwrap().parse().unwrap()
-}
-
 #[tokio::test]
 async fn unfinished_requests_on_every_port_cost_what_the_manual_says() {
     let folder = tempfile::tempdir().unwrap();
@@ -50,7 +41,7 @@ async fn unfinished_requests_on_every_port_cost_what_the_manual_says() {
         .start()
         .await;
     let head = unfinished(world.secret());
-    let idle = most_kib(&world);
+    let idle = world.keyward.peak_rss_kib();
     let short = head[..200].to_vec();
     let ports = [
         ("gateway, short", world.keyward.gateway(), 500, 96, &short),
@@ -67,15 +58,15 @@ async fn unfinished_requests_on_every_port_cost_what_the_manual_says() {
     ];
     let mut held = Vec::new();
     for (port, address, count, most, bytes) in ports {
-        let before = most_kib(&world);
+        let before = world.keyward.peak_rss_kib();
         held.extend(hold(address, count, bytes).await);
         // Those that come after are served all the same, and then all before have been read.
         assert_eq!(verdict(&world.send(get("/api/1/x", world.secret())).await), "200");
-        let each = most_kib(&world).saturating_sub(before) / count;
+        let each = world.keyward.peak_rss_kib().saturating_sub(before) / count;
         println!("{port}: {each} KiB for each");
         assert!(each <= most, "{port}: {each} KiB for each");
     }
-    let all = most_kib(&world);
-    assert!(all <= 256 << 10, "{all} KiB, of which {idle} when idle");
+    let all = world.keyward.peak_rss_kib();
+    assert!(all <= WHOLE_KIB, "{all} KiB, of which {idle} when idle");
     drop(held);
 }

@@ -1,5 +1,6 @@
 //! What an import, or another body of the management API, costs in memory: little more than its text, whatever it holds.
 
+use crate::WHOLE_KIB;
 use crate::sizes::Watch;
 use keyward_testkit::{OWNER, RawResponse, World, exchange, request, sized};
 
@@ -79,6 +80,7 @@ async fn an_import_that_is_refused_costs_little_more_than_its_text_in_every_form
     let answer = post(&world, "/v1/keys", "application/json", &body).await;
     assert_eq!(answer.status, 400, "{}", answer.text());
     assert!(watch.grown() <= MOST_KIB);
+    assert!(world.keyward.peak_rss_kib() <= WHOLE_KIB);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -99,4 +101,5 @@ async fn an_import_of_many_good_keys_costs_its_text_and_what_the_keys_take() {
         (200, Some(count))
     );
     assert!(grown <= MOST_KIB + count / 4, "{grown} KiB more");
+    assert!(count > 30_000 || world.keyward.peak_rss_kib() <= WHOLE_KIB);
 }

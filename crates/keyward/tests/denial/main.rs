@@ -12,3 +12,6 @@ mod ports;
 mod secrets;
 mod sizes;
 mod slow;
+
+/// A process has enough with 256 MiB, whatever clients do within the bounds of docs/operations.md.
+pub(crate) const WHOLE_KIB: u64 = 256 << 10;
