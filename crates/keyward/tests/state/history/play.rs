@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
+use tokio::sync::watch;
 
 /// A site that every owner may use; no request goes there.
 const OTHER: &str = "elsewhere";
@@ -18,6 +19,9 @@ const LANES: usize = 4;
 const USERS: usize = 4;
 /// Those who change things, in groups of [`LANES`].
 const CHANGERS: usize = 2;
+
+/// Those who only send requests send at most so many for each change, or a change would be a rare thing.
+const REQUESTS_A_CHANGE: usize = 8;
 
 /// One key, with an owner and a site that are no other's.
 struct Object {
@@ -50,6 +54,10 @@ pub(crate) struct Play<'n> {
     objects: Vec<Object>,
     began: Instant,
     left: AtomicUsize,
+    /// Requests of those who only send requests.
+    asked: AtomicUsize,
+    /// Changes over the API, or as many as need not be waited for any more.
+    changed: watch::Sender<usize>,
 }
 
 impl<'n> Play<'n> {
@@ -82,6 +90,8 @@ impl<'n> Play<'n> {
             objects,
             began: Instant::now(),
             left: AtomicUsize::new(0),
+            asked: AtomicUsize::new(0),
+            changed: watch::Sender::new(0),
         };
         // Ends when the nodes have it all, as every command does.
         play.run_command(0, Act::Enable).await;
@@ -198,8 +208,14 @@ impl<'n> Play<'n> {
     async fn use_keys(&self, number: usize) {
         let node = number % self.nodes.len();
         let mut client = RawClient::connect(self.nodes[node].gateway()).await;
+        let mut changed = self.changed.subscribe();
         let mut random = 1000 + number as u64;
         while self.take() {
+            let asked = self.asked.fetch_add(1, Ordering::SeqCst);
+            changed
+                .wait_for(|changed| asked / REQUESTS_A_CHANGE <= *changed)
+                .await
+                .unwrap();
             let object = self.pick(&mut random);
             self.ask(node, object, &mut client).await;
         }
@@ -226,7 +242,10 @@ impl<'n> Play<'n> {
                     Some(left.saturating_sub(2 * LANES - 1))
                 })
                 .unwrap();
+            self.changed
+                .send_modify(|changed| *changed = changed.saturating_add(LANES));
         }
+        self.changed.send_replace(usize::MAX);
     }
 
     async fn ask(&self, node: usize, object: usize, client: &mut RawClient) {
