@@ -69,7 +69,7 @@ async fn r1_a_change_on_one_node_holds_on_the_others_under_load() {
     let cluster = Cluster::start().await;
     let keys = keys(&cluster, 10).await;
     let load = Load::start(&cluster, &keys[9].secret).await;
-    let notified = delays(&cluster, &keys[..9], 1000).await;
+    let notified = delays(&cluster, &keys[..9], sized(250, 1000)).await;
     let granted = load.stop().await;
     assert!(granted > 0);
     let late = Times::printed("revocation, notified, under load", notified.late);
