@@ -5,6 +5,7 @@
 mod api;
 mod builder;
 mod metrics;
+mod template;
 #[cfg(test)]
 mod tests;
 

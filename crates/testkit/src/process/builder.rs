@@ -1,6 +1,6 @@
 //! How a Keyward shall run.
 
-use super::{KeySpec, Keyward};
+use super::{KeySpec, Keyward, template};
 use crate::Certificate;
 use crate::ports::free_address;
 use std::fs;
@@ -25,6 +25,7 @@ pub struct KeywardBuilder {
     gateway_tls: Option<Certificate>,
     console_tls: Option<Certificate>,
     no_admin: bool,
+    no_template: bool,
     dir: Option<TempDir>,
 }
 
@@ -100,6 +101,13 @@ impl KeywardBuilder {
         self
     }
 
+    /// Makes its database by the command line, also where that of every plain Keyward would do.
+    #[must_use]
+    pub fn no_template(mut self) -> Self {
+        self.no_template = true;
+        self
+    }
+
     /// Prepares the folder and starts the server.
     pub async fn start(self) -> Keyward {
         let mut prepared = self.prepare_parts().await;
@@ -113,6 +121,8 @@ impl KeywardBuilder {
     }
 
     async fn prepare_parts(self) -> Prepared {
+        let may_be_plain =
+            !self.no_template && self.binary.is_none() && self.environment.is_empty() && self.dir.is_none();
         let dir = self
             .dir
             .unwrap_or_else(|| tempfile::tempdir().expect("a temporary folder"));
@@ -139,7 +149,11 @@ impl KeywardBuilder {
         };
         let mut prepared = Prepared { keyward, config };
         prepared.write_config();
-        prepared.init(self.no_admin).await;
+        if may_be_plain && prepared.is_plain() {
+            prepared.copy_database(self.no_admin).await;
+        } else {
+            prepared.init(self.no_admin).await;
+        }
         prepared
     }
 }
@@ -176,6 +190,17 @@ impl Prepared {
         (keyward.gateway, keyward.console, keyward.ops) = (addresses[0], addresses[1], addresses[2]);
         keyward.authz = addresses.get(3).copied();
         fs::write(keyward.config_path(), config.to_string()).expect("write the configuration");
+    }
+
+    /// Whether its database begins as that of every other: what the configuration says of keys, the command line writes into it.
+    fn is_plain(&self) -> bool {
+        self.config["database"] == defaults(None)["database"] && !self.config.contains_key("keys")
+    }
+
+    async fn copy_database(&mut self, no_admin: bool) {
+        let keyward = &mut self.keyward;
+        let file = keyward.dir().join("keyward.db");
+        keyward.management = template::copy(&keyward.binary, &file, no_admin).await;
     }
 
     async fn init(&mut self, no_admin: bool) {
