@@ -53,7 +53,7 @@ def envoy(port, text, asks):
                       "", text)
     path = RUN / f"envoy-{port}.yaml"
     path.write_text(text)
-    return [ENVOY, "-c", path, "--concurrency", "1", "--use-dynamic-base-id", "--log-level", "error"]
+    return [ENVOY, "-c", path, "--concurrency", "1", "--disable-hot-restart", "--log-level", "error"]
 
 
 def wrk(port, connections, seconds):

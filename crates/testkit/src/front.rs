@@ -111,8 +111,8 @@ impl Front {
         write(&file, &text);
         let mut command = command(program);
         command.arg("-c").arg(file);
-        // Others may run on this machine: no number that two could share.
-        command.args(["--concurrency", "1", "--use-dynamic-base-id"]);
+        // Without what hands a running Envoy over to the next: it shares memory of the machine, and leaves it behind.
+        command.args(["--concurrency", "1", "--disable-hot-restart"]);
         // What it logs is read while it runs.
         command.args(["--file-flush-interval-msec", "50"]);
         Self::run("envoy", command, folder, between)
