@@ -44,12 +44,13 @@ struct Exchange {
 /// Why an exchange failed, and the request itself when nothing of it was sent.
 struct Unanswered {
     failed: Failed,
+    /// The upstream has refused this stream alone: its connection is as good as before.
+    is_refused: bool,
     request: Option<Box<Request<H2Body>>>,
 }
 
 impl H2c {
-    /// Sends a request and waits for the head of its answer. Once more, on another connection, when the upstream has not processed
-    /// it; or when a connection that was used before ended without an answer, and the request has no body and may be repeated.
+    /// Sends a request and waits for the head of its answer. Once more when the upstream has not processed it; or when a connection that was used before ended without an answer, and the request has no body and may be repeated.
     pub(crate) async fn exchange(
         &self,
         pool: &Pool,
@@ -62,7 +63,11 @@ impl H2c {
         let (method, progress) = (first.request.method().clone(), first.progress.clone());
         let patience = timeouts.upstream_response;
         let (sender, number, was_used) = self.within(pool, timeouts, None).await?;
-        let Unanswered { failed, request } = match first.run(sender, patience).await {
+        let Unanswered {
+            failed,
+            is_refused,
+            request,
+        } = match first.run(sender, patience).await {
             Ok(answer) => return Ok(answer),
             Err(unanswered) => unanswered,
         };
@@ -78,7 +83,9 @@ impl H2c {
         if !may_go_again {
             return Err(failed.fault);
         }
-        let (sender, ..) = self.within(pool, timeouts, Some(number)).await?;
+        // Who refuses streams has enough of them: another connection would take what it has no room for.
+        let unwanted = (!is_refused).then_some(number);
+        let (sender, ..) = self.within(pool, timeouts, unwanted).await?;
         let answered = again.run(sender, patience).await;
         answered.map_err(|unanswered| unanswered.failed.fault)
     }
@@ -175,7 +182,12 @@ impl Exchange {
                 let fault = progress.as_ref().and_then(|progress| progress.fault.get());
                 let request = error.take_message().map(Box::new);
                 let failed = failed(error.error(), request.is_some(), fault.copied());
-                Err(Unanswered { failed, request })
+                let is_refused = h2_error(error.error()).is_some_and(is_refused);
+                Err(Unanswered {
+                    failed,
+                    is_refused,
+                    request,
+                })
             }
             None => Err(Unanswered {
                 failed: Failed {
@@ -183,6 +195,7 @@ impl Exchange {
                     silent: false,
                     unsent: false,
                 },
+                is_refused: false,
                 request: None,
             }),
         }
@@ -193,15 +206,17 @@ impl Exchange {
 /// an earlier one as the last, as it goes away (RFC 9113, section 8.7). The library gives that error to no other stream.
 fn failed(error: &hyper::Error, was_kept: bool, fault: Option<UpstreamFault>) -> Failed {
     let of_http2 = h2_error(error);
-    let is_unprocessed = of_http2.is_some_and(|error| {
-        let is_refused = error.is_reset() && error.reason() == Some(h2::Reason::REFUSED_STREAM);
-        error.is_remote() && (is_refused || error.is_go_away())
-    });
+    let is_unprocessed =
+        of_http2.is_some_and(|error| is_refused(error) || error.is_remote() && error.is_go_away());
     Failed {
         fault: fault.unwrap_or(UpstreamFault::Unreachable),
         silent: of_http2.is_none_or(h2::Error::is_io),
         unsent: was_kept || is_unprocessed,
     }
+}
+
+fn is_refused(error: &h2::Error) -> bool {
+    error.is_remote() && error.is_reset() && error.reason() == Some(h2::Reason::REFUSED_STREAM)
 }
 
 fn h2_error(error: &hyper::Error) -> Option<&h2::Error> {

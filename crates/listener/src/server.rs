@@ -21,7 +21,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, split};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, interval};
+use tokio::time::{Instant, interval, sleep_until};
 
 /// How many connections there are at most. Whoever comes then gets the place of an address that has more, or none.
 const MOST_CONNECTIONS: usize = 256;
@@ -31,6 +31,8 @@ const HEADER_PATIENCE: Duration = Duration::from_secs(10);
 const IDLE_PATIENCE: Duration = Duration::from_secs(60);
 /// How long a connection has, from being told to end, to its end.
 const END_PATIENCE: Duration = Duration::from_secs(10);
+/// How long a connection is new: its first bytes may be under way.
+const NEW: Duration = Duration::from_secs(1);
 /// The most bytes of a request's header.
 const MOST_HEADER_BYTES: u32 = 32 * 1024;
 /// What a client begins with that speaks HTTP/2 by prior knowledge (RFC 9113, section 3.4).
@@ -166,9 +168,10 @@ where
 {
     let service = watched(Arc::clone(&activity), service);
     let begun = tokio::select! {
+        biased;
         begun = beginning(&mut stream) => begun,
         () = unused(&activity) => return,
-        _ = stop.wait_for(|stop| *stop) => return,
+        () = unwanted(&mut stop) => return,
     };
     let Ok(begun) = begun else { return };
     let (rest, out) = split(stream);
@@ -196,6 +199,13 @@ async fn beginning(stream: &mut (impl AsyncRead + Unpin)) -> std::io::Result<Vec
     Ok(begun[..length].to_vec())
 }
 
+/// Ends when the plane is to stop and a connection is not new. Who has just connected is about to ask, and would see a reset.
+async fn unwanted(stop: &mut watch::Receiver<bool>) {
+    let is_old_at = Instant::now() + NEW;
+    drop(stop.wait_for(|stop| *stop).await);
+    sleep_until(is_old_at).await;
+}
+
 /// Ends when a connection has been without a request for too long.
 async fn unused(activity: &Activity) {
     let mut ticks = interval(Duration::from_secs(1));
@@ -216,6 +226,8 @@ async fn drive<C: Future>(
     let mut ends_at: Option<Instant> = None;
     loop {
         let end = tokio::select! {
+            // First, so that a request that has come is read before its connection is told to end.
+            biased;
             // Errors of one connection are the client's affair.
             _ = connection.as_mut() => return,
             _ = stop.wait_for(|stop| *stop), if ends_at.is_none() => true,
@@ -320,6 +332,22 @@ mod tests {
             answer.starts_with("http/1.1 431") && !answer.contains("date:"),
             "{answer}"
         );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn s14_who_has_just_connected_to_a_plane_that_stops_is_answered() {
+        let (mut client, server) = duplex(1024);
+        let (_keep, stop) = watch::channel(true);
+        let service = service_fn(|_| async { Ok::<_, Infallible>(Response::new(Full::new(Bytes::new()))) });
+        tokio::spawn(speak(server, service, Arc::default(), stop));
+        sleep(NEW / 2).await;
+        client
+            .write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            .await
+            .unwrap();
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     }
 
     #[tokio::test(start_paused = true)]

@@ -128,16 +128,19 @@ impl Engine {
             most: page_size(filter.limit, &mut faults) + 1,
         };
         if let Some(name) = query.use_case.as_ref().filter(|_| !faults.is_empty()) {
-            faults.take_from(self.check_unused_use_case(name).await)?;
+            faults.take_from(self.check_unused_use_case(actor, name).await)?;
         }
         faults.into_result()?;
         (query.owner, query.owner_text) = self.owner_filter(actor, filter.owner.as_deref()).await?;
         Ok(query)
     }
 
-    /// As [`Engine::check_use_case`], for a list that is not going to be read: whether any key has that use case.
-    async fn check_unused_use_case(&self, name: &UseCaseName) -> Result<(), EngineError> {
+    /// As [`Engine::check_use_case`], for a list that is not going to be read: whether any key that the actor may see has that use
+    /// case.
+    async fn check_unused_use_case(&self, actor: &Actor, name: &UseCaseName) -> Result<(), EngineError> {
+        let (owner, _) = self.owner_filter(actor, None).await?;
         let of_it = KeyQuery {
+            owner,
             use_case: Some(name.clone()),
             status: Some(KeyStatusFilter::Any),
             most: 1,

@@ -2,6 +2,7 @@
 
 use crate::common::{Home, OPERATOR, OWNER, START, create_key, create_user, draft};
 use keyward_domain::{KeyId, Role};
+use keyward_engine::testing::{self, TestDatabase};
 use keyward_engine::{
     Actor, Engine, EngineError, ExpiryDraft, HealthCount, HealthMark, KeyDraft, KeyFilter, KeyOrder, KeyView,
     LastUsed, RestrictionDraft, Store, Who,
@@ -328,4 +329,33 @@ async fn a_list_shows_each_keys_own_owner_and_last_use() {
         (used.key, used.at),
         (second.parse::<KeyId>().unwrap(), START.plus_days(-3))
     );
+}
+
+#[tokio::test]
+async fn a_use_case_of_other_peoples_keys_alone_is_one_that_a_member_does_not_know() {
+    let home = Home::new().await;
+    let retired = testing::settings(vec![testing::use_case("retired", "Retired")]);
+    let before = TestDatabase::node(&home, retired).await;
+    let owner = member(&create_user(&before, OWNER).await);
+    create_key(
+        &before,
+        &KeyDraft {
+            use_case: Some("retired".to_owned()),
+            ..draft()
+        },
+    )
+    .await;
+    let engine = home.node().await;
+    let stranger = member(&create_user(&engine, OTHER).await);
+    let filter = KeyFilter {
+        use_case: Some("retired".to_owned()),
+        limit: Some(0),
+        ..KeyFilter::default()
+    };
+    let told = async |actor: &Actor| match engine.list_keys(actor, &filter).await {
+        Err(EngineError::Invalid(faults)) => faults.len(),
+        other => panic!("{:?}", other.is_ok()),
+    };
+    assert_eq!(told(&owner).await, 1, "the limit");
+    assert_eq!(told(&stranger).await, 2, "and the use case");
 }

@@ -43,7 +43,7 @@ pub(crate) fn load(file: &Path) -> Result<Loaded, ConfigFaults> {
 
 /// The same, from a text that stands for the file.
 pub(crate) fn from_text(text: &str, file: &Path) -> Result<Loaded, ConfigFaults> {
-    let table: toml::Table = toml::from_str(text).map_err(|_| unreadable_text(text, file))?;
+    let table: toml::Table = toml::from_str(text).map_err(|error| unreadable_text(text, file, error))?;
     let figment = Figment::from(Serialized::defaults(table)).merge(Env::prefixed(VARIABLES).split("__"));
     let values = figment
         .extract::<Dict>()
@@ -58,9 +58,12 @@ pub(crate) fn from_text(text: &str, file: &Path) -> Result<Loaded, ConfigFaults>
     })
 }
 
-/// All that keeps a text from being TOML.
-fn unreadable_text(text: &str, file: &Path) -> ConfigFaults {
-    let (_, faults) = toml::de::DeTable::parse_recoverable(text);
+/// All that keeps a text from being TOML; or else that its values are no settings, such as a number beyond 64 bits.
+fn unreadable_text(text: &str, file: &Path, error: toml::de::Error) -> ConfigFaults {
+    let (_, mut faults) = toml::de::DeTable::parse_recoverable(text);
+    if faults.is_empty() {
+        faults.push(error);
+    }
     let told = faults.iter().map(|fault| {
         let before = fault
             .span()

@@ -179,6 +179,7 @@ enum Act {
 struct Script {
     acts: Mutex<VecDeque<Act>>,
     seen: AtomicUsize,
+    connections: AtomicUsize,
 }
 
 async fn scripted(script: &Arc<Script>) -> SocketAddr {
@@ -187,6 +188,7 @@ async fn scripted(script: &Arc<Script>) -> SocketAddr {
     let script = Arc::clone(script);
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
+            script.connections.fetch_add(1, Ordering::SeqCst);
             tokio::spawn(play(stream, Arc::clone(&script)));
         }
     });
@@ -249,6 +251,7 @@ async fn what_an_http2_upstream_has_not_processed_goes_out_once_more_and_nothing
         // So that there is a connection that was used before.
         assert_eq!(ask("GET", "").await, 200, "{acts:?} {method}");
         script.seen.store(0, Ordering::SeqCst);
+        let connections = script.connections.load(Ordering::SeqCst);
         script.acts.lock().unwrap().extend(acts);
         assert_eq!(ask(method, body).await, status, "{acts:?} {method} {body}");
         assert_eq!(
@@ -256,5 +259,9 @@ async fn what_an_http2_upstream_has_not_processed_goes_out_once_more_and_nothing
             seen,
             "{acts:?} {method} {body}"
         );
+        // An upstream that refuses streams has enough of them: it is not given another connection.
+        let more = script.connections.load(Ordering::SeqCst) - connections;
+        let is_refused = acts.iter().all(|act| *act == Refuse);
+        assert!(!is_refused || more == 0, "{acts:?} {method}: {more} more");
     }
 }

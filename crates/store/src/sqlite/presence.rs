@@ -45,20 +45,27 @@ pub(super) fn has_ended(database: &Path, node: NodeId) -> bool {
     is_free(&path_of(database, node))
 }
 
-/// Takes away the files of nodes that have ended and that nobody lists any more.
+/// Takes away the files of nodes that have ended and that nobody lists any more. What else begins like one stays, such as the
+/// database of somebody who named it so.
 pub(super) fn sweep(database: &Path, listed: &HashSet<NodeId>) {
-    let kept: HashSet<PathBuf> = listed.iter().map(|node| path_of(database, *node)).collect();
-    let beginning = path_beginning(database);
     let entries = database.parent().and_then(|folder| fs::read_dir(folder).ok());
-    for path in entries.into_iter().flatten().flatten().map(|entry| entry.path()) {
-        let is_ours = path
-            .as_os_str()
-            .as_encoded_bytes()
-            .starts_with(beginning.as_os_str().as_encoded_bytes());
-        if is_ours && !kept.contains(&path) && is_free(&path) {
+    for entry in entries.into_iter().flatten().flatten() {
+        let path = entry.path();
+        let is_empty_file = entry
+            .metadata()
+            .is_ok_and(|about| about.is_file() && about.len() == 0);
+        let is_left = node_of(database, &path).is_some_and(|node| !listed.contains(&node));
+        if is_left && is_empty_file && is_free(&path) {
             let _ = fs::remove_file(path);
         }
     }
+}
+
+/// The node whose file this is.
+fn node_of(database: &Path, path: &Path) -> Option<NodeId> {
+    let beginning = path_beginning(database);
+    let rest = path.to_str()?.strip_prefix(beginning.to_str()?)?;
+    rest.parse().ok()
 }
 
 fn is_free(path: &Path) -> bool {
@@ -104,6 +111,11 @@ mod tests {
         }
         sweep(&database, &HashSet::new());
         assert!(path_of(&database, NODE).exists(), "it is held");
+        for (name, text) in [("keyward.db-node-2", ""), ("keyward.db-node-a.bak", "x")] {
+            fs::write(folder.path().join(name), text).unwrap();
+        }
+        let like_one = path_of(&database, NodeId::from_bytes([8; 16]));
+        fs::write(&like_one, "somebody else's").unwrap();
         // As when its process ends without a word.
         drop(presence);
         assert!(has_ended(&database, NODE));
@@ -111,6 +123,8 @@ mod tests {
         assert!(has_ended(&database, NODE), "it is listed");
         sweep(&database, &HashSet::new());
         assert!(!path_of(&database, NODE).exists());
+        let left = fs::read_dir(folder.path()).unwrap().count();
+        assert_eq!(left, 3, "what is no node's file stays");
     }
 
     #[test]

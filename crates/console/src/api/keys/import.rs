@@ -24,7 +24,7 @@ const MOST_KEYS: usize = 400_000;
 static IMPORTS: Semaphore = Semaphore::const_new(1);
 
 /// How the file is written, and what counts where it says nothing.
-#[derive(IntoParams)]
+#[derive(Default, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ImportQuery {
     /// What the file is; absent is `csv` or `jsonl`, as the Content-Type says. `nginx-map` comes as `text/plain`, `kong` and
@@ -119,14 +119,19 @@ pub(crate) async fn import_keys(
     Query(query): Query<ImportQuery>,
     request: Request,
 ) -> Answer {
-    let query = query.whole()?;
-    // Whoever may not import is refused by the engine before it looks at the file, so the file is not read.
-    let (format, text, _permit) = if actor.is_admin() {
+    // Whoever may not import is refused by the engine before it looks at the file, so neither the query nor the file is read.
+    let (query, format, text, _permit) = if actor.is_admin() {
+        let query = query.whole()?;
         let format = format_of(query.format, request.headers())?;
         let permit = IMPORTS.acquire().await.ok();
-        (format, read_file(request).await?, permit)
+        (query, format, read_file(request).await?, permit)
     } else {
-        (ImportFormat::Csv, Zeroizing::default(), None)
+        (
+            ImportQuery::default(),
+            ImportFormat::Csv,
+            Zeroizing::default(),
+            None,
+        )
     };
     let file = ImportFile {
         format,

@@ -446,3 +446,25 @@ async fn who_may_not_is_told_so_whatever_the_body_says() {
         .await;
     assert_eq!((answer.status, answer.code().as_str()), (404, "not_found"));
 }
+
+#[tokio::test]
+async fn a_member_learns_of_no_site_that_is_not_theirs_whatever_else_is_at_fault() {
+    let plane = Plane::start().await;
+    let site = plane
+        .call(&plane.admin, "POST", "/v1/sites", &json!({ "name": "hidden" }))
+        .await;
+    assert_eq!(site.status, 201, "{site:?}");
+    let path = format!("/v1/users/{}", plane.member_id);
+    let restricted = plane
+        .call(&plane.admin, "PATCH", &path, &json!({ "sites": { "only": [] } }))
+        .await;
+    assert_eq!(restricted.status, 200, "{restricted:?}");
+    let mut answers = Vec::new();
+    for name in ["hidden", "nowhere"] {
+        let body = json!({ "name": "n", "owner": 5, "sites": { "only": [name] } });
+        let answer = plane.call(&plane.member, "POST", "/v1/keys", &body).await;
+        assert_eq!(answer.status, 422, "{answer:?}");
+        answers.push(answer.fields());
+    }
+    assert_eq!(answers[0], answers[1]);
+}

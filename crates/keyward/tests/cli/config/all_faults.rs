@@ -114,6 +114,10 @@ fn every_line_that_is_no_toml_is_told() {
         told.contains("no TOML at line 2") && told.contains("no TOML at line 4"),
         "{told}"
     );
+    for number in ["9223372036854775808", "1e400", "-9223372036854775809"] {
+        let told = faults(&format!("[gateway]\nmax_connections = {number}\n"));
+        assert!(told.contains("line 2"), "{number}: {told}");
+    }
 }
 
 #[test]
