@@ -7,7 +7,7 @@ use crate::json::Json;
 use crate::problem::Problem;
 use keyward_engine::{
     AuditFilter, Choice, ChoiceForm, EngineError, FieldFault, KeyDraft, KeyEdit, KeyFilter, PageAsk,
-    SiteDraft, SiteEdit, UsageWindow, UserDraft, UserEdit, UserFilter, read_choice,
+    SetupDraft, SiteDraft, SiteEdit, UsageWindow, UserDraft, UserEdit, UserFilter, read_choice,
 };
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -109,6 +109,7 @@ drafts!(
     UserFilter,
     SiteDraft,
     SiteEdit,
+    SetupDraft,
     AuditFilter,
     UsageWindow,
     PageAsk

@@ -189,7 +189,7 @@ pub(crate) struct SiteBook {
 }
 
 impl SiteBook {
-    fn new(sites: Vec<Site>) -> Self {
+    pub(crate) fn new(sites: Vec<Site>) -> Self {
         let named = |site: &Site| (site.name.clone(), site.id);
         let is_open = |site: &&Site| site.status == SiteStatus::Active;
         Self {

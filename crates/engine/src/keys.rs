@@ -58,7 +58,8 @@ impl Engine {
                 known => return Ok(Created::Replay(known?)),
             }
         }
-        // Of whatever owner a member speaks, the rest is looked at with a member's eyes: of a site that they may not know, no fault tells.
+        // A member whose `owner` cannot be read is taken for it: if the sites were judged as an administrator's, their faults would
+        // tell which sites exist.
         let owner = match (faults.has("owner"), actor.is_admin()) {
             (true, true) => None,
             (true, false) => Some(self.owner_of_new_key(actor, None).await?),

@@ -63,7 +63,7 @@ pub use own_key::OwnKey;
 pub use page::{Page, PageAsk};
 pub use priority::yield_to_others;
 pub use remarks::{Remark, Remarks};
-pub use setup::Administrator;
+pub use setup::{Administrator, SetupDraft};
 pub use sites::SiteView;
 pub use snapshot::{SnapshotFault, SnapshotSettings, SnapshotStatus};
 pub use usage::{UsageSeries, UsageWindow};

@@ -1,15 +1,41 @@
 //! The first administrator: made by whoever holds a one-time set-up token, in the hour after it was printed.
 
+use crate::access::SiteBook;
 use crate::audit::{key_snapshot, user_snapshot};
 use crate::draft::Faults;
 use crate::in_force::Refusal;
-use crate::{Actor, Engine, EngineError, IssuedKey, KeyDraft, UserDraft, UserView};
+use crate::{Actor, Engine, EngineError, FieldFault, IssuedKey, KeyDraft, UserDraft, UserView};
 use keyward_domain::{Checksum, Fingerprint, Hint, MANAGEMENT, Prefix, Presented, Secret, SecretFormat};
 use keyward_store::StoreError;
 use std::net::IpAddr;
 
 /// How long a set-up token can be used, in minutes.
 const TOKEN_MINUTES: i64 = 60;
+
+/// The first administrator to be made, by whoever holds a set-up token.
+#[derive(Clone, Debug, Default)]
+pub struct SetupDraft {
+    /// The token.
+    pub token: String,
+    /// E-mail address.
+    pub email: String,
+    /// 1 to 64 characters; absent is the e-mail address up to the `@`.
+    pub name: Option<String>,
+    /// Fields that were sent and could not be read: told together with what else is wrong, and nothing is done.
+    pub misread: Vec<FieldFault>,
+}
+
+impl SetupDraft {
+    fn user(&self) -> UserDraft {
+        UserDraft {
+            email: self.email.clone(),
+            name: self.name.clone(),
+            role: Some("admin".into()),
+            misread: self.misread.clone(),
+            ..UserDraft::default()
+        }
+    }
+}
 
 /// The first administrator, with their management key.
 pub struct Administrator {
@@ -38,13 +64,16 @@ impl Engine {
     /// leaves the token good.
     pub async fn redeem_setup_token(
         &self,
-        token: &str,
-        email: &str,
-        name: Option<&str>,
+        draft: &SetupDraft,
         address: Option<IpAddr>,
     ) -> Result<Administrator, EngineError> {
-        // Anybody may try: what cannot be a token costs the store nothing.
-        let presented = Presented::parse(token.as_bytes()).map_err(|_| refused())?;
+        let user = draft.user();
+        let faults = Faults::of(&user.misread);
+        // Anybody may try: what cannot be read, or cannot be a token, costs the store nothing.
+        if !faults.is_empty() {
+            self.read_user_draft(&user, &SiteBook::new(Vec::new()), faults)?;
+        }
+        let presented = Presented::parse(draft.token.as_bytes()).map_err(|_| refused())?;
         if setup_format()?.checksum(presented) != Checksum::Right {
             return Err(refused());
         }
@@ -52,7 +81,7 @@ impl Engine {
             who: crate::Who::Operator,
             address,
         };
-        let redeemed = self.redeem(&actor, presented.fingerprint(), email, name).await;
+        let redeemed = self.redeem(&actor, presented.fingerprint(), &user).await;
         self.answer(redeemed).await
     }
 
@@ -60,17 +89,10 @@ impl Engine {
         &self,
         actor: &Actor,
         token: Fingerprint,
-        email: &str,
-        name: Option<&str>,
+        draft: &UserDraft,
     ) -> Result<Administrator, Refusal> {
         let book = self.site_book().await?;
-        let draft = UserDraft {
-            email: email.to_owned(),
-            name: name.map(str::to_owned),
-            role: Some("admin".into()),
-            ..UserDraft::default()
-        };
-        let mut user = self.read_user_draft(&draft, &book, Faults::default())?;
+        let mut user = self.read_user_draft(draft, &book, Faults::of(&draft.misread))?;
         let mut faults = Faults::default();
         let draft = KeyDraft {
             name: "First administrator".into(),

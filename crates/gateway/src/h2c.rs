@@ -181,13 +181,7 @@ impl Exchange {
             Some(Err(mut error)) => {
                 let fault = progress.as_ref().and_then(|progress| progress.fault.get());
                 let request = error.take_message().map(Box::new);
-                let failed = failed(error.error(), request.is_some(), fault.copied());
-                let is_refused = h2_error(error.error()).is_some_and(is_refused);
-                Err(Unanswered {
-                    failed,
-                    is_refused,
-                    request,
-                })
+                Err(Unanswered::of(error.error(), request, fault.copied()))
             }
             None => Err(Unanswered {
                 failed: Failed {
@@ -202,21 +196,25 @@ impl Exchange {
     }
 }
 
-/// What is known of a request without an answer. The upstream has not processed it when it says so: it refuses the stream, or names
-/// an earlier one as the last, as it goes away (RFC 9113, section 8.7). The library gives that error to no other stream.
-fn failed(error: &hyper::Error, was_kept: bool, fault: Option<UpstreamFault>) -> Failed {
-    let of_http2 = h2_error(error);
-    let is_unprocessed =
-        of_http2.is_some_and(|error| is_refused(error) || error.is_remote() && error.is_go_away());
-    Failed {
-        fault: fault.unwrap_or(UpstreamFault::Unreachable),
-        silent: of_http2.is_none_or(h2::Error::is_io),
-        unsent: was_kept || is_unprocessed,
+impl Unanswered {
+    /// What is known of a request without an answer. The upstream has not processed it when it says so: it refuses the stream, or
+    /// names an earlier one as the last, as it goes away (RFC 9113, section 8.7). The library gives that error to no other stream.
+    fn of(error: &hyper::Error, request: Option<Box<Request<H2Body>>>, fault: Option<UpstreamFault>) -> Self {
+        let of_http2 = h2_error(error);
+        let said_by_upstream = of_http2.filter(|error| error.is_remote());
+        let is_refused = said_by_upstream
+            .is_some_and(|error| error.is_reset() && error.reason() == Some(h2::Reason::REFUSED_STREAM));
+        let goes_away = said_by_upstream.is_some_and(h2::Error::is_go_away);
+        Self {
+            failed: Failed {
+                fault: fault.unwrap_or(UpstreamFault::Unreachable),
+                silent: of_http2.is_none_or(h2::Error::is_io),
+                unsent: request.is_some() || is_refused || goes_away,
+            },
+            is_refused,
+            request,
+        }
     }
-}
-
-fn is_refused(error: &h2::Error) -> bool {
-    error.is_remote() && error.is_reset() && error.reason() == Some(h2::Reason::REFUSED_STREAM)
 }
 
 fn h2_error(error: &hyper::Error) -> Option<&h2::Error> {

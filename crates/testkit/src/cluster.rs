@@ -1,8 +1,7 @@
 //! Nodes before one upstream and over one PostgreSQL, each with a network of its own to the database.
 
-use crate::{EchoUpstream, Keyward, KeywardBuilder, OWNER, Postgres, TcpProxy, WAIT_TIMEOUT, blocking};
+use crate::{EchoUpstream, Keyward, KeywardBuilder, OWNER, Postgres, TcpProxy, blocking, eventually};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 /// Some nodes with the member [`OWNER`] and the site `1`.
 pub struct Cluster {
@@ -39,21 +38,14 @@ impl Cluster {
 
     /// Waits until every node has what every other has.
     pub async fn agree(&self) {
-        let began = Instant::now();
-        loop {
+        eventually("the nodes agree", async || {
             let mut revisions = Vec::new();
             for node in &self.nodes {
                 revisions.push(node.readyz().await.json()["revision"].as_u64());
             }
-            if revisions[0].is_some() && revisions.iter().all(|other| *other == revisions[0]) {
-                return;
-            }
-            assert!(
-                began.elapsed() < WAIT_TIMEOUT,
-                "the nodes do not agree: {revisions:?}"
-            );
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+            revisions[0].is_some() && revisions.iter().all(|other| *other == revisions[0])
+        })
+        .await;
     }
 
     /// Does something to the server that blocks.

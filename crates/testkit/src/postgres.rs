@@ -13,8 +13,6 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 const START_GUARD: Duration = Duration::from_secs(60);
-/// A server that is told to end at once does so within 5 s, and then ends its sessions by force.
-const END_GUARD: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(20);
 
 /// A PostgreSQL server. It ends when dropped, and its folder goes with it.
@@ -169,6 +167,8 @@ impl Postgres {
             format!("unix_socket_directories={}", self.folder.path().display()),
             "max_connections=200".to_owned(),
             "shared_buffers=32MB".to_owned(),
+            // In files of its folder, which go with it.
+            "dynamic_shared_memory_type=mmap".to_owned(),
         ];
         settings.extend_from_slice(&self.settings);
         settings
@@ -269,6 +269,20 @@ impl Postgres {
         command
     }
 
+    /// Takes away the piece of the machine's shared memory by which a server knows that no other runs over its folder. One that
+    /// was killed leaves it behind, and names it in the last but one line of its file.
+    fn remove_shared_memory(&self) {
+        let about = fs::read_to_string(self.data().join("postmaster.pid")).unwrap_or_default();
+        let piece = about
+            .lines()
+            .nth(6)
+            .and_then(|line| line.split_whitespace().nth(1));
+        if let Some(piece) = piece {
+            let done = Command::new("ipcrm").args(["-m", piece]).output();
+            assert!(done.is_ok_and(|done| done.status.success()) || std::thread::panicking());
+        }
+    }
+
     /// The server and the sessions that it has started.
     fn signal_all(&self, signal: Signal) {
         let Some(server) = self.child.lock().unwrap().as_ref().map(Child::id) else {
@@ -286,17 +300,8 @@ impl Postgres {
 
 impl Drop for Postgres {
     fn drop(&mut self) {
-        // A server that is killed leaves shared memory of the machine behind, which only the next one over the same folder takes
-        // away. One that is told to end at once takes it away itself.
-        self.thaw();
-        if let Some(server) = self.child.lock().unwrap().as_mut() {
-            Signal::Quit.send(server.id());
-            let end = Instant::now() + END_GUARD;
-            while matches!(server.try_wait(), Ok(None)) && Instant::now() < end {
-                std::thread::sleep(POLL);
-            }
-        }
         self.sigkill();
+        self.remove_shared_memory();
     }
 }
 

@@ -76,8 +76,6 @@ pub enum Signal {
     Cont,
     /// SIGUSR1.
     Usr1,
-    /// SIGQUIT.
-    Quit,
 }
 
 impl Keyward {
@@ -453,7 +451,6 @@ impl Signal {
             Self::Stop => "-STOP",
             Self::Cont => "-CONT",
             Self::Usr1 => "-USR1",
-            Self::Quit => "-QUIT",
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::wire::{CreatedKeyWire, KeyWire, UserWire};
 use axum::Extension;
 use axum::extract::State;
 use http::StatusCode;
-use keyward_domain::{Email, Name};
+use keyward_engine::SetupDraft;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -33,10 +33,19 @@ impl Decode for NewAdministrator {
     fn decode(fields: &mut Fields) -> Self {
         Self {
             token: fields.required_text("token"),
-            email: fields
-                .required_parsed("email", |text| Email::new(text).map(|_| text.to_owned()))
-                .unwrap_or_default(),
-            name: fields.parsed("name", |text| Name::new(text).map(|_| text.to_owned())),
+            email: fields.required_text("email"),
+            name: fields.text("name"),
+        }
+    }
+}
+
+impl From<NewAdministrator> for SetupDraft {
+    fn from(new: NewAdministrator) -> Self {
+        Self {
+            token: new.token,
+            email: new.email,
+            name: new.name,
+            misread: Vec::new(),
         }
     }
 }
@@ -60,12 +69,9 @@ pub(crate) async fn create_setup(
     Extension(client): Extension<Client>,
     Body(asked): Body<NewAdministrator>,
 ) -> Answer {
-    let asked = asked.whole()?;
-    let name = asked.name.as_deref();
-    let made = app
-        .engine
-        .redeem_setup_token(&asked.token, &asked.email, name, client.0)
-        .await?;
+    let (draft, report) = asked.into_draft::<SetupDraft>();
+    let made = app.engine.redeem_setup_token(&draft, client.0).await;
+    let made = made.map_err(|error| report.problem(error))?;
     let location = format!("/v1/users/{}", made.user.user.id);
     let body = AdministratorWire {
         user: UserWire::from(&made.user),

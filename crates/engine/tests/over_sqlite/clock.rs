@@ -2,7 +2,9 @@
 
 use crate::common::{Home, OPERATOR, OWNER, START, ask, create_key, draft, judged, word};
 use keyward_domain::{Reason, Timestamp};
-use keyward_engine::{Counting, EngineError, ExpiryDraft, ImportFile, ImportFormat, KeyDraft, LimitDraft};
+use keyward_engine::{
+    Counting, EngineError, ExpiryDraft, ImportFile, ImportFormat, KeyDraft, LimitDraft, SetupDraft,
+};
 
 fn expiring(at: &str) -> KeyDraft {
     KeyDraft {
@@ -241,8 +243,12 @@ async fn c12_a_set_up_token_works_once_within_its_hour_and_only_the_last_one() {
     let home = Home::new().await;
     let node = home.node().await;
     let redeem = async |token: &str| {
-        node.redeem_setup_token(token, "first@example.com", None, None)
-            .await
+        let draft = SetupDraft {
+            token: token.to_owned(),
+            email: "first@example.com".to_owned(),
+            ..SetupDraft::default()
+        };
+        node.redeem_setup_token(&draft, None).await
     };
     let old = node.issue_setup_token().await.unwrap();
     home.clock.advance(3_600_000);

@@ -439,6 +439,9 @@ async fn who_may_not_is_told_so_whatever_the_body_says() {
             "{path}"
         );
     }
+    let body = json!({ "token": "setup_wrong", "email": "x" });
+    let answer = plane.call(&plane.member, "POST", "/v1/setup", &body).await;
+    assert_eq!((answer.status, answer.code().as_str()), (403, "forbidden"));
     let theirs = plane.make_key(json!({ "name": "n" })).await;
     let path = format!("/v1/keys/{}", theirs["id"].as_str().unwrap());
     let answer = plane

@@ -4,7 +4,7 @@
 use super::model::{Act, KeyState, Op, Row, Seen, Verdict};
 use crate::now;
 use futures_util::future::join_all;
-use keyward_testkit::{Issued, KeySpec, Keyward, OWNER, RawClient, get, verdict};
+use keyward_testkit::{Issued, KeySpec, Keyward, OWNER, Random, RawClient, get, verdict};
 use serde_json::{Value, json};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -105,7 +105,7 @@ impl<'n> Play<'n> {
         let users = (0..self.nodes.len() * USERS).map(|number| self.use_keys(number));
         let changers = (0..CHANGERS).map(|number| self.change_keys(number));
         let commands = async {
-            let mut random = 77;
+            let mut random = Random(77);
             while self.left.load(Ordering::SeqCst) > 0 {
                 let object = self.pick(&mut random);
                 // A command that only shows something waits for nobody.
@@ -181,14 +181,14 @@ impl<'n> Play<'n> {
             .is_ok()
     }
 
-    fn pick(&self, random: &mut u64) -> usize {
-        below(random, self.objects.len())
+    fn pick(&self, random: &mut Random) -> usize {
+        random.below(self.objects.len())
     }
 
     /// A change, most of them back to what lets requests pass.
-    fn change_of(&self, object: usize, random: &mut u64) -> Act {
-        let on = below(random, 3) > 0;
-        match below(random, 12) {
+    fn change_of(&self, object: usize, random: &mut Random) -> Act {
+        let on = random.below(3) > 0;
+        match random.below(12) {
             0 => Act::Disable,
             1 | 2 => Act::Enable,
             3 => Act::Delete,
@@ -209,7 +209,7 @@ impl<'n> Play<'n> {
         let node = number % self.nodes.len();
         let mut client = RawClient::connect(self.nodes[node].gateway()).await;
         let mut changed = self.changed.subscribe();
-        let mut random = 1000 + number as u64;
+        let mut random = Random(1000 + number as u64);
         while self.take() {
             let asked = self.asked.fetch_add(1, Ordering::SeqCst);
             changed
@@ -223,7 +223,7 @@ impl<'n> Play<'n> {
 
     /// Makes one change of a key several times at once, from every node in turn, and uses the key after each answer.
     async fn change_keys(&self, number: usize) {
-        let mut random = 2000 + number as u64;
+        let mut random = Random(2000 + number as u64);
         let mut clients = Vec::new();
         for lane in 0..LANES {
             clients.push(RawClient::connect(self.nodes[lane % self.nodes.len()].gateway()).await);
@@ -408,15 +408,6 @@ impl<'n> Play<'n> {
 /// The network that the clients are in, or another.
 fn network(own: bool) -> &'static str {
     if own { "127.0.0.0/8" } else { "192.0.2.0/24" }
-}
-
-fn below(random: &mut u64, n: usize) -> usize {
-    // An odd step of a counter, mixed: SplitMix64.
-    *random = random.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let mut z = *random;
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    usize::try_from((z ^ (z >> 31)) % n as u64).unwrap()
 }
 
 fn minute() -> u64 {
