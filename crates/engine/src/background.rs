@@ -1,11 +1,12 @@
 //! What the engine does beside requests: it follows the store, stores usage, and clears away what has outlived its use.
+//!
+//! Each job has a task of its own, so that none waits for another, and does one piece at a time: short transactions, between which
+//! others have their turn. While there is more to do it goes on at once; after a fault it tries again soon.
 
-use crate::{Actor, Engine, EngineError};
-use keyward_domain::{Key, RESTORE_DAYS};
-use keyward_store::{AuditActor, AuditOutcome};
-use std::future::Future;
+use crate::Engine;
+use keyward_domain::Timestamp;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -15,13 +16,15 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 const FOLLOW_EVERY: Duration = Duration::from_secs(1);
 /// How often usage is stored: seldom enough that many uses of a key become one row.
 const FLUSH_EVERY: Duration = Duration::from_secs(10);
-/// How often deleted keys are purged and old rows dropped.
-const HOUSEKEEP_EVERY: Duration = Duration::from_secs(600);
+/// How often it is looked for deleted keys to purge and old rows to drop.
+const CLEAR_EVERY: Duration = Duration::from_secs(600);
+/// How long a job that failed waits at most before it tries again.
+const RETRY: Duration = Duration::from_secs(10);
 /// How often it is looked whether the replica has become stale.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How many different faults in a row are told of.
 const MOST_TOLD: usize = 16;
-/// How long one of these may take before it is given up.
+/// How long a piece of a job may take before it is given up.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How long a node that has told of itself is silent at least, however many changes it follows meanwhile.
 const TELL_PAUSE: Duration = Duration::from_millis(250);
@@ -40,33 +43,10 @@ impl Background {
     pub fn start(engine: &Arc<Engine>) -> Self {
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
-        let task = |name, when, work: fn(Arc<Engine>) -> Work| {
-            repeat(name, when, Arc::clone(engine), work, stopped.clone())
-        };
-        tasks.spawn(task("follow the store", When::Changed(FOLLOW_EVERY), |engine| {
-            Box::pin(async move { Ok(engine.follow().await?) })
-        }));
-        tasks.spawn(task("tell of staleness", When::Every(LOOK_EVERY), |engine| {
-            Box::pin(async move {
-                engine.tell_staleness();
-                Ok(())
-            })
-        }));
-        tasks.spawn(task("store usage", When::Every(FLUSH_EVERY), |engine| {
-            Box::pin(async move { Ok(engine.flush_usage().await?) })
-        }));
-        tasks.spawn(task("housekeeping", When::Every(HOUSEKEEP_EVERY), |engine| {
-            Box::pin(async move { Ok(engine.housekeep().await?) })
-        }));
-        let when = When::Moved(engine.store.node_interval());
-        tasks.spawn(task("tell of this node", when, |engine| {
-            Box::pin(async move { Ok(engine.tell_node().await?) })
-        }));
-        if let Some(snapshots) = &engine.snapshots {
-            let every = When::Every(snapshots.settings.every);
-            tasks.spawn(task("write the snapshot", every, |engine| {
-                Box::pin(async move { Ok(engine.write_snapshot().await?) })
-            }));
+        for job in Job::ALL {
+            if let Some(when) = job.when(engine) {
+                tasks.spawn(repeat(job, when, Arc::clone(engine), stopped.clone()));
+            }
         }
         Self {
             stop,
@@ -93,7 +73,99 @@ impl Background {
     }
 }
 
-/// When a task has something to do.
+type Fault = Box<dyn std::error::Error + Send + Sync>;
+
+/// What is done beside requests.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Job {
+    /// Changes of other nodes are taken over.
+    Follow,
+    /// It is told when this node becomes stale.
+    Staleness,
+    /// Usage is stored.
+    Usage,
+    /// Keys that were deleted 30 days ago are removed.
+    Purge,
+    /// Rows that have outlived their use are dropped.
+    Prune,
+    /// The other nodes are told of this one.
+    Presence,
+    /// The snapshot is written.
+    Snapshot,
+}
+
+impl Job {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::Follow,
+        Self::Staleness,
+        Self::Usage,
+        Self::Purge,
+        Self::Prune,
+        Self::Presence,
+        Self::Snapshot,
+    ];
+
+    /// Its name in metrics and in the log.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Follow => "follow",
+            Self::Staleness => "staleness",
+            Self::Usage => "usage",
+            Self::Purge => "purge",
+            Self::Prune => "prune",
+            Self::Presence => "presence",
+            Self::Snapshot => "snapshot",
+        }
+    }
+
+    /// When it has something to do; `None` when never.
+    fn when(self, engine: &Engine) -> Option<When> {
+        Some(match self {
+            Self::Follow => When::Changed(FOLLOW_EVERY),
+            Self::Staleness => When::Every(LOOK_EVERY),
+            Self::Usage => When::Every(FLUSH_EVERY),
+            Self::Purge | Self::Prune => When::Every(CLEAR_EVERY),
+            Self::Presence => When::Moved(engine.store.node_interval()),
+            Self::Snapshot => When::Every(engine.snapshots.as_ref()?.settings.every),
+        })
+    }
+
+    /// One piece of it.
+    async fn work(self, engine: &Arc<Engine>) -> Result<Progress, Fault> {
+        match self {
+            Self::Follow => engine.follow().await?,
+            Self::Staleness => engine.tell_staleness(),
+            Self::Usage => return Ok(engine.flush_piece().await?),
+            Self::Purge => return Ok(engine.purge_some().await?),
+            Self::Prune => return Ok(engine.prune_some().await?),
+            Self::Presence => engine.tell_node().await?,
+            Self::Snapshot => engine.write_snapshot().await?,
+        }
+        Ok(Progress::Done)
+    }
+}
+
+/// When each job last had nothing left to do, in Unix milliseconds; 0 is never.
+#[derive(Default)]
+pub(crate) struct LastDone([AtomicI64; Job::ALL.len()]);
+
+impl LastDone {
+    fn note(&self, job: Job, at: Timestamp) {
+        self.0[job as usize].store(at.millis(), Ordering::Relaxed);
+    }
+
+    pub(crate) fn list(&self) -> Vec<(Job, Timestamp)> {
+        let at = |job: Job| self.0[job as usize].load(Ordering::Relaxed);
+        Job::ALL
+            .into_iter()
+            .filter(|job| at(*job) > 0)
+            .map(|job| (job, Timestamp::from_millis(at(job))))
+            .collect()
+    }
+}
+
+/// When a job has something to do.
 #[derive(Clone, Copy)]
 enum When {
     /// Each time that so much has passed.
@@ -104,35 +176,42 @@ enum When {
     Moved(Duration),
 }
 
-type Fault = Box<dyn std::error::Error + Send + Sync>;
-type Work = std::pin::Pin<Box<dyn Future<Output = Result<(), Fault>> + Send>>;
+/// How far a job has come with one piece of work.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Progress {
+    /// There is nothing left to do for now.
+    Done,
+    /// There may be more.
+    More,
+}
 
-async fn repeat(
-    name: &'static str,
-    when: When,
-    engine: Arc<Engine>,
-    work: fn(Arc<Engine>) -> Work,
-    mut stopped: watch::Receiver<bool>,
-) {
+async fn repeat(job: Job, when: When, engine: Arc<Engine>, mut stopped: watch::Receiver<bool>) {
     let (When::Every(every) | When::Changed(every) | When::Moved(every)) = when;
     let mut moves = engine.replica.moves();
     let mut ticks = interval(every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut told = Told::default();
+    let mut progress = Progress::Done;
     loop {
         tokio::select! {
+            _ = stopped.wait_for(|stopped| *stopped) => return,
+            () = std::future::ready(()), if progress == Progress::More => {}
             _ = ticks.tick() => {}
             () = engine.store().changed(), if matches!(when, When::Changed(_)) => {}
             _ = moves.changed(), if matches!(when, When::Moved(_)) => {}
-            _ = stopped.wait_for(|stopped| *stopped) => return,
         }
-        let outcome = timeout(PATIENCE, work(Arc::clone(&engine))).await;
-        let fault = match outcome {
-            Ok(Ok(())) => None,
-            Ok(Err(error)) => Some(with_cause(&*error)),
-            Err(_) => Some(format!("no answer within {} s", PATIENCE.as_secs())),
+        let outcome = match timeout(PATIENCE, job.work(&engine)).await {
+            Ok(outcome) => outcome.map_err(|error| with_cause(&*error)),
+            Err(_) => Err(format!("no answer within {} s", PATIENCE.as_secs())),
         };
-        told.tell(name, fault);
+        if outcome == Ok(Progress::Done) {
+            engine.last_done.note(job, engine.clock().now());
+        }
+        if outcome.is_err() {
+            ticks.reset_after(every.min(RETRY));
+        }
+        progress = *outcome.as_ref().unwrap_or(&Progress::Done);
+        told.tell(job.name(), outcome.err());
         if matches!(when, When::Moved(_)) {
             tokio::select! {
                 () = tokio::time::sleep(TELL_PAUSE) => {}
@@ -187,45 +266,6 @@ impl Engine {
             );
         } else {
             tracing::info!("fresh again: the database confirms what this node decides by");
-        }
-    }
-
-    /// Purges keys that were deleted 30 days ago, and drops rows that have outlived their use.
-    ///
-    /// # Errors
-    /// Whatever the store says; what is done by then stays done.
-    pub async fn housekeep(&self) -> Result<(), EngineError> {
-        let deadline = self.clock.now().plus_days(-RESTORE_DAYS);
-        loop {
-            let keys = self.store.list_purgeable_keys(deadline, 100).await?;
-            if keys.is_empty() {
-                break;
-            }
-            for key in keys {
-                self.purge(&key).await?;
-            }
-        }
-        self.gate.throttle.sweep(self.clock.now());
-        Ok(self.store.prune(self.clock.now()).await?)
-    }
-
-    async fn purge(&self, key: &Key) -> Result<(), EngineError> {
-        let book = self.site_book().await?;
-        let before = crate::audit::key_snapshot(key, &book);
-        let target = key.id.to_string();
-        let mut event = self.audit_event(
-            &Actor::OPERATOR,
-            "key.purge",
-            ("key", &target),
-            AuditOutcome::Done,
-            Some(before),
-            None,
-        )?;
-        event.actor = AuditActor::System;
-        match self.store.purge_key(key.id, key.revision, &event).await {
-            // Restored or purged by another node meanwhile: nothing is left to do.
-            Ok(_) | Err(keyward_store::StoreError::Conflict | keyward_store::StoreError::NotFound) => Ok(()),
-            Err(error) => Err(error.into()),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The engine and its state.
 
 use crate::accounts::Gate;
+use crate::background::{Job, LastDone};
 use crate::ids::Ids;
 use crate::nodes::ThisNode;
 use crate::remarks::Remarks;
@@ -68,6 +69,7 @@ pub struct Engine {
     /// Whether the log says that this node is stale.
     pub(crate) told_stale: AtomicBool,
     remarks: Remarks,
+    pub(crate) last_done: LastDone,
 }
 
 /// How an engine is doing, for metrics and probes.
@@ -95,6 +97,8 @@ pub struct EngineStatus {
     pub usage_pending: usize,
     /// Requests whose usage was dropped because the store was away for too long.
     pub usage_lost: u64,
+    /// When each background job last had nothing left to do; one that never had is not there.
+    pub last_done: Vec<(Job, Timestamp)>,
     /// Passwords hashed since the start, to check or to keep one.
     pub password_runs: u64,
     /// How limits are counted.
@@ -122,6 +126,7 @@ impl Engine {
             on_stale: settings.on_stale,
             told_stale: AtomicBool::new(false),
             remarks: Remarks::default(),
+            last_done: LastDone::default(),
         }
     }
 
@@ -203,6 +208,7 @@ impl Engine {
                 .collect(),
             usage_pending: self.usage.pending(),
             usage_lost: self.usage.lost(),
+            last_done: self.last_done.list(),
             password_runs: self.gate.hasher.runs(),
             limiter: self.limiter().status(),
         }

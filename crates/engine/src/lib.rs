@@ -11,6 +11,7 @@ mod actor;
 mod audit;
 mod authenticate;
 mod background;
+mod clearing;
 mod clock;
 mod draft;
 mod engine;
@@ -47,7 +48,7 @@ pub use accounts::{
 pub use actor::{Actor, Who};
 pub use audit::{AuditFilter, AuditView};
 pub use authenticate::{Asked, Counting, Decision, Denied, Granted};
-pub use background::Background;
+pub use background::{Background, Job};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use draft::{
     ADDRESSES, Choice, ChoiceFault, ChoiceForm, EXPIRES_AT, ExpiryDraft, KeyDraft, KeyEdit, LIMIT,

@@ -1,11 +1,13 @@
 //! Uses of keys: counted in a few nanoseconds on the hot path, stored off it.
 //!
 //! Each thread counts in a table of its own (more or less: threads share a fixed number of them), so that none waits for
-//! another. [`Engine::flush_usage`] takes the tables away and stores them in one batch. Nothing is lost but what a crash
-//! takes since the last flush, or what a store that is away for too long makes too much. Nothing is counted twice: a batch
-//! whose answer was lost is sent again as it was, under the same number, by which the store knows it.
+//! another. [`Engine::flush_usage`] takes the tables away and stores them in pieces, smaller ones while the store is slow.
+//! Nothing is lost but what a crash takes since the last flush, what a store that is away for too long makes too much, and a
+//! piece that a store which answers all else has refused for too often: nothing waits for it for ever. Nothing is counted
+//! twice: a piece whose answer was lost is sent again as it was, under the same number, by which the store knows it.
 
 use crate::actor::Actor;
+use crate::background::Progress;
 use crate::draft::Faults;
 use crate::{Engine, EngineError, FieldFault};
 use foldhash::fast::FixedState;
@@ -17,6 +19,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 const COUNTERS: usize = 16;
 /// How many uses a thread collects before it adds them to its table: fetching many places of a large table in one go
@@ -26,6 +29,12 @@ const COLLECTED: usize = 128;
 const TABLE_KEYS: usize = 1024;
 /// How many sums wait at most for a store that is away.
 const MOST_PENDING: usize = 500_000;
+/// Sums of a piece, at least and at most.
+const PIECE: [usize; 2] = [250, 10_000];
+/// A piece that takes longer than the one is followed by one of half its size; than the other, by one of the same.
+const SLOW: [Duration; 2] = [Duration::from_secs(2), Duration::from_millis(500)];
+/// How often a piece is sent to a store that answers other questions, before it is given up.
+const MOST_TRIES: u32 = 10;
 
 /// A key, a minute (Unix milliseconds at its start), and granted (`None`) or the reason of the refusal.
 type Place = (KeyId, i64, Option<Reason>);
@@ -34,12 +43,22 @@ type Table = HashMap<Place, Tally, FixedState>;
 pub(crate) struct Usage {
     counters: [Mutex<Counter>; COUNTERS],
     pending: Mutex<Table>,
-    /// The batch that was sent last, until it is known to be stored; whoever holds this flushes.
-    sent: tokio::sync::Mutex<Option<UsageBatch>>,
-    /// How many counts that is.
+    /// Whoever holds this flushes.
+    sending: tokio::sync::Mutex<Sending>,
+    /// How many counts the piece has that is on its way.
     unanswered: AtomicUsize,
     flushes: AtomicU64,
     lost: AtomicU64,
+}
+
+/// How pieces are sent, one after the other.
+struct Sending {
+    /// The one that was sent last, until it is known to be stored.
+    piece: Option<UsageBatch>,
+    /// How often the store has not taken it, though it answered another question then.
+    refused: u32,
+    /// How many sums the next one has.
+    size: usize,
 }
 
 /// What the threads of one place have counted since the last flush.
@@ -61,10 +80,33 @@ impl Default for Usage {
         Self {
             counters: std::array::from_fn(|_| Mutex::default()),
             pending: Mutex::default(),
-            sent: tokio::sync::Mutex::default(),
+            sending: tokio::sync::Mutex::default(),
             unanswered: AtomicUsize::new(0),
             flushes: AtomicU64::new(0),
             lost: AtomicU64::new(0),
+        }
+    }
+}
+
+impl Default for Sending {
+    fn default() -> Self {
+        let [_, size] = PIECE;
+        Self {
+            piece: None,
+            refused: 0,
+            size,
+        }
+    }
+}
+
+impl Sending {
+    /// After a piece that took so long: the size of the next one.
+    fn fit(&mut self, took: Duration) {
+        let ([least, most], [slow, unhurried]) = (PIECE, SLOW);
+        if took > slow {
+            self.size = (self.size / 2).max(least);
+        } else if took <= unhurried {
+            self.size = (self.size * 2).min(most);
         }
     }
 }
@@ -137,9 +179,13 @@ impl Usage {
         }
     }
 
-    /// Takes what was gathered.
-    fn take(&self) -> Table {
-        std::mem::take(&mut *lock(&self.pending))
+    /// Takes so many of the sums that were gathered.
+    fn take(&self, most: usize) -> Table {
+        let mut pending = lock(&self.pending);
+        if pending.len() <= most {
+            return std::mem::take(&mut *pending);
+        }
+        pending.extract_if(|_, _| true).take(most).collect()
     }
 
     fn merge(&self, into: &mut Table, from: Table) {
@@ -242,33 +288,58 @@ pub struct UsageSeries {
 }
 
 impl Engine {
-    /// Stores what was recorded since the last flush. When the store cannot take it, it waits for the next.
+    /// Stores what was recorded since the last flush. What the store cannot take waits for the next.
     ///
     /// # Errors
     /// Whatever the store says.
     pub async fn flush_usage(&self) -> Result<(), StoreError> {
-        let mut sent = self.usage.sent.lock().await;
-        self.usage.gather();
-        self.send_usage(&mut sent).await?;
-        let counted = self.usage.take();
-        if counted.is_empty() {
-            return Ok(());
-        }
-        let number = self.usage.flushes.fetch_add(1, Ordering::Relaxed) + 1;
-        let mut batch = batch(&counted);
-        batch.flush = self.node_id().map(|node| FlushId { node, number });
-        self.usage.unanswered.store(batch.counts.len(), Ordering::Relaxed);
-        *sent = Some(batch);
-        self.send_usage(&mut sent).await
+        while self.flush_piece().await? == Progress::More {}
+        Ok(())
     }
 
-    /// Sends what was not answered yet. Given up on the way, or without an answer, it is kept and sent again.
-    async fn send_usage(&self, sent: &mut Option<UsageBatch>) -> Result<(), StoreError> {
-        if let Some(batch) = sent {
-            self.store.add_usage(batch).await?;
-            *sent = None;
-            self.usage.unanswered.store(0, Ordering::Relaxed);
+    /// Stores one piece of it.
+    pub(crate) async fn flush_piece(&self) -> Result<Progress, StoreError> {
+        let mut sending = self.usage.sending.lock().await;
+        self.usage.gather();
+        if sending.piece.is_none() {
+            let counted = self.usage.take(sending.size);
+            if counted.is_empty() {
+                return Ok(Progress::Done);
+            }
+            let number = self.usage.flushes.fetch_add(1, Ordering::Relaxed) + 1;
+            let mut piece = batch(&counted);
+            piece.flush = self.node_id().map(|node| FlushId { node, number });
+            self.usage.unanswered.store(piece.counts.len(), Ordering::Relaxed);
+            sending.piece = Some(piece);
         }
+        self.send_piece(&mut sending).await?;
+        // What is counted meanwhile is for the next flush: under load there would be no end.
+        Ok(match lock(&self.usage.pending).is_empty() {
+            true => Progress::Done,
+            false => Progress::More,
+        })
+    }
+
+    /// Sends the piece that was not answered yet. Given up on the way, or without an answer, it is kept and sent again.
+    async fn send_piece(&self, sending: &mut Sending) -> Result<(), StoreError> {
+        let Some(piece) = &sending.piece else {
+            return Ok(());
+        };
+        let requests: u64 = piece.counts.iter().map(|count| count.count).sum();
+        let begun = Instant::now();
+        let stored = self.store.add_usage(piece).await;
+        sending.fit(begun.elapsed());
+        if let Err(error) = stored {
+            // While the store is away, all of it waits.
+            sending.refused += u32::from(self.store.position().await.is_ok());
+            if sending.refused < MOST_TRIES {
+                return Err(error);
+            }
+            self.usage.lost.fetch_add(requests, Ordering::Relaxed);
+            tracing::error!(%error, requests, "usage is dropped: the database has not taken it in {MOST_TRIES} tries");
+        }
+        (sending.piece, sending.refused) = (None, 0);
+        self.usage.unanswered.store(0, Ordering::Relaxed);
         Ok(())
     }
 

@@ -203,6 +203,7 @@ macro_rules! store_conformance {
             }
             upkeep {
                 prune_drops_counts_past_their_keep
+                prune_drops_what_has_gathered_in_pieces
                 prune_drops_claims_after_24_hours
                 prune_drops_setup_tokens_from_their_expiry_on
                 a_store_in_use_is_sound

@@ -33,8 +33,8 @@ pub use nodes::{FlushId, NodeRecord, SeenNode};
 pub use port::{
     AuditActor, AuditEvent, AuditOutcome, AuditQuery, Change, Direction, Feed, IdempotencyClaim, Inserted,
     KeyMark, KeyOrder, KeyQuery, KeySource, KeyState, KeyStatusFilter, LastUsed, MARKS_KEPT, Period,
-    Position, RECENT_ADDRESSES, RecentAddress, ServerRemark, Store, UsageBatch, UsageBucket, UsageCount,
-    UserQuery,
+    Position, Purge, RECENT_ADDRESSES, RecentAddress, ServerRemark, Store, UsageBatch, UsageBucket,
+    UsageCount, UserQuery,
 };
 pub use postgres::{PostgresOptions, PostgresStore};
 pub use sqlite::{SqliteOptions, SqliteStore};

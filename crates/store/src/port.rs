@@ -101,13 +101,9 @@ pub trait Store: Accounts {
     async fn list_purgeable_keys(&self, deleted_before: Timestamp, most: u32)
     -> Result<Vec<Key>, StoreError>;
 
-    /// Removes a deleted key for good, its fingerprint and usage with it.
-    async fn purge_key(
-        &self,
-        id: KeyId,
-        expected: Revision,
-        audit: &AuditEvent,
-    ) -> Result<Revision, StoreError>;
+    /// Removes deleted keys for good, their fingerprints and usage with them, in one change. One that is not deleted, or not
+    /// at its expected revision, is passed over with its event. `None` when no key went.
+    async fn purge_keys(&self, purges: &[Purge]) -> Result<Option<Revision>, StoreError>;
 
     /// Finds a user, deleted or not.
     async fn find_user(&self, id: UserId) -> Result<Option<User>, StoreError>;
@@ -222,11 +218,11 @@ pub trait Store: Accounts {
     }
 
     /// Drops what has outlived its use, and sees to it that nothing of what was purged before can be read in files of the store's
-    /// own: minute counts older than 2 days, hour counts older than 62 days, day counts
+    /// own. Not more than a short transaction drops: says whether there may be more. What goes: minute counts older than 2 days, hour counts older than 62 days, day counts
     /// older than 800 days, idempotency claims older than 24 hours, devices not seen for 400 days, nodes not seen for a
     /// day, and expired set-up
     /// tokens, sessions, links and waiting sign-ins.
-    async fn prune(&self, now: Timestamp) -> Result<(), StoreError>;
+    async fn prune(&self, now: Timestamp) -> Result<bool, StoreError>;
 
     /// Writes a consistent copy of the whole store to a new file that only its owner may read.
     async fn backup(&self, to: &Path) -> Result<(), StoreError>;
@@ -241,6 +237,17 @@ pub trait Store: Accounts {
 
     /// Finishes what is under way and closes all connections.
     async fn close(&self);
+}
+
+/// A deleted key that is to go for good.
+#[derive(Clone, Debug)]
+pub struct Purge {
+    /// The key.
+    pub key: KeyId,
+    /// The revision that it was read at.
+    pub expected: Revision,
+    /// What the audit log says of it.
+    pub audit: AuditEvent,
 }
 
 /// One entity of the feed, in its whole state.

@@ -43,8 +43,8 @@ pub(crate) use transfer::{source, target};
 
 use crate::{
     AuditEvent, AuditQuery, Change, Feed, IdempotencyClaim, Inserted, KeyQuery, KeySource, LastUsed,
-    NodeRecord, Period, Position, RecentAddress, SeenNode, ServerRemark, Store, StoreError, UsageBatch,
-    UsageBucket, UserQuery,
+    NodeRecord, Period, Position, Purge, RecentAddress, SeenNode, ServerRemark, Store, StoreError,
+    UsageBatch, UsageBucket, UserQuery,
 };
 use ask::{change, note, read};
 use async_trait::async_trait;
@@ -181,13 +181,8 @@ impl Store for PostgresStore {
         read!(self, keys::list_purgeable(deleted_before, most))
     }
 
-    async fn purge_key(
-        &self,
-        id: KeyId,
-        expected: Revision,
-        audit: &AuditEvent,
-    ) -> Result<Revision, StoreError> {
-        change!(self, keys::purge(id, expected, audit))
+    async fn purge_keys(&self, purges: &[Purge]) -> Result<Option<Revision>, StoreError> {
+        change!(self, keys::purge(purges))
     }
 
     async fn find_user(&self, id: UserId) -> Result<Option<User>, StoreError> {
@@ -317,8 +312,7 @@ impl Store for PostgresStore {
         Duration::from_secs(5)
     }
 
-    async fn prune(&self, now: Timestamp) -> Result<(), StoreError> {
-        while note!(self, upkeep::prune_usage(now))? {}
+    async fn prune(&self, now: Timestamp) -> Result<bool, StoreError> {
         note!(self, upkeep::prune(now))
     }
 

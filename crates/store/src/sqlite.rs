@@ -39,7 +39,7 @@ pub(crate) use transfer::{source, target};
 
 use crate::{
     AuditEvent, AuditQuery, Change, Feed, IdempotencyClaim, Inserted, KeyQuery, KeySource, LastUsed,
-    NodeRecord, Period, Position, RecentAddress, SeenNode, Store, StoreError, UsageBatch, UsageBucket,
+    NodeRecord, Period, Position, Purge, RecentAddress, SeenNode, Store, StoreError, UsageBatch, UsageBucket,
     UserQuery,
 };
 use async_trait::async_trait;
@@ -150,14 +150,9 @@ impl Store for SqliteStore {
         keys::list_purgeable(&mut *self.reader().await?, deleted_before, most).await
     }
 
-    async fn purge_key(
-        &self,
-        id: KeyId,
-        expected: Revision,
-        audit: &AuditEvent,
-    ) -> Result<Revision, StoreError> {
+    async fn purge_keys(&self, purges: &[Purge]) -> Result<Option<Revision>, StoreError> {
         let mut write = self.write().await?;
-        let done = keys::purge(&mut write, id, expected, audit).await;
+        let done = keys::purge(&mut write, purges).await;
         write.finish(done).await
     }
 
@@ -309,10 +304,12 @@ impl Store for SqliteStore {
         Ok(())
     }
 
-    async fn prune(&self, now: Timestamp) -> Result<(), StoreError> {
+    async fn prune(&self, now: Timestamp) -> Result<bool, StoreError> {
         let mut write = self.write().await?;
         let done = upkeep::prune(&mut write, now).await;
-        write.finish(done).await?;
+        if write.finish(done).await? {
+            return Ok(true);
+        }
         let listed = nodes::list(&mut *self.reader().await?).await?;
         presence::sweep(
             self.place.path(),
@@ -320,8 +317,8 @@ impl Store for SqliteStore {
         );
         // What was overwritten in the WAL still stands in the file, and the other way round.
         match &self.writer {
-            Some(writer) => writer.write_back().await,
-            None => Ok(()),
+            Some(writer) => writer.write_back().await.map(|()| false),
+            None => Ok(false),
         }
     }
 

@@ -4,8 +4,8 @@ use std::io::{Error, ErrorKind, Result};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-/// The longest silence that a test waits through.
-pub(crate) const GUARD: Duration = Duration::from_secs(30);
+/// The longest silence that a test waits through: as long as for anything else.
+pub(crate) const GUARD: Duration = crate::WAIT_TIMEOUT;
 
 const PIECE: usize = 64 * 1024;
 

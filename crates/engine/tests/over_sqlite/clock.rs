@@ -208,7 +208,7 @@ async fn a10_a_deleted_key_comes_back_only_by_a_restore_within_30_days() {
         }
         assert_eq!(judged(&node, &key.secret), Err(Reason::KeyInvalid));
         home.clock.advance(days * day);
-        node.housekeep().await.unwrap();
+        node.clear_away().await.unwrap();
         let outcome = node.restore_key(OPERATOR, &key.id, None).await;
         assert_eq!(outcome.is_ok(), restored, "{days} days: {outcome:?}");
         let wanted = if restored { Ok(()) } else { Err(Reason::KeyInvalid) };

@@ -6,9 +6,10 @@ use async_trait::async_trait;
 use keyward_domain::{Email, Key, KeyId, NodeId, Revision, Site, SiteName, Timestamp, User, UserId};
 use keyward_store::{
     AuditEvent, AuditQuery, Change, Feed, IdempotencyClaim, Inserted, KeyQuery, KeySource, LastUsed,
-    NodeRecord, Period, Position, RecentAddress, SeenNode, SqliteStore, Store, StoreError, UsageBatch,
+    NodeRecord, Period, Position, Purge, RecentAddress, SeenNode, SqliteStore, Store, StoreError, UsageBatch,
     UsageBucket, UserQuery,
 };
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -36,6 +37,10 @@ pub(crate) struct Faulty {
     pub(crate) lose_answers: AtomicBool,
     /// Whether no fingerprint of a key can be read.
     pub(crate) lose_keys: AtomicBool,
+    /// How long the next batch of usage takes at least, in milliseconds.
+    pub(crate) next_usage_millis: AtomicU64,
+    /// How many counts each batch of usage had, by its number.
+    pub(crate) batches: Mutex<BTreeMap<u64, usize>>,
 }
 
 impl Faulty {
@@ -53,6 +58,8 @@ impl Faulty {
             fail_usage: AtomicBool::new(false),
             lose_answers: AtomicBool::new(false),
             lose_keys: AtomicBool::new(false),
+            next_usage_millis: AtomicU64::new(0),
+            batches: Mutex::default(),
         })
     }
 
@@ -204,13 +211,8 @@ impl Store for Faulty {
         self.real().list_purgeable_keys(deleted_before, most).await
     }
 
-    async fn purge_key(
-        &self,
-        id: KeyId,
-        expected: Revision,
-        audit: &AuditEvent,
-    ) -> Result<Revision, StoreError> {
-        late!(self, self.real().purge_key(id, expected, audit))
+    async fn purge_keys(&self, purges: &[Purge]) -> Result<Option<Revision>, StoreError> {
+        late!(self, self.real().purge_keys(purges))
     }
 
     async fn find_user(&self, id: UserId) -> Result<Option<User>, StoreError> {
@@ -297,6 +299,14 @@ impl Store for Faulty {
     }
 
     async fn add_usage(&self, batch: &UsageBatch) -> Result<(), StoreError> {
+        if let Some(flush) = batch.flush {
+            self.batches
+                .lock()
+                .unwrap()
+                .insert(flush.number, batch.counts.len());
+        }
+        let delay = self.next_usage_millis.swap(0, Ordering::SeqCst);
+        tokio::time::sleep(Duration::from_millis(delay)).await;
         if self.fail_usage.load(Ordering::SeqCst) {
             return Err(StoreError::NotWritable("told to fail".into()));
         }
@@ -333,7 +343,7 @@ impl Store for Faulty {
         self.real().remove_node(id).await
     }
 
-    async fn prune(&self, now: Timestamp) -> Result<(), StoreError> {
+    async fn prune(&self, now: Timestamp) -> Result<bool, StoreError> {
         self.real().prune(now).await
     }
 

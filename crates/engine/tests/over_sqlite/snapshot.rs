@@ -191,7 +191,7 @@ async fn r4_what_changed_since_the_snapshot_is_in_force_once_the_store_has_answe
         .unwrap()
         .unwrap();
     world.home.clock.advance(31 * 86_400_000);
-    world.first.housekeep().await.unwrap();
+    world.first.clear_away().await.unwrap();
     assert_eq!(world.home.store.find_key(gone.id).await.unwrap(), None);
     world.home.clock.set(START);
     let added = create_key(&world.first, &draft()).await;

@@ -3,7 +3,7 @@
 use crate::common::{Home, START, ask, create_key, draft, sized, word};
 use crate::faulty::Faulty;
 use keyward_domain::{KeyId, Reason};
-use keyward_engine::{Counting, KeyDraft, LimitDraft, Period, Store};
+use keyward_engine::{Counting, Engine, KeyDraft, LimitDraft, NodeAbout, Period, Store};
 use std::collections::HashMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -92,4 +92,66 @@ async fn usage_is_exact_while_threads_count_and_flushes_fail() {
     assert_eq!(wanted.values().sum::<u64>(), 4 * requests as u64);
     assert_eq!(stored, wanted);
     assert_eq!(node.status().usage_lost, 0);
+}
+
+/// Uses a key once in each of so many minutes.
+fn use_for_minutes(home: &Home, node: &Engine, secret: &str, minutes: usize) {
+    for _ in 0..minutes {
+        ask(node, secret, Counting::Count);
+        home.clock.advance(60_000);
+    }
+}
+
+#[tokio::test]
+async fn much_usage_is_sent_in_pieces_with_numbers_of_their_own_and_smaller_ones_while_the_store_is_slow() {
+    let home = Home::new().await;
+    let faulty = Faulty::before(home.store.clone());
+    let node = home.node_over(faulty.clone());
+    node.load().await.unwrap();
+    node.name_node(NodeAbout {
+        host: "host".to_owned(),
+        address: "192.0.2.1:8080".to_owned(),
+        version: "1.2.3".to_owned(),
+    });
+    crate::common::create_user(&node, crate::common::OWNER).await;
+    let key = create_key(&node, &draft()).await;
+    use_for_minutes(&home, &node, &key.secret, 25_000);
+    faulty.next_usage_millis.store(2_100, Ordering::SeqCst);
+    node.flush_usage().await.unwrap();
+    let batches = faulty.batches.lock().unwrap().clone();
+    assert_eq!(batches.keys().copied().collect::<Vec<u64>>(), [1, 2, 3]);
+    assert_eq!(
+        batches.into_values().collect::<Vec<usize>>(),
+        [10_000, 5_000, 10_000]
+    );
+    let status = node.status();
+    assert_eq!((status.usage_pending, status.usage_lost), (0, 0));
+}
+
+#[tokio::test]
+async fn usage_that_the_store_never_takes_is_lost_and_counted_and_what_follows_is_stored() {
+    let home = Home::new().await;
+    let faulty = Faulty::before(home.store.clone());
+    let node = home.node_over(faulty.clone());
+    node.load().await.unwrap();
+    crate::common::create_user(&node, crate::common::OWNER).await;
+    let key = create_key(&node, &draft()).await;
+    use_for_minutes(&home, &node, &key.secret, 7);
+    faulty.fail_usage.store(true, Ordering::SeqCst);
+    for _ in 0..9 {
+        assert!(node.flush_usage().await.is_err());
+    }
+    assert_eq!((node.status().usage_pending, node.status().usage_lost), (7, 0));
+    node.flush_usage().await.unwrap();
+    assert_eq!((node.status().usage_pending, node.status().usage_lost), (0, 7));
+    faulty.fail_usage.store(false, Ordering::SeqCst);
+    use_for_minutes(&home, &node, &key.secret, 3);
+    node.flush_usage().await.unwrap();
+    let id: KeyId = key.id.parse().unwrap();
+    let stored = faulty
+        .usage(id, Period::Minute, START, START.plus_days(1))
+        .await
+        .unwrap();
+    assert_eq!(stored.iter().map(|bucket| bucket.count).sum::<u64>(), 3);
+    assert_eq!(node.status().usage_lost, 7);
 }

@@ -29,6 +29,7 @@ pub(super) struct EngineNumbers {
     redis: RedisNumbers,
     usage_pending: IntGauge,
     usage_lost: IntCounter,
+    last_done: IntGaugeVec,
     log_lines_dropped: IntCounter,
     resident: IntGauge,
     open_files: IntGauge,
@@ -57,6 +58,10 @@ impl EngineNumbers {
             "keyward_decisions_total",
             "Decisions since the start, by outcome.",
         );
+        let last_done = Opts::new(
+            "keyward_job_last_success_timestamp_seconds",
+            "When a background job last had nothing left to do, Unix seconds.",
+        );
         Ok(Self {
             engine,
             scrape: Mutex::new(()),
@@ -84,6 +89,7 @@ impl EngineNumbers {
             redis: RedisNumbers::new()?,
             usage_pending: IntGauge::new("keyward_usage_pending", "Usage counts that wait to be stored.")?,
             usage_lost: IntCounter::new("keyward_usage_lost_total", "Requests whose usage was dropped.")?,
+            last_done: IntGaugeVec::new(last_done, &["job"])?,
             log_lines_dropped: IntCounter::new(
                 "keyward_log_lines_dropped_total",
                 "Lines of the log that were dropped because nobody read those before them.",
@@ -110,6 +116,7 @@ impl EngineNumbers {
             &self.limiter,
             &self.usage_pending,
             &self.usage_lost,
+            &self.last_done,
             &self.log_lines_dropped,
             &self.resident,
             &self.open_files,
@@ -148,6 +155,9 @@ impl EngineNumbers {
         self.usage_pending.set(gauge(status.usage_pending));
         self.usage_lost.reset();
         self.usage_lost.inc_by(status.usage_lost);
+        for (job, at) in &status.last_done {
+            self.last_done.with_label_values(&[job.name()]).set(at.seconds());
+        }
         self.log_lines_dropped.reset();
         self.log_lines_dropped.inc_by(logs::dropped());
         self.resident.set(resident_bytes().unwrap_or(0));

@@ -1,6 +1,6 @@
 //! The audit log: in step with every change, filtered, immutable.
 
-use super::samples::{START, audit_count, claim, event, footprint, key, new, owner, stored_key, user};
+use super::samples::{START, audit_count, claim, event, footprint, key, new, owner, purge, stored_key, user};
 use crate::{AuditActor, AuditEvent, AuditOutcome, AuditQuery, Store, StoreError};
 use keyward_domain::AuditId;
 use serde_json::json;
@@ -76,7 +76,7 @@ pub async fn a11_every_change_writes_its_event(store: Arc<dyn Store>) {
         .await
         .unwrap();
     store
-        .purge_key(key.id, key.revision, &event("key.purge"))
+        .purge_keys(&[purge(key.id, key.revision, event("key.purge"))])
         .await
         .unwrap();
     store

@@ -1,7 +1,7 @@
 //! The revision: the total order of all changes.
 
 use super::samples::{
-    START, deleted_key, event, key, new, number, owner, site, stored_key, stored_site, user,
+    START, deleted_key, event, key, new, number, owner, purge, site, stored_key, stored_site, user,
 };
 use crate::Store;
 use keyward_domain::Revision;
@@ -41,10 +41,10 @@ pub async fn every_change_raises_the_revision_by_one(store: Arc<dyn Store>) {
     );
     assert_eq!(
         store
-            .purge_key(key.id, Revision(6), &event("key.purge"))
+            .purge_keys(&[purge(key.id, Revision(6), event("key.purge"))])
             .await
             .unwrap(),
-        Revision(7)
+        Some(Revision(7))
     );
     let keys = [super::samples::key(user.id), super::samples::key(user.id)];
     let done = store

@@ -1,7 +1,7 @@
 //! Keys: found, changed, purged.
 
-use super::samples::{START, deleted_key, event, footprint, key, key_id, owner, stored_key};
-use crate::{Duplicate, LastUsed, Period, Store, StoreError, UsageBatch, UsageCount};
+use super::samples::{START, deleted_key, event, footprint, key, key_id, owner, purge, stored_key};
+use crate::{AuditQuery, Duplicate, LastUsed, Period, Purge, Store, StoreError, UsageBatch, UsageCount};
 use keyward_domain::{
     AddressRule, Description, Fingerprint, Hint, KeyStatus, Name, RateLimit, Revision, SiteId, SiteRule,
     Timestamp, UseCaseName,
@@ -206,10 +206,10 @@ pub async fn a10_purge_removes_the_key_its_fingerprint_and_its_usage(store: Arc<
     };
     store.add_usage(&batch).await.unwrap();
     let revision = store
-        .purge_key(key.id, key.revision, &event("key.purge"))
+        .purge_keys(&[purge(key.id, key.revision, event("key.purge"))])
         .await
         .unwrap();
-    assert_eq!(revision, Revision(key.revision.0 + 1));
+    assert_eq!(revision, Some(Revision(key.revision.0 + 1)));
     // What comes in late for a key that is gone is dropped.
     store.add_usage(&batch).await.unwrap();
     assert_eq!(store.find_key(key.id).await.unwrap(), None);
@@ -225,7 +225,7 @@ pub async fn a10_a_purged_fingerprint_can_be_used_again(store: Arc<dyn Store>) {
     let owner = owner(&*store).await;
     let old = deleted_key(&*store, &owner, START).await;
     store
-        .purge_key(old.id, old.revision, &event("key.purge"))
+        .purge_keys(&[purge(old.id, old.revision, event("key.purge"))])
         .await
         .unwrap();
     let again = stored_key(&*store, &owner, |key| key.fingerprint = old.fingerprint).await;
@@ -237,18 +237,37 @@ pub async fn a10_only_a_deleted_key_at_the_expected_revision_is_purged(store: Ar
     let live = stored_key(&*store, &owner, |_| {}).await;
     let deleted = deleted_key(&*store, &owner, START).await;
     let before = footprint(&*store).await;
-    for (id, expected) in [
+    let not_to_go = [
         (live.id, live.revision),
         (deleted.id, Revision(deleted.revision.0 - 1)),
-    ] {
-        let done = store.purge_key(id, expected, &event("key.purge")).await;
-        assert!(matches!(done, Err(StoreError::Conflict)), "{done:?}");
-    }
-    let done = store
-        .purge_key(key_id(), deleted.revision, &event("key.purge"))
-        .await;
-    assert!(matches!(done, Err(StoreError::NotFound)), "{done:?}");
+        (key_id(), deleted.revision),
+    ];
+    let mut purges: Vec<Purge> = not_to_go
+        .into_iter()
+        .map(|(id, expected)| purge(id, expected, event("key.purge")))
+        .collect();
+    assert_eq!(store.purge_keys(&purges).await.unwrap(), None);
     assert_eq!(footprint(&*store).await, before);
+    // They keep nothing back that is to go, and have no line in the log.
+    let own = event("key.purge");
+    purges.insert(1, purge(deleted.id, deleted.revision, own.clone()));
+    let revision = store.purge_keys(&purges).await.unwrap();
+    assert_eq!(revision, Some(Revision(deleted.revision.0 + 1)));
+    assert_eq!(store.find_key(deleted.id).await.unwrap(), None);
+    assert!(store.find_key(live.id).await.unwrap().is_some());
+    let log = store
+        .list_audit(&AuditQuery {
+            most: 50,
+            ..AuditQuery::default()
+        })
+        .await
+        .unwrap();
+    let told: Vec<_> = log
+        .iter()
+        .filter(|line| line.action == "key.purge")
+        .map(|line| line.id)
+        .collect();
+    assert_eq!(told, [own.id]);
 }
 
 pub async fn purgeable_keys_are_those_deleted_before_an_instant_oldest_first(store: Arc<dyn Store>) {

@@ -1,6 +1,6 @@
 //! The addresses that keys were used from last.
 
-use super::samples::{START, deleted_key, event, key_id, owner, stored_key};
+use super::samples::{START, deleted_key, event, key_id, owner, purge, stored_key};
 use crate::{RECENT_ADDRESSES, RecentAddress, Store, UsageBatch};
 use keyward_domain::KeyId;
 use std::net::IpAddr;
@@ -77,7 +77,7 @@ pub async fn a10_addresses_go_with_their_key(store: Arc<dyn Store>) {
     assert_eq!(store.recent_addresses(absent).await.unwrap(), []);
     assert_eq!(store.recent_addresses(key.id).await.unwrap().len(), 1);
     store
-        .purge_key(key.id, key.revision, &event("key.purge"))
+        .purge_keys(&[purge(key.id, key.revision, event("key.purge"))])
         .await
         .unwrap();
     assert_eq!(store.recent_addresses(key.id).await.unwrap(), []);

@@ -1,6 +1,8 @@
 //! Values to test with. Ids grow with every call, so what is made later is listed first.
 
-use crate::{AuditActor, AuditEvent, AuditOutcome, AuditQuery, IdempotencyClaim, Inserted, KeyQuery, Store};
+use crate::{
+    AuditActor, AuditEvent, AuditOutcome, AuditQuery, IdempotencyClaim, Inserted, KeyQuery, Purge, Store,
+};
 use keyward_domain::{
     AddressRule, AuditId, Description, Email, Fingerprint, Hint, Key, KeyId, KeyStatus, Name, Revision, Role,
     Site, SiteId, SiteName, SiteRule, SiteStatus, Timestamp, UseCaseName, User, UserId, UserStatus,
@@ -87,6 +89,10 @@ pub(super) fn event(action: &str) -> AuditEvent {
         before: None,
         after: None,
     }
+}
+
+pub(super) fn purge(key: KeyId, expected: Revision, audit: AuditEvent) -> Purge {
+    Purge { key, expected, audit }
 }
 
 pub(super) fn claim(token: &str) -> IdempotencyClaim {

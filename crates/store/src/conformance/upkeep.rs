@@ -42,6 +42,28 @@ pub async fn prune_drops_counts_past_their_keep(store: Arc<dyn Store>) {
     }
 }
 
+pub async fn prune_drops_what_has_gathered_in_pieces(store: Arc<dyn Store>) {
+    let owner = owner(&*store).await;
+    let key = stored_key(&*store, &owner, |_| {}).await.id;
+    let count = |minute: i64| UsageCount {
+        key,
+        minute: START.plus_millis(minute * Period::Minute.millis()),
+        refused: None,
+        count: 1,
+    };
+    let most = crate::kept::ROWS;
+    let batch = UsageBatch {
+        counts: (0..most + 1).map(count).collect(),
+        ..UsageBatch::default()
+    };
+    store.add_usage(&batch).await.unwrap();
+    let now = START.plus_days(20);
+    assert!(store.prune(now).await.unwrap(), "all at once");
+    assert!(!store.prune(now).await.unwrap(), "never done");
+    let left = store.usage(key, Period::Minute, START, now).await.unwrap();
+    assert_eq!(left, []);
+}
+
 pub async fn prune_drops_claims_after_24_hours(store: Arc<dyn Store>) {
     let owner = owner(&*store).await;
     let insert = async || {

@@ -4,9 +4,9 @@ use super::fault::{reading, writing};
 use super::once::{self, Claimed};
 use super::write::Write;
 use crate::rows::{KeyRow, address_rule_text, key_columns, key_status_cells, site_rule_text};
-use crate::{AuditEvent, IdempotencyClaim, Inserted, KeySource, StoreError};
+use crate::{AuditEvent, IdempotencyClaim, Inserted, KeySource, Purge, StoreError};
 use keyward_domain::{Key, KeyId, Revision, Timestamp};
-use sqlx::{PgConnection, Postgres, QueryBuilder};
+use sqlx::{PgConnection, Postgres, QueryBuilder, Row};
 use std::collections::HashSet;
 
 /// Rows of one INSERT: 17 values each, of which PostgreSQL takes 65,535.
@@ -202,33 +202,52 @@ async fn absent_or_changed(write: &mut Write<'_>, id: KeyId) -> Result<StoreErro
     })
 }
 
-pub(super) async fn purge(
-    write: &mut Write<'_>,
-    id: KeyId,
-    expected: Revision,
-    audit: &AuditEvent,
-) -> Result<Revision, StoreError> {
-    let revision = write.raise().await?;
-    let done = sqlx::query("DELETE FROM keys WHERE id = $1 AND revision = $2 AND status = 'deleted'")
-        .bind(id.as_bytes().as_slice())
-        .bind(expected.0.cast_signed())
-        .execute(write.connection())
-        .await
-        .map_err(writing)?;
-    if done.rows_affected() == 0 {
-        return Err(absent_or_changed(write, id).await?);
+/// Removes those that are still deleted and as they were read.
+pub(super) async fn purge(write: &mut Write<'_>, purges: &[Purge]) -> Result<Option<Revision>, StoreError> {
+    let gone = delete(write, purges).await?;
+    if gone.is_empty() {
+        return Ok(None);
     }
+    let revision = write.raise().await?;
     for sql in [
-        "DELETE FROM usage WHERE key_id = $1",
-        "DELETE FROM last_used WHERE key_id = $1",
-        "DELETE FROM recent_addresses WHERE key_id = $1",
+        "DELETE FROM usage WHERE key_id = ANY($1)",
+        "DELETE FROM last_used WHERE key_id = ANY($1)",
+        "DELETE FROM recent_addresses WHERE key_id = ANY($1)",
     ] {
+        let ids: Vec<&Vec<u8>> = gone.iter().collect();
         sqlx::query(sql)
-            .bind(id.as_bytes().as_slice())
+            .bind(ids)
             .execute(write.connection())
             .await
             .map_err(writing)?;
     }
-    write.audit(audit).await?;
-    Ok(revision)
+    for purge in purges
+        .iter()
+        .filter(|purge| gone.contains(purge.key.as_bytes().as_slice()))
+    {
+        write.audit(&purge.audit).await?;
+    }
+    Ok(Some(revision))
+}
+
+/// The ids of those that went.
+async fn delete(write: &mut Write<'_>, purges: &[Purge]) -> Result<HashSet<Vec<u8>>, StoreError> {
+    let ids: Vec<&[u8]> = purges
+        .iter()
+        .map(|purge| purge.key.as_bytes().as_slice())
+        .collect();
+    let expected: Vec<i64> = purges
+        .iter()
+        .map(|purge| purge.expected.0.cast_signed())
+        .collect();
+    let rows = sqlx::query(
+        "DELETE FROM keys USING unnest($1::bytea[], $2::bigint[]) AS asked (id, revision) \
+         WHERE keys.id = asked.id AND keys.revision = asked.revision AND status = 'deleted' RETURNING keys.id",
+    )
+    .bind(ids)
+    .bind(expected)
+    .fetch_all(write.connection())
+    .await
+    .map_err(writing)?;
+    rows.iter().map(|row| row.try_get(0).map_err(writing)).collect()
 }

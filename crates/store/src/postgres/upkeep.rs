@@ -4,7 +4,7 @@ use super::fault::{damaged, reading, writing};
 use super::feed;
 use super::lent::Lent;
 use super::write::Write;
-use crate::kept::{DEVICE_DAYS, FLUSH_DAYS, KEPT, NODE_DAYS};
+use crate::kept::{OUTLIVED, Outlived, ROWS};
 use crate::rows::{
     AuditRow, KeyRow, SiteRow, UserRow, audit_columns, key_columns, site_columns, user_columns,
 };
@@ -13,52 +13,24 @@ use keyward_domain::Timestamp;
 use sqlx::PgConnection;
 use sqlx::postgres::PgRow;
 
-/// Counts that one transaction drops.
-const ROWS: i64 = 20_000;
-
-/// Drops some of the counts that are past their keep. Says whether there may be more: what is dropped stays so, however many
-/// have gathered while nobody pruned.
-pub(super) async fn prune_usage(write: &mut Write<'_>, now: Timestamp) -> Result<bool, StoreError> {
+/// Drops some of what has outlived its use. Says whether there may be more.
+pub(super) async fn prune(write: &mut Write<'_>, now: Timestamp) -> Result<bool, StoreError> {
     let mut has_more = false;
-    for (period, days) in KEPT {
-        let done = sqlx::query(
-            "DELETE FROM usage WHERE ctid IN (SELECT ctid FROM usage WHERE period = $1 AND start < $2 LIMIT $3)",
-        )
-        .bind(period.millis())
-        .bind(now.plus_days(-days).millis())
-        .bind(ROWS)
-        .execute(write.connection())
-        .await
-        .map_err(writing)?;
-        has_more |= done.rows_affected() >= ROWS.unsigned_abs();
-    }
-    Ok(has_more)
-}
-
-pub(super) async fn prune(write: &mut Write<'_>, now: Timestamp) -> Result<(), StoreError> {
-    for (sql, at) in [
-        ("DELETE FROM idempotency WHERE at < $1", now.plus_days(-1)),
-        ("DELETE FROM setup_token WHERE expires_at <= $1", now),
-        ("DELETE FROM sessions WHERE ends_at <= $1", now),
-        ("DELETE FROM links WHERE expires_at <= $1", now),
-        ("DELETE FROM pending_sign_ins WHERE expires_at <= $1", now),
-        (
-            "DELETE FROM devices WHERE seen_at < $1",
-            now.plus_days(-DEVICE_DAYS),
-        ),
-        ("DELETE FROM nodes WHERE seen_at < $1", now.plus_days(-NODE_DAYS)),
-        (
-            "DELETE FROM usage_flushes WHERE at < $1",
-            now.plus_days(-FLUSH_DAYS),
-        ),
-    ] {
-        sqlx::query(sql)
-            .bind(at.millis())
+    for outlived in &OUTLIVED {
+        let Outlived { table, when, .. } = outlived;
+        // By place: a table is never read whole for the sake of a few rows.
+        let sql = format!(
+            "DELETE FROM {table} WHERE ctid = ANY (ARRAY(SELECT ctid FROM {table} WHERE {when} $1 LIMIT $2))"
+        );
+        let done = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(outlived.before(now).millis())
+            .bind(ROWS)
             .execute(write.connection())
             .await
             .map_err(writing)?;
+        has_more |= done.rows_affected() >= ROWS.unsigned_abs();
     }
-    Ok(())
+    Ok(has_more)
 }
 
 /// Why there is no copy, and how to make one.

@@ -4,7 +4,7 @@ use super::fault::{reading, writing};
 use super::once::{self, Claimed};
 use super::write::Write;
 use crate::rows::{KeyRow, address_rule_text, key_columns, key_status_cells, site_rule_text};
-use crate::{AuditEvent, IdempotencyClaim, Inserted, KeySource, StoreError};
+use crate::{AuditEvent, IdempotencyClaim, Inserted, KeySource, Purge, StoreError};
 use keyward_domain::{Key, KeyId, Revision, Timestamp};
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 use std::collections::HashSet;
@@ -181,33 +181,37 @@ async fn absent_or_changed(write: &mut Write<'_>, id: KeyId) -> Result<StoreErro
     })
 }
 
-pub(super) async fn purge(
-    write: &mut Write<'_>,
-    id: KeyId,
-    expected: Revision,
-    audit: &AuditEvent,
-) -> Result<Revision, StoreError> {
-    let revision = write.raise().await?;
-    let done = sqlx::query("DELETE FROM keys WHERE id = ? AND revision = ? AND status = 'deleted'")
-        .bind(id.as_bytes().as_slice())
-        .bind(expected.0.cast_signed())
-        .execute(write.connection())
-        .await
-        .map_err(writing)?;
-    if done.rows_affected() == 0 {
-        return Err(absent_or_changed(write, id).await?);
-    }
-    for sql in [
-        "DELETE FROM usage WHERE key_id = ?",
-        "DELETE FROM last_used WHERE key_id = ?",
-        "DELETE FROM recent_addresses WHERE key_id = ?",
-    ] {
-        sqlx::query(sql)
-            .bind(id.as_bytes().as_slice())
+/// Removes those that are still deleted and as they were read.
+pub(super) async fn purge(write: &mut Write<'_>, purges: &[Purge]) -> Result<Option<Revision>, StoreError> {
+    let mut gone = Vec::new();
+    for purge in purges {
+        let done = sqlx::query("DELETE FROM keys WHERE id = ? AND revision = ? AND status = 'deleted'")
+            .bind(purge.key.as_bytes().as_slice())
+            .bind(purge.expected.0.cast_signed())
             .execute(write.connection())
             .await
             .map_err(writing)?;
+        if done.rows_affected() > 0 {
+            gone.push(purge);
+        }
     }
-    write.audit(audit).await?;
-    Ok(revision)
+    if gone.is_empty() {
+        return Ok(None);
+    }
+    let revision = write.raise().await?;
+    for purge in gone {
+        for sql in [
+            "DELETE FROM usage WHERE key_id = ?",
+            "DELETE FROM last_used WHERE key_id = ?",
+            "DELETE FROM recent_addresses WHERE key_id = ?",
+        ] {
+            sqlx::query(sql)
+                .bind(purge.key.as_bytes().as_slice())
+                .execute(write.connection())
+                .await
+                .map_err(writing)?;
+        }
+        write.audit(&purge.audit).await?;
+    }
+    Ok(Some(revision))
 }

@@ -3,7 +3,7 @@
 use super::create::{create_private, sync};
 use super::fault::{damaged, reading, writing};
 use super::write::Write;
-use crate::kept::{DEVICE_DAYS, FLUSH_DAYS, KEPT, NODE_DAYS};
+use crate::kept::{OUTLIVED, Outlived, ROWS};
 use crate::rows::{
     AuditRow, KeyRow, SiteRow, UserRow, audit_columns, key_columns, site_columns, user_columns,
 };
@@ -14,42 +14,22 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 use std::path::Path;
 
-pub(super) async fn prune(write: &mut Write<'_>, now: Timestamp) -> Result<(), StoreError> {
-    for (period, days) in KEPT {
-        sqlx::query("DELETE FROM usage WHERE period = ? AND start < ?")
-            .bind(period.millis())
-            .bind(now.plus_days(-days).millis())
+/// Drops some of what has outlived its use. Says whether there may be more.
+pub(super) async fn prune(write: &mut Write<'_>, now: Timestamp) -> Result<bool, StoreError> {
+    let mut has_more = false;
+    for outlived in &OUTLIVED {
+        let Outlived { table, id, when, .. } = outlived;
+        let sql =
+            format!("DELETE FROM {table} WHERE ({id}) IN (SELECT {id} FROM {table} WHERE {when} ? LIMIT ?)");
+        let done = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(outlived.before(now).millis())
+            .bind(ROWS)
             .execute(write.connection())
             .await
             .map_err(writing)?;
+        has_more |= done.rows_affected() >= ROWS.unsigned_abs();
     }
-    sqlx::query("DELETE FROM idempotency WHERE at < ?")
-        .bind(now.plus_days(-1).millis())
-        .execute(write.connection())
-        .await
-        .map_err(writing)?;
-    for (sql, at) in [
-        ("DELETE FROM setup_token WHERE expires_at <= ?", now),
-        ("DELETE FROM sessions WHERE ends_at <= ?", now),
-        ("DELETE FROM links WHERE expires_at <= ?", now),
-        ("DELETE FROM pending_sign_ins WHERE expires_at <= ?", now),
-        (
-            "DELETE FROM devices WHERE seen_at < ?",
-            now.plus_days(-DEVICE_DAYS),
-        ),
-        ("DELETE FROM nodes WHERE seen_at < ?", now.plus_days(-NODE_DAYS)),
-        (
-            "DELETE FROM usage_flushes WHERE at < ?",
-            now.plus_days(-FLUSH_DAYS),
-        ),
-    ] {
-        sqlx::query(sql)
-            .bind(at.millis())
-            .execute(write.connection())
-            .await
-            .map_err(writing)?;
-    }
-    Ok(())
+    Ok(has_more)
 }
 
 pub(super) async fn backup(connection: &mut SqliteConnection, to: &Path) -> Result<(), StoreError> {

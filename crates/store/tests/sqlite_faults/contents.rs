@@ -4,7 +4,7 @@ use super::common::{START, created, event, fill, key, options, user};
 use super::{tamper, unreadable};
 use keyward_domain::{Key, Revision};
 use keyward_store::{
-    AuditQuery, Change, KeyQuery, LastUsed, Period, RecentAddress, SqliteStore, Store, StoreError,
+    AuditQuery, Change, KeyQuery, LastUsed, Period, Purge, RecentAddress, SqliteStore, Store, StoreError,
     UsageBatch, UsageCount,
 };
 
@@ -220,7 +220,12 @@ async fn a10_nothing_of_a_purged_key_is_in_any_file_once_it_was_pruned() {
         files.filter(holds).count()
     };
     assert!(files_with(gone.fingerprint.as_bytes()) > 0);
-    store.purge_key(gone.id, gone.revision, &event(11)).await.unwrap();
+    let purge = Purge {
+        key: gone.id,
+        expected: gone.revision,
+        audit: event(11),
+    };
+    assert!(store.purge_keys(&[purge]).await.unwrap().is_some());
     store.prune(START).await.unwrap();
     assert_eq!(files_with(gone.fingerprint.as_bytes()), 0);
     assert!(files_with(key(owner.id, 8).fingerprint.as_bytes()) > 0);

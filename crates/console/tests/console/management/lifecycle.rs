@@ -70,7 +70,7 @@ async fn a10_a_deleted_key_comes_back_only_by_restore_and_within_30_days() {
     let late = plane.post(&plane.admin, &format!("{path}/restore")).await;
     assert_eq!((late.status, late.code().as_str()), (409, "restore_too_late"));
     plane.clock.advance(1);
-    plane.engine.housekeep().await.unwrap();
+    plane.engine.clear_away().await.unwrap();
     assert_eq!(plane.get(&plane.admin, &path).await.status, 404);
 }
 

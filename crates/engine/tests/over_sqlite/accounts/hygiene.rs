@@ -85,6 +85,6 @@ async fn people_who_sign_in_raise_no_revision() {
     node.change_password(&ada.session, PASSWORD, OTHER, &visitor(1))
         .await
         .unwrap();
-    node.housekeep().await.unwrap();
+    node.clear_away().await.unwrap();
     assert_eq!(node.store().revision().await.unwrap(), before);
 }
