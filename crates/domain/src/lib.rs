@@ -40,7 +40,7 @@ pub use route::{Below, RouteMatch, Template, TemplateFault};
 pub use search::{Search, fold};
 pub use secret::{
     Checksum, CredentialFault, Fingerprint, FingerprintFault, ForeignSecretFault, Hint, MAX_SECRET_BYTES,
-    Prefix, PrefixFault, Presented, Secret, SecretFormat,
+    Prefix, PrefixFault, Presented, SHORTEST_FOREIGN, Secret, SecretFormat,
 };
 pub use server_url::{HostPort, ServerUrl, ServerUrlFault};
 pub use site::{Site, SiteFault, SiteId, SiteName, SiteRule, SiteStatus};

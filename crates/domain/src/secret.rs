@@ -9,6 +9,8 @@ use zeroize::Zeroizing;
 
 /// The longest secret that is looked at, in bytes.
 pub const MAX_SECRET_BYTES: usize = 255;
+/// The shortest secret of another system that is taken, in bytes.
+pub const SHORTEST_FOREIGN: usize = 8;
 const RANDOM_CHARS: usize = 32;
 const CHECK_CHARS: usize = 6;
 const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -20,7 +22,7 @@ pub struct Secret(Zeroizing<String>);
 impl Secret {
     /// Takes a secret that another system made, to be imported: 8 to 255 visible ASCII characters.
     pub fn foreign(text: &str, format: &SecretFormat) -> Result<Self, ForeignSecretFault> {
-        if text.len() < 8 {
+        if text.len() < SHORTEST_FOREIGN {
             return Err(ForeignSecretFault::TooShort);
         }
         let presented = Presented::parse(text.as_bytes()).map_err(|_| ForeignSecretFault::NotVisibleAscii)?;
@@ -45,7 +47,9 @@ impl Secret {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ForeignSecretFault {
     /// Under 8 characters: it could be guessed.
-    #[error("the secret has fewer than 8 characters: it could be guessed, so issue a new key instead")]
+    #[error(
+        "the secret has fewer than {SHORTEST_FOREIGN} characters: it could be guessed, so issue a new key instead"
+    )]
     TooShort,
     /// Not 1 to 255 visible ASCII characters.
     #[error("the secret must be at most 255 visible ASCII characters: no other could be sent in a header")]

@@ -1,6 +1,6 @@
 //! From the rows of a file to keys: every field is checked as in a create.
 
-use super::rows::Row;
+use super::rows::{Row, quotable};
 use super::stream::Rows;
 use super::told::{MOST_FAULTS, Told};
 use super::{ImportDefaults, ImportFile, ImportNote, Place};
@@ -8,7 +8,7 @@ use crate::access::SiteBook;
 use crate::draft::Faults;
 use crate::{Actor, Engine, EngineError, FieldFault, KeyDraft, RestrictionDraft};
 use async_trait::async_trait;
-use keyward_domain::{Fingerprint, Hint, Key, KeyStatus, Secret, Timestamp, User};
+use keyward_domain::{Fingerprint, Hint, Key, KeyStatus, SHORTEST_FOREIGN, Secret, Timestamp, User};
 use keyward_store::{KeySource, StoreError};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -186,7 +186,8 @@ impl Engine {
         let (true, Some(mut key), Some((fingerprint, hint)), Some(status)) =
             (faults.is_empty(), key, secret, status)
         else {
-            return Ok(Err(faults.into_iter().skip(row.misread.len()).collect()));
+            let faults = faults.into_iter().skip(row.misread.len());
+            return Ok(Err(faults.map(|fault| without_cells(fault, &draft)).collect()));
         };
         key.fingerprint = fingerprint;
         key.hint = hint;
@@ -210,6 +211,22 @@ impl Engine {
             _ => Err("give either `secret` (clear text) or `fingerprint` (SHA-256 in hexadecimal)".into()),
         }
     }
+}
+
+/// The same fault, told without the cell of a list that may be a secret which slipped a column. What is too short for one, or
+/// a word, is told: an operator looks for it.
+fn without_cells(mut fault: FieldFault, draft: &KeyDraft) -> FieldFault {
+    let lists = [&draft.sites, &draft.addresses]
+        .into_iter()
+        .filter_map(|list| match list {
+            RestrictionDraft::Only(cells) => Some(cells.iter()),
+            RestrictionDraft::Any => None,
+        });
+    let cells = lists.flatten().chain(&draft.use_case);
+    for cell in cells.filter(|cell| cell.len() >= SHORTEST_FOREIGN && quotable(cell).is_none()) {
+        fault.message = fault.message.replace(&format!("`{cell}`"), "`…`");
+    }
+    fault
 }
 
 fn no_owner(named: &str, foreign: &[String]) -> &'static str {

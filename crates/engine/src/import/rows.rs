@@ -11,6 +11,8 @@ mod nginx_map;
 mod pages;
 mod unkey;
 
+pub(super) use pages::quotable;
+
 use super::told::Told;
 use super::{ImportFormat, Place};
 use crate::{

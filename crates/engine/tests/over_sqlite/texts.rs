@@ -183,6 +183,38 @@ async fn k1_a_secret_of_ours_is_no_name_and_no_description() {
 }
 
 #[tokio::test]
+async fn k1_a_secret_that_slipped_a_column_of_an_import_is_quoted_by_no_fault() {
+    let home = Home::new().await;
+    let node = home.node_with_owner().await;
+    let secret = "abcdef123456";
+    for (column, cell, shown) in [
+        ("sites", secret, "no site is named `…`"),
+        ("sites", "1;abcdef123456", "no site is named"),
+        ("sites", "77", "no site is named `77`"),
+        ("sites", "north-office", "no site is named `north-office`"),
+        ("addresses", secret, "`…` is no IPv4 or IPv6 address"),
+        (
+            "addresses",
+            "::ffff:10.1.2.3",
+            "`…` is an IPv4 address in IPv6 dress",
+        ),
+        ("use_case", secret, "use case"),
+        ("expires_at", secret, "expected"),
+        ("status", secret, "must be"),
+    ] {
+        let file = format!("owner,name,secret,{column}\n{OWNER},one,another-secret,{cell}\n");
+        let file = ImportFile::new(ImportFormat::Csv, file);
+        let done = node.import_keys(OPERATOR, file, &|_, _| {}).await;
+        let Err(EngineError::InvalidLines(faults)) = done else {
+            unreachable!("{column} {cell}: {done:?}")
+        };
+        let told = &faults[0].message;
+        assert!(told.contains(shown), "{column} {cell}: {told}");
+        assert!(!told.contains(secret), "{column} {cell}: {told}");
+    }
+}
+
+#[tokio::test]
 async fn k1_no_row_of_an_import_is_named_with_the_secret_of_another() {
     let home = Home::new().await;
     let node = home.node_with_owner().await;

@@ -238,7 +238,7 @@ fn next_value<'a>(rest: &mut &'a str) -> Option<&'a str> {
 }
 
 /// A name that a fault may quote: of letters, `_` and `-`, as fields and plugins are called, and as a secret hardly is.
-pub(super) fn quotable(name: &str) -> Option<&str> {
+pub(in super::super) fn quotable(name: &str) -> Option<&str> {
     let is_word = |name: &str| {
         name.bytes()
             .all(|byte| byte.is_ascii_alphabetic() || b"_-".contains(&byte))
