@@ -2,6 +2,7 @@
 
 use crate::base_path::BasePath;
 use crate::console::About;
+use crate::metrics::Metrics;
 use crate::public_url::PublicUrl;
 use crate::web::Jar;
 use http::{HeaderMap, Uri, header};
@@ -16,6 +17,7 @@ use tokio::sync::{Semaphore, watch};
 #[derive(Clone)]
 pub(crate) struct App {
     pub(crate) engine: Arc<Engine>,
+    pub(crate) metrics: Metrics,
     /// Whether each request is logged.
     pub(crate) access_log: bool,
     /// Whether people reach it over TLS, its own or a proxy's.

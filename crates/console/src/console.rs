@@ -4,6 +4,7 @@ use crate::api::changes::MOST_STREAMS;
 use crate::app::App;
 use crate::base_path::BasePath;
 use crate::caller::Client;
+use crate::metrics::Metrics;
 use crate::public_url::PublicUrl;
 use crate::router::router;
 use crate::web::CALLBACK;
@@ -14,7 +15,9 @@ use hyper::service::{Service, service_fn};
 use hyper_util::service::TowerToHyperService;
 use ipnet::IpNet;
 use keyward_engine::Engine;
-use keyward_listener::{RequestBody, Server, Tls, TlsFiles, Unnamed, bind, bind_way_out, client_address};
+use keyward_listener::{
+    PEOPLE, RequestBody, Server, Tls, TlsFiles, Unnamed, bind, bind_way_out, client_address,
+};
 use keyward_oidc::Provider;
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
@@ -23,6 +26,9 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
+
+/// How many connections there are at most.
+const MOST_CONNECTIONS: usize = 256;
 
 /// What the console is told.
 #[derive(Clone, Debug)]
@@ -83,6 +89,8 @@ fn answerer(
 /// A running console.
 pub struct Console {
     address: SocketAddr,
+    tls: Option<Arc<Tls>>,
+    metrics: Metrics,
     stop: watch::Sender<bool>,
     server: JoinHandle<()>,
 }
@@ -141,8 +149,10 @@ impl Console {
             .map(|url| url.base().clone())
             .unwrap_or_default();
         let (stop, stopped) = watch::channel(false);
+        let metrics = Metrics::new().map_err(|error| StartFault(format!("metrics: {error}")))?;
         let app = router(App {
             engine: Arc::clone(engine),
+            metrics: metrics.clone(),
             access_log: settings.access_log,
             secure,
             public_url: settings.public_url,
@@ -156,16 +166,21 @@ impl Console {
             started: engine.clock().now(),
         });
         let trusted: Arc<[IpNet]> = settings.trusted_proxies.into();
+        let tls = tls.map(Arc::new);
         let server = Server {
             plane: "console",
-            tls: tls.map(Arc::new),
+            tls: tls.clone(),
             proxies: Arc::clone(&trusted),
+            most_connections: MOST_CONNECTIONS,
+            descriptors: &PEOPLE,
         };
         let service =
             move |peer: SocketAddr| answerer(app.clone(), peer.ip(), Arc::clone(&trusted), base.clone());
         let server = tokio::spawn(server.run(listener, stopped, service));
         Ok(Self {
             address,
+            tls,
+            metrics,
             stop,
             server,
         })
@@ -174,6 +189,20 @@ impl Console {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// What it speaks TLS with.
+    pub fn tls(&self) -> Option<Arc<Tls>> {
+        self.tls.clone()
+    }
+
+    /// Adds what it counts to the process's metrics.
+    ///
+    /// # Errors
+    /// Something else counts under one of the names.
+    pub fn register_metrics(&self, registry: &prometheus::Registry) -> Result<(), StartFault> {
+        let done = self.metrics.register(registry);
+        done.map_err(|error| StartFault(format!("metrics: {error}")))
     }
 
     /// Stops accepting, lets requests that are under way end within a time, and ends.

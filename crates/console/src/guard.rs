@@ -2,6 +2,7 @@
 
 use crate::app::App;
 use crate::caller::ActorKey;
+use crate::metrics::Asked;
 use crate::problem::Problem;
 use crate::web::{IsPage, KeepForEver};
 use axum::body::Body;
@@ -23,7 +24,8 @@ pub(crate) async fn guard(State(app): State<App>, request: Request, next: Next) 
     let id = Uuid::now_v7().to_string();
     let method = request.method().clone();
     let path = path_for_log(&request);
-    let under_v1 = request.uri().path().starts_with("/v1");
+    let asked = Asked::new(&method, request.uri().path());
+    let route = request.extensions().get::<MatchedPath>().cloned();
     let response = match check_form(&request) {
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),
@@ -35,7 +37,9 @@ pub(crate) async fn guard(State(app): State<App>, request: Request, next: Next) 
         response = base.dress_page(response).await;
     }
     let keep = response.extensions().get::<KeepForEver>().is_some();
-    dress(response.headers_mut(), under_v1, app.secure, keep, &id);
+    dress(response.headers_mut(), asked.is_management, app.secure, keep, &id);
+    let (status, took) = (response.status(), started.elapsed());
+    app.metrics.count(route.as_ref(), &asked, status, took);
     if app.access_log {
         let key = response
             .extensions()
@@ -44,8 +48,8 @@ pub(crate) async fn guard(State(app): State<App>, request: Request, next: Next) 
         tracing::info!(
             method = method_for_log(&method),
             %path,
-            status = response.status().as_u16(),
-            duration_ms = (started.elapsed().as_secs_f64() * 100_000.0).round() / 100.0,
+            status = status.as_u16(),
+            duration_ms = (took.as_secs_f64() * 100_000.0).round() / 100.0,
             request_id = %id,
             key = key.as_deref().unwrap_or("-"),
             "request"

@@ -21,6 +21,7 @@ mod fields;
 pub mod fuzzed;
 mod guard;
 mod json;
+mod metrics;
 mod paging;
 mod problem;
 mod public_url;

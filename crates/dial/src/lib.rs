@@ -7,16 +7,28 @@
 use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::AsRawFd;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::task::Poll;
 use std::time::Duration;
-use tokio::net::{TcpStream, lookup_host};
+use tokio::net::{TcpSocket, TcpStream, lookup_host};
 use tokio::time::{sleep, timeout};
 
 /// How long one address is waited for before the next is tried beside it (RFC 8305, section 5).
 const NEXT_AFTER: Duration = Duration::from_millis(250);
 
+/// Which numbers of descriptors connections may have: the system gives the lowest that is free, so whoever takes none from some
+/// number on leaves the last ones to others.
+static DESCRIPTORS_BELOW: AtomicI32 = AtomicI32::new(i32::MAX);
+
 type Attempt = Pin<Box<dyn Future<Output = io::Result<TcpStream>> + Send>>;
+
+/// From here on, a connection whose descriptor would have this number or a higher one is not made: the last descriptors of the
+/// process are for others. Without it there is no bound.
+pub fn leave_descriptors(from: i32) {
+    DESCRIPTORS_BELOW.store(from, Ordering::Relaxed);
+}
 
 /// Connects to a host, which is a name, or an address without brackets. The look-up of the name and all tries together may take
 /// `patience`.
@@ -41,7 +53,7 @@ pub async fn connect_any(addresses: impl IntoIterator<Item = SocketAddr>) -> io:
     let mut fault = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
     loop {
         match waiting.next() {
-            Some(address) => under_way.push(Box::pin(TcpStream::connect(address))),
+            Some(address) => under_way.push(Box::pin(begin(address))),
             None if under_way.is_empty() => return Err(fault),
             None => {}
         }
@@ -54,6 +66,18 @@ pub async fn connect_any(addresses: impl IntoIterator<Item = SocketAddr>) -> io:
             () = sleep(NEXT_AFTER), if waiting.peek().is_some() => {}
         }
     }
+}
+
+/// Connects to one address, unless the descriptors that are left are for others.
+async fn begin(address: SocketAddr) -> io::Result<TcpStream> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    if socket.as_raw_fd() >= DESCRIPTORS_BELOW.load(Ordering::Relaxed) {
+        return Err(io::Error::other("no file descriptors are left for it"));
+    }
+    socket.connect(address).await
 }
 
 /// The first that ends, whichever way; it is then no longer under way.
@@ -96,7 +120,7 @@ fn in_turns(addresses: impl IntoIterator<Item = SocketAddr>) -> Vec<SocketAddr> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tokio::net::{TcpListener, TcpSocket};
+    use tokio::net::TcpListener;
     use tokio::time::Instant;
 
     /// More connections than any queue of these tests holds.

@@ -77,6 +77,8 @@ pub struct Engine {
 pub struct EngineStatus {
     /// Whether the replica is loaded.
     pub loaded: bool,
+    /// Whether requests are decided: it is loaded, and not refused for its age.
+    pub decides: bool,
     /// The replica's revision.
     pub revision: Revision,
     /// How long ago the store confirmed it.
@@ -103,6 +105,8 @@ pub struct EngineStatus {
     pub password_runs: u64,
     /// How limits are counted.
     pub limiter: LimiterStatus,
+    /// How often the store was found to hold another history than the one that was followed.
+    pub went_back: u64,
 }
 
 impl Engine {
@@ -192,6 +196,7 @@ impl Engine {
     pub fn status(&self) -> EngineStatus {
         EngineStatus {
             loaded: self.replica.is_loaded(),
+            decides: self.can_tell(),
             revision: self.replica.revision(),
             age: self.age(),
             stale: self.is_stale(),
@@ -211,6 +216,7 @@ impl Engine {
             last_done: self.last_done.list(),
             password_runs: self.gate.hasher.runs(),
             limiter: self.limiter().status(),
+            went_back: self.replica.went_back(),
         }
     }
 

@@ -51,6 +51,8 @@ pub(crate) struct Replica {
     gone: Mutex<Gone>,
     /// Use cases of keys that the configuration does not name, which have been told of.
     unnamed: Mutex<HashSet<UseCaseName>>,
+    /// How often the store held another history than the one that was followed.
+    went_back: AtomicU64,
 }
 
 type Owners = HashMap<UserId, Arc<Owner>>;
@@ -113,6 +115,7 @@ impl Replica {
             applier: tokio::sync::Mutex::default(),
             gone: Mutex::default(),
             unnamed: Mutex::default(),
+            went_back: AtomicU64::new(0),
         }
     }
 

@@ -21,7 +21,7 @@ use crate::shared::Shared;
 use decide::{Decider, Decision};
 use dialect::Dialect;
 use http::Request;
-use keyward_listener::RequestBody;
+use keyward_listener::{RequestBody, Tls};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,6 +38,11 @@ impl Authz {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.0.address
+    }
+
+    /// What it speaks TLS with.
+    pub fn tls(&self) -> Option<Arc<Tls>> {
+        self.0.shared.tls.clone()
     }
 
     /// Stops accepting, lets requests that are under way end within a time, and ends.

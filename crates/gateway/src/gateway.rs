@@ -92,6 +92,11 @@ impl Gateway {
         self.0.address
     }
 
+    /// What it speaks TLS with.
+    pub fn tls(&self) -> Option<Arc<Tls>> {
+        self.0.shared.tls.clone()
+    }
+
     /// Puts new rules in force for the next request, here and on the plane that answers proxies.
     ///
     /// # Errors
@@ -110,9 +115,9 @@ impl Gateway {
     }
 }
 
-fn load_tls(section: &str, files: Option<TlsFiles>) -> Result<Option<Tls>, StartFault> {
+fn load_tls(section: &str, files: Option<TlsFiles>) -> Result<Option<Arc<Tls>>, StartFault> {
     let tls = files
-        .map(|files| Tls::load(files, &["h2", "http/1.1"]))
+        .map(|files| Tls::load(files, &["h2", "http/1.1"]).map(Arc::new))
         .transpose();
     tls.map_err(|fault| StartFault(format!("{section}.tls: {fault}")))
 }

@@ -38,6 +38,19 @@ impl Drop for Raised<'_> {
     }
 }
 
+/// How exchanges with an upstream, and the bodies of its answers, can fail. All are there from the start, so that the first of a
+/// kind is a rise.
+const FAULTS: [&str; 8] = [
+    "unreachable",
+    "timeout",
+    "bad_answer",
+    "client_body",
+    "client_body_timeout",
+    "stalled",
+    "broken_off",
+    "malformed_body",
+];
+
 /// One decision in so many is timed, so that reading the clock costs nothing to speak of.
 pub(crate) const SAMPLE: u64 = 64;
 
@@ -79,12 +92,16 @@ impl Metrics {
                 connections: gauge("keyward_connections", "Open connections of clients.")?,
                 connections_shed: IntCounter::new(
                     "keyward_connections_shed_total",
-                    "Connections closed at once because max_connections was reached.",
+                    "Connections closed at once because max_connections was reached, or for want of descriptors.",
                 )?,
                 answers: ["1xx", "2xx", "3xx", "4xx", "5xx"].map(|class| answers.with_label_values(&[class])),
                 decide: Histogram::with_opts(decide)?,
                 upstream: Histogram::with_opts(upstream)?,
-                upstream_faults: faults?,
+                upstream_faults: faults.inspect(|faults| {
+                    for fault in FAULTS {
+                        faults.with_label_values(&[fault]);
+                    }
+                })?,
                 tunnels: gauge("keyward_tunnels", "Open upgraded connections (WebSocket).")?,
             };
             registry.register(Box::new(metrics.connections.clone()))?;
@@ -105,7 +122,7 @@ impl Metrics {
                 connections: IntGauge::new("keyward_authz_connections", "Open connections of proxies.")?,
                 connections_shed: IntCounter::new(
                     "keyward_authz_connections_shed_total",
-                    "Connections of proxies closed at once because authz.max_connections was reached.",
+                    "Connections of proxies closed at once because authz.max_connections was reached, or for want of descriptors.",
                 )?,
                 ..self.clone()
             };

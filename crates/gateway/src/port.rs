@@ -5,7 +5,7 @@ use crate::StartFault;
 use crate::connection;
 use crate::shared::Shared;
 use crate::tunnel::SILENCE;
-use keyward_listener::{accept, bind, bind_way_out, close, end_when_gone, follow_certificate};
+use keyward_listener::{CLIENTS, accept, bind, bind_way_out, close, end_when_gone, follow_certificate};
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
@@ -126,7 +126,7 @@ async fn work(shared: &Arc<Shared>, worker: usize, listener: TcpListener) {
     let mut connections = JoinSet::new();
     // One worker does it for all.
     let mut certificate = pin!(follow_certificate(
-        shared.tls.as_ref().filter(|_| worker == 0),
+        shared.tls.as_deref().filter(|_| worker == 0),
         shared.plane.name()
     ));
     loop {
@@ -161,7 +161,7 @@ fn take(
     stream: TcpStream,
     peer: SocketAddr,
 ) {
-    match shared.slots.take() {
+    match shared.slots.take().filter(|_| CLIENTS.admits(&stream)) {
         Some(slot) => {
             connections.spawn(connection::serve(Arc::clone(shared), worker, stream, peer, slot));
         }

@@ -43,7 +43,7 @@ pub(crate) struct Shared {
     pub(crate) settings: Settings,
     /// One for all planes: a reload changes it for all.
     pub(crate) rules: Arc<ArcSwap<Compiled>>,
-    pub(crate) tls: Option<Tls>,
+    pub(crate) tls: Option<Arc<Tls>>,
     pub(crate) metrics: Metrics,
     pub(crate) drain: Drain,
     pub(crate) slots: Slots,

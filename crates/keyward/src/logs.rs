@@ -62,7 +62,7 @@ pub(crate) fn start_queued(settings: Settings) -> io::Result<()> {
     Ok(())
 }
 
-/// Lines that were dropped because nobody read those before them.
+/// Lines that were lost: nobody read those before them, or they could not be written.
 pub(crate) fn dropped() -> u64 {
     QUEUE.get().map_or(0, |queue| queue.dropped())
 }
@@ -78,6 +78,8 @@ pub(crate) fn flush(within: Duration) {
 fn log_to<W: Write + 'static>(settings: Settings, out: impl Fn() -> W + Send + Sync + 'static) {
     let layer = tracing_subscriber::fmt::layer()
         .with_ansi(false)
+        // It would be told on standard error, by what panics when that cannot be written to.
+        .log_internal_errors(false)
         .with_writer(move || Escaping(out()));
     let registry = tracing_subscriber::registry().with(filter(settings.level));
     // An error means that logging has been started already.

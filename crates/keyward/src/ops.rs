@@ -1,4 +1,4 @@
-//! The operator's port: is it alive, is it ready, and its numbers. No secret, no version.
+//! The operator's port: is it alive, is it ready, and its numbers. No secret, and no version but in `keyward_build_info`.
 
 mod metrics;
 
@@ -10,10 +10,12 @@ use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Json, Router};
 use hyper_util::service::TowerToHyperService;
-use keyward_engine::{Engine, Remark};
-use keyward_listener::{Server, bind_way_out};
-use metrics::EngineNumbers;
-use prometheus::{Encoder, TextEncoder};
+use keyward_engine::{Engine, EngineStatus, Remark};
+use keyward_listener::{NONE, Server, bind_way_out};
+pub(crate) use metrics::CertificateNumbers;
+use metrics::{EngineNumbers, ProcessNumbers, build_info};
+use prometheus::core::Collector;
+use prometheus::{Encoder, IntGauge, Registry, TextEncoder};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -38,9 +40,18 @@ pub(crate) struct Ops {
 #[derive(Clone)]
 struct Probe {
     engine: Arc<Engine>,
-    registry: prometheus::Registry,
+    registry: Registry,
+    is_ready: IntGauge,
     serving: Arc<AtomicBool>,
     draining: Arc<AtomicBool>,
+}
+
+impl Probe {
+    /// Whether requests are to be sent here. A node that goes on deciding by what it has is ready, however old that is: an outage
+    /// of the database must not become one of the API.
+    fn is_ready(&self, status: &EngineStatus) -> bool {
+        self.serving.load(Ordering::Acquire) && status.decides && !self.draining.load(Ordering::Relaxed)
+    }
 }
 
 impl Ops {
@@ -48,7 +59,8 @@ impl Ops {
     pub(crate) fn start(
         engine: &Arc<Engine>,
         listen: SocketAddr,
-        registry: prometheus::Registry,
+        most_connections: usize,
+        registry: &Registry,
     ) -> Result<Self, Failure> {
         let taken = |error: std::io::Error| {
             Failure::failed(format!(
@@ -60,14 +72,17 @@ impl Ops {
             .and_then(TcpListener::from_std)
             .map_err(taken)?;
         let address = listener.local_addr().map_err(taken)?;
-        registry
-            .register(Box::new(EngineNumbers::new(Arc::clone(engine))?))
-            .map_err(|error| Failure::failed(format!("metrics: {error}")))?;
+        let is_ready = readiness()?;
+        register(registry, EngineNumbers::new(Arc::clone(engine))?)?;
+        register(registry, ProcessNumbers::new(engine.clock().now())?)?;
+        register(registry, build_info()?)?;
+        register(registry, is_ready.clone())?;
         let serving = Arc::new(AtomicBool::new(false));
         let draining = Arc::new(AtomicBool::new(false));
         let probe = Probe {
             engine: Arc::clone(engine),
-            registry,
+            registry: registry.clone(),
+            is_ready,
             serving: Arc::clone(&serving),
             draining: Arc::clone(&draining),
         };
@@ -77,6 +92,8 @@ impl Ops {
             plane: "ops",
             tls: None,
             proxies: Arc::default(),
+            most_connections,
+            descriptors: &NONE,
         };
         let service = move |_| TowerToHyperService::new(app.clone());
         let task = tokio::spawn(server.run(listener, stopped, service));
@@ -112,6 +129,17 @@ impl Ops {
     }
 }
 
+/// Adds numbers to the process's metrics.
+pub(crate) fn register(registry: &Registry, numbers: impl Collector + 'static) -> Result<(), Failure> {
+    let done = registry.register(Box::new(numbers));
+    done.map_err(|error| Failure::failed(format!("metrics: {error}")))
+}
+
+fn readiness() -> Result<IntGauge, Failure> {
+    let made = IntGauge::new("keyward_ready", "1 while /readyz says 200.");
+    made.map_err(|error| Failure::failed(format!("metrics: {error}")))
+}
+
 fn router(probe: Probe) -> Router {
     Router::new()
         .route("/healthz", get(async || "ok"))
@@ -124,7 +152,7 @@ async fn get_readyz(State(probe): State<Probe>) -> impl IntoResponse {
     let status = probe.engine.status();
     let draining = probe.draining.load(Ordering::Relaxed);
     let serving = probe.serving.load(Ordering::Acquire);
-    let ready = serving && status.loaded && !status.stale && !draining;
+    let ready = probe.is_ready(&status);
     let code = if ready {
         StatusCode::OK
     } else {
@@ -150,6 +178,8 @@ fn remarks(engine: &Engine) -> Vec<Value> {
 }
 
 async fn get_metrics(State(probe): State<Probe>) -> impl IntoResponse {
+    let is_ready = probe.is_ready(&probe.engine.status());
+    probe.is_ready.set(i64::from(is_ready));
     let encoder = TextEncoder::new();
     let mut text = Vec::new();
     match encoder.encode(&probe.registry.gather(), &mut text) {

@@ -1,6 +1,7 @@
 //! `keyward serve`: starts every plane, and ends them in order.
 
 mod console_threads;
+mod descriptors;
 mod node;
 mod reload;
 mod signals;
@@ -52,7 +53,12 @@ async fn serve(
             return Ok(Exit::Done);
         }
     };
-    announce(context, &node, loaded, checked).await?;
+    // It is ready: whoever cannot be told of it is no reason to end.
+    if let Err(failure) = announce(context, &node, loaded, checked).await {
+        for line in &failure.lines {
+            tracing::warn!("what was to be told at the start could not be: {line}");
+        }
+    }
     while signals.next().await == Signal::Reload {
         reload::reload(loaded, checked, &node.gateway);
     }

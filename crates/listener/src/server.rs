@@ -4,7 +4,9 @@
 use crate::activity::{Activity, watched};
 use crate::linger::{Lingering, Plain};
 use crate::places::Places;
-use crate::{RequestBody, Tls, accept, accept_tls, close, end_when_gone, follow_certificate};
+use crate::{
+    DescriptorBound, RequestBody, Tls, accept, accept_tls, close, end_when_gone, follow_certificate,
+};
 use http::{Request, Response};
 use http_body::Body;
 use hyper::server::conn::{http1, http2};
@@ -23,8 +25,6 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, interval, sleep_until};
 
-/// How many connections there are at most. Whoever comes then gets the place of an address that has more, or none.
-const MOST_CONNECTIONS: usize = 256;
 /// How long a TLS handshake, a request's header, or the first request of a connection may take.
 const HEADER_PATIENCE: Duration = Duration::from_secs(10);
 /// How long a connection may be without a request, or the next piece of an answer may wait to be taken.
@@ -46,6 +46,10 @@ pub struct Server {
     pub tls: Option<Arc<Tls>>,
     /// Peers that speak for many clients.
     pub proxies: Arc<[IpNet]>,
+    /// How many connections there are at most. Whoever comes then gets the place of an address that has more, or none.
+    pub most_connections: usize,
+    /// Which descriptors they may have.
+    pub descriptors: &'static DescriptorBound,
 }
 
 /// What ends an answer before it is whole.
@@ -67,11 +71,13 @@ impl Server {
         B::Data: Send,
         B::Error: Into<Fault>,
     {
-        let places = Places::new(MOST_CONNECTIONS, Arc::clone(&self.proxies));
+        let places = Places::new(self.most_connections, Arc::clone(&self.proxies));
         let mut connections = JoinSet::new();
         let told = stop.clone();
-        let take = |connections: &mut JoinSet<()>, stream, peer: SocketAddr| {
-            if let Some(place) = places.take(peer.ip()) {
+        let take = |connections: &mut JoinSet<()>, stream: TcpStream, peer: SocketAddr| {
+            if self.descriptors.admits(&stream)
+                && let Some(place) = places.take(peer.ip())
+            {
                 end_when_gone(&stream, IDLE_PATIENCE);
                 let plane = self.plane;
                 let way = match &self.tls {

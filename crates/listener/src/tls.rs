@@ -50,11 +50,17 @@ pub enum TlsFault {
 pub struct Tls {
     files: TlsFiles,
     protocols: Vec<Vec<u8>>,
-    current: RwLock<Arc<ServerConfig>>,
+    current: RwLock<Arc<InForce>>,
     seen: Mutex<Seen>,
 }
 
 type Stamp = [Option<(SystemTime, u64)>; 2];
+
+/// What connections are accepted with.
+struct InForce {
+    config: Arc<ServerConfig>,
+    certificate: CertificateDer<'static>,
+}
 
 /// What is known of the files.
 struct Seen {
@@ -86,9 +92,16 @@ impl Tls {
 
     /// What the next connection is to be accepted with.
     pub fn acceptor(&self) -> TlsAcceptor {
-        TlsAcceptor::from(Arc::clone(
-            &self.current.read().unwrap_or_else(PoisonError::into_inner),
-        ))
+        TlsAcceptor::from(Arc::clone(&self.in_force().config))
+    }
+
+    /// The server's own certificate that is in force.
+    pub fn certificate(&self) -> CertificateDer<'static> {
+        self.in_force().certificate.clone()
+    }
+
+    fn in_force(&self) -> Arc<InForce> {
+        Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Reads the files again if they have changed; connections that are open stay as they are.
@@ -148,18 +161,18 @@ fn stamp(files: &TlsFiles) -> Stamp {
 }
 
 /// What became of reading.
-type Read = Result<ServerConfig, TlsFault>;
+type Read = Result<InForce, TlsFault>;
 
 fn read(files: &TlsFiles, protocols: &[Vec<u8>]) -> Read {
     let chain = CertificateDer::pem_file_iter(&files.certificate)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .map_err(|error| describe(&files.certificate, error))?;
-    if chain.is_empty() {
+    let Some(certificate) = chain.first().cloned() else {
         return Err(TlsFault::File {
             path: files.certificate.clone(),
             fault: "holds no certificate in PEM form".into(),
         });
-    }
+    };
     let key = PrivateKeyDer::from_pem_file(&files.key).map_err(|error| describe(&files.key, error))?;
     let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
@@ -168,7 +181,10 @@ fn read(files: &TlsFiles, protocols: &[Vec<u8>]) -> Read {
         .with_single_cert(chain, key)
         .map_err(|error| TlsFault::Mismatch(error.to_string()))?;
     config.alpn_protocols = protocols.to_vec();
-    Ok(config)
+    Ok(InForce {
+        config: Arc::new(config),
+        certificate,
+    })
 }
 
 fn describe(path: &Path, error: rustls_pki_types::pem::Error) -> TlsFault {

@@ -15,6 +15,11 @@ impl Replica {
         self.whole.load(Ordering::Acquire)
     }
 
+    /// How often the store held another history than the one that was followed here.
+    pub(crate) fn went_back(&self) -> u64 {
+        self.went_back.load(Ordering::Relaxed)
+    }
+
     /// Puts what the store holds in place of a history that its feed does not continue.
     pub(super) async fn replace_history(
         &self,
@@ -30,6 +35,7 @@ impl Replica {
                 "too many changes were missed to follow them one by one"
             );
         } else {
+            self.went_back.fetch_add(1, Ordering::Relaxed);
             tracing::warn!(
                 known,
                 there,

@@ -18,7 +18,7 @@ const SLACK_MILLIS: i64 = 5_000;
 const BESIDE_SECONDS: u64 = 30;
 const MIB: u64 = 1024 * 1024;
 /// Besides connections: the database, logs, listeners.
-const OTHER_FILES: usize = 64;
+const OTHER_FILES: usize = 1024;
 const SET_CLOCK: &str = "set the clock (`timedatectl set-ntp true`): expiries and limits depend on it";
 
 /// Whether the clock can be right at all.
@@ -80,15 +80,15 @@ pub(super) fn check_disk(database: &Path) -> Option<Finding> {
     })
 }
 
-/// Each request takes a connection of its client and one to the upstream. `connections` are those that the ports may have in all.
+/// Each request takes a connection of its client and one to the upstream. `serve` raises the soft limit to the hard one. `connections` are those that the ports may have in all.
 pub(super) fn check_open_files(connections: usize) -> Option<Finding> {
-    let most = usize::try_from(getrlimit(Resource::Nofile).current?).unwrap_or(usize::MAX);
+    let most = usize::try_from(getrlimit(Resource::Nofile).maximum?).unwrap_or(usize::MAX);
     let needed = connections.saturating_mul(2).saturating_add(OTHER_FILES);
     let place = "open file limit";
     if most < needed {
         let what = format!("{most}, but {connections} connections may need {needed}");
         let way_out = format!(
-            "raise it (`ulimit -n {needed}`, LimitNOFILE= in systemd), or lower max_connections of the gateway and of authz"
+            "raise it (`ulimit -Hn {needed}`, LimitNOFILE= in systemd), or lower max_connections of the gateway and of authz"
         );
         return Some(Finding::warning("open files", place, what, way_out));
     }

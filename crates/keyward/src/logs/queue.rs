@@ -1,5 +1,5 @@
 //! The lines of the log on their way out: one thread writes them, and whoever logs waits for nobody. Lines that come while
-//! too many wait are dropped and counted.
+//! too many wait are dropped and counted, and so are those that cannot be written.
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -37,7 +37,7 @@ impl Queue {
         Ok(queue)
     }
 
-    /// Lines that found no room.
+    /// Lines that found no room, or could not be written.
     pub(super) fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
     }
@@ -73,8 +73,8 @@ impl Queue {
             std::mem::swap(&mut lines, &mut waiting.lines);
             waiting.is_writing = true;
             drop(waiting);
-            // Nobody can be told when that fails.
-            let _ = out().write_all(&lines);
+            let lost = write_lines(&mut out(), &lines);
+            self.dropped.fetch_add(lost, Ordering::Relaxed);
             lines.clear();
             self.lock().is_writing = false;
             self.changed.notify_all();
@@ -84,6 +84,20 @@ impl Queue {
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Writes lines, and gives how many of them could not be written to their end. Nobody can be told of the fault but by that number.
+fn write_lines(out: &mut impl Write, lines: &[u8]) -> u64 {
+    let mut left = lines;
+    while !left.is_empty() {
+        match out.write(left) {
+            Ok(0) => break,
+            Ok(written) => left = &left[written..],
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => break,
+        }
+    }
+    left.iter().filter(|byte| **byte == b'\n').count() as u64
 }
 
 impl Write for &Queue {
@@ -136,6 +150,14 @@ mod tests {
         Queue::flush(queue, Duration::from_secs(20));
         let seen: Vec<u8> = read.try_iter().flatten().collect();
         assert!(seen == wanted && queue.dropped() == 0);
+    }
+
+    #[test]
+    fn lines_that_cannot_be_written_are_counted_the_broken_one_too() {
+        let mut room = [0; 12];
+        for (lines, lost) in [("one\ntwo\n", 0), ("one\ntwo\nthree\nfour\n", 2), ("", 0)] {
+            assert_eq!(write_lines(&mut &mut room[..], lines.as_bytes()), lost, "{lines}");
+        }
     }
 
     #[test]

@@ -1,11 +1,15 @@
 //! The engine's numbers for Prometheus, read when they are asked for. Labels are of fixed sets: reasons, the limiter's
 //! mode. Who adds a number adds a field, its description, and its value in `collect`.
 
+mod certificates;
+mod process;
 mod redis;
 
 use crate::exit::Failure;
 use crate::logs;
+pub(crate) use certificates::CertificateNumbers;
 use keyward_engine::{Engine, EngineStatus, Limiter};
+pub(super) use process::{ProcessNumbers, build_info};
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
 use prometheus::{Gauge, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts};
@@ -27,26 +31,17 @@ pub(super) struct EngineNumbers {
     keys: IntGauge,
     limiter: IntGaugeVec,
     redis: RedisNumbers,
+    went_back: IntCounter,
     usage_pending: IntGauge,
     usage_lost: IntCounter,
     last_done: IntGaugeVec,
     log_lines_dropped: IntCounter,
-    resident: IntGauge,
-    open_files: IntGauge,
-    start_time: IntGauge,
 }
 
 impl EngineNumbers {
-    /// The numbers of an engine, and of the process that it runs in.
+    /// The numbers of an engine.
     pub(super) fn new(engine: Arc<Engine>) -> Result<Self, Failure> {
-        let start_time = IntGauge::new(
-            "process_start_time_seconds",
-            "Start time of the process since the Unix epoch, in seconds.",
-        );
-        let made = Self::build(engine).map_err(|error| Failure::failed(format!("metrics: {error}")))?;
-        let start_time = start_time.map_err(|error| Failure::failed(format!("metrics: {error}")))?;
-        start_time.set(made.engine.clock().now().seconds());
-        Ok(Self { start_time, ..made })
+        Self::build(engine).map_err(|error| Failure::failed(format!("metrics: {error}")))
     }
 
     fn build(engine: Arc<Engine>) -> Result<Self, prometheus::Error> {
@@ -59,8 +54,8 @@ impl EngineNumbers {
             "Decisions since the start, by outcome.",
         );
         let last_done = Opts::new(
-            "keyward_job_last_success_timestamp_seconds",
-            "When a background job last had nothing left to do, Unix seconds.",
+            "keyward_task_last_success_timestamp_seconds",
+            "When a background task last had nothing left to do, Unix seconds.",
         );
         Ok(Self {
             engine,
@@ -87,18 +82,16 @@ impl EngineNumbers {
             keys: IntGauge::new("keyward_keys", "Keys in memory.")?,
             limiter: IntGaugeVec::new(limiter, &["mode"])?,
             redis: RedisNumbers::new()?,
+            went_back: IntCounter::new(
+                "keyward_database_went_back_total",
+                "Times that the database was found to hold another history than the one that was followed.",
+            )?,
             usage_pending: IntGauge::new("keyward_usage_pending", "Usage counts that wait to be stored.")?,
             usage_lost: IntCounter::new("keyward_usage_lost_total", "Requests whose usage was dropped.")?,
-            last_done: IntGaugeVec::new(last_done, &["job"])?,
+            last_done: IntGaugeVec::new(last_done, &["task"])?,
             log_lines_dropped: IntCounter::new(
                 "keyward_log_lines_dropped_total",
-                "Lines of the log that were dropped because nobody read those before them.",
-            )?,
-            resident: IntGauge::new("process_resident_memory_bytes", "Resident memory, in bytes.")?,
-            open_files: IntGauge::new("process_open_fds", "Open file descriptors.")?,
-            start_time: IntGauge::new(
-                "process_start_time_seconds",
-                "Start of the process, Unix seconds.",
+                "Lines of the log that were lost: nobody read those before them, or they could not be written.",
             )?,
         })
     }
@@ -114,13 +107,11 @@ impl EngineNumbers {
             &self.snapshot_age,
             &self.keys,
             &self.limiter,
+            &self.went_back,
             &self.usage_pending,
             &self.usage_lost,
             &self.last_done,
             &self.log_lines_dropped,
-            &self.resident,
-            &self.open_files,
-            &self.start_time,
         ];
         all.extend(self.redis.all());
         all
@@ -152,6 +143,8 @@ impl EngineNumbers {
         if let Some(redis) = &status.limiter.redis {
             self.redis.read(redis);
         }
+        self.went_back.reset();
+        self.went_back.inc_by(status.went_back);
         self.usage_pending.set(gauge(status.usage_pending));
         self.usage_lost.reset();
         self.usage_lost.inc_by(status.usage_lost);
@@ -160,8 +153,6 @@ impl EngineNumbers {
         }
         self.log_lines_dropped.reset();
         self.log_lines_dropped.inc_by(logs::dropped());
-        self.resident.set(resident_bytes().unwrap_or(0));
-        self.open_files.set(open_files().unwrap_or(0));
     }
 }
 
@@ -179,15 +170,4 @@ impl Collector for EngineNumbers {
 
 fn gauge<T: TryInto<i64>>(number: T) -> i64 {
     number.try_into().unwrap_or(i64::MAX)
-}
-
-fn resident_bytes() -> Option<i64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    let kib: i64 = line.trim().strip_suffix(" kB")?.trim().parse().ok()?;
-    Some(kib * 1024)
-}
-
-fn open_files() -> Option<i64> {
-    i64::try_from(std::fs::read_dir("/proc/self/fd").ok()?.count()).ok()
 }

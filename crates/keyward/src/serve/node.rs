@@ -1,10 +1,11 @@
 //! A running Keyward: its parts, in the order in which they start and end.
 
 use super::console_threads::ConsoleThreads;
+use super::descriptors;
 use crate::config::Checked;
 use crate::exit::Failure;
 use crate::open::{self, Access};
-use crate::ops::Ops;
+use crate::ops::{self, CertificateNumbers, Ops};
 use keyward_console::{About, Console};
 use keyward_engine::{Background, Engine, NodeAbout};
 use keyward_gateway::{Authz, Gateway};
@@ -35,11 +36,12 @@ pub(crate) struct Node {
 impl Node {
     /// Opens the database and starts every plane. The operator's port answers first, so that a long start can be seen.
     pub(crate) async fn start(checked: &Checked, access: Access) -> Result<Self, Failure> {
+        let most_ops = descriptors::share_out();
         let limiter = open::limiter(checked)?;
         let engine = open::engine_to_serve(checked, access).await?;
         let engine = Arc::new(engine.with_limiter(limiter));
         let registry = prometheus::Registry::new();
-        let ops = Ops::start(&engine, checked.ops, registry.clone())?;
+        let ops = Ops::start(&engine, checked.ops, most_ops, &registry)?;
         load(&engine, checked).await?;
         engine.limiter().reach().await;
         let limiter = watch_limiter(&engine);
@@ -59,6 +61,7 @@ impl Node {
             .map(|settings| gateway.start_authz(settings, &registry))
             .transpose();
         let authz = authz.map_err(|fault| Failure::failed(fault.to_string()))?;
+        register_planes(&registry, &gateway, authz.as_ref(), &console)?;
         engine.name_node(NodeAbout {
             host: console_about.node,
             address: gateway.address().to_string(),
@@ -115,6 +118,24 @@ impl Node {
         tokio::join!(self.engine.store().close(), self.ops.stop());
         tracing::info!("stopped");
     }
+}
+
+/// Adds what the planes count, and the certificates that they show.
+fn register_planes(
+    registry: &prometheus::Registry,
+    gateway: &Gateway,
+    authz: Option<&Authz>,
+    console: &Console,
+) -> Result<(), Failure> {
+    let planes = [
+        ("gateway", gateway.tls()),
+        ("authz", authz.and_then(Authz::tls)),
+        ("console", console.tls()),
+    ];
+    let planes = planes.into_iter().filter_map(|(plane, tls)| Some((plane, tls?)));
+    ops::register(registry, CertificateNumbers::new(planes.collect())?)?;
+    let done = console.register_metrics(registry);
+    done.map_err(|fault| Failure::failed(fault.to_string()))
 }
 
 /// Loads the replica; while the database is away, from the snapshot on disk, when there is to be one.

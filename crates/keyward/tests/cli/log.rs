@@ -1,6 +1,6 @@
 //! The log of a process that serves: whoever reads it, and whether.
 
-use keyward_testkit::{CliOutput, Installation, WAIT_TIMEOUT};
+use keyward_testkit::{CliOutput, Installation, WAIT_TIMEOUT, eventually_blocking, wait_for_text};
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -110,5 +110,48 @@ fn what_keeps_a_node_from_starting_and_what_it_does_at_its_end_are_events_of_the
             .map(|line| serde_json::from_str::<Value>(line).unwrap());
         let has = |event: &Value| event["message"].as_str().unwrap().contains(wanted);
         assert!(events.filter(has).count() == 1, "{log}");
+    }
+}
+
+/// A `serve` started by a shell that does this to its standard output and error; `log` and `said` are files of the folder.
+fn redirected(place: &Installation, redirection: &str) -> Child {
+    let serve = place.command(&["serve", "--json"]);
+    let mut line = format!("exec \"$0\" \"$@\" {redirection}");
+    if let Some(reader) = redirection.strip_prefix("| ") {
+        // Its process id is that of the shell, as in the other cases: bash runs the last part of a pipe by itself.
+        line = format!("exec \"$0\" \"$@\" > >({reader}) 2>log");
+    }
+    let mut shell = Command::new("bash");
+    shell
+        .args(["-c", &line])
+        .arg(serve.get_program())
+        .args(serve.get_args())
+        .current_dir(&place.dir);
+    shell.stdin(Stdio::null()).spawn().unwrap()
+}
+
+#[test]
+fn a_node_that_is_ready_runs_on_whatever_becomes_of_its_output() {
+    for (redirection, told_in, sign) in [
+        (">/dev/full 2>log", "log", "what was to be told at the start"),
+        (">&- 2>log", "log", "ready"),
+        ("| true", "log", "ready"),
+        (">said 2>/dev/full", "said", "\"ops\""),
+        (">said 2>&-", "said", "\"ops\""),
+        (">said 2> >(true)", "said", "\"ops\""),
+    ] {
+        let place = Installation::populated();
+        let mut child = redirected(&place, redirection);
+        wait_for_text(&place.path(told_in), sign);
+        if redirection.ends_with("2>/dev/full") {
+            let said = std::fs::read_to_string(place.path("said")).unwrap();
+            let said: Value = serde_json::from_str(&said).unwrap();
+            knock(said["gateway"].as_str().unwrap(), 20);
+            let ops = said["ops"].as_str().unwrap();
+            let lost = || metric(ops, "keyward_log_lines_dropped_total");
+            eventually_blocking("lines that could not be written are counted", || lost() >= 20);
+        }
+        // One that had ended by itself would not end with 0.
+        assert_eq!(terminate(&mut child), 0, "{redirection}");
     }
 }

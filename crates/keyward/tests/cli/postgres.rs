@@ -251,3 +251,36 @@ fn a_snapshot_that_cannot_be_written_is_told_once_and_found_by_doctor() {
     let left: Vec<_> = std::fs::read_dir(place.dir.path()).unwrap().collect();
     assert!(left.len() == 3, "{left:?}");
 }
+
+/// Waits until somebody waits for the list of nodes, which is the last thing before a node is ready; then there are no users any more.
+const TAKE_USERS_AWAY: &str = "DO $$ BEGIN \
+    LOCK TABLE nodes IN ACCESS EXCLUSIVE MODE; \
+    LOOP \
+        EXIT WHEN EXISTS (SELECT 1 FROM pg_locks WHERE NOT granted AND relation = 'nodes'::regclass); \
+        PERFORM pg_sleep(0.01); \
+    END LOOP; \
+    ALTER TABLE users RENAME TO users_away; \
+END $$";
+
+#[test]
+fn a_node_that_is_ready_runs_on_when_the_database_does_not_say_who_administers_it() {
+    let server = Postgres::start_quick();
+    let place = place(&server, &format!("url = \"{}\"", server.url("postgres")));
+    place.run(&["init", "--no-token"]).expect(0);
+    let (mut running, words) = std::thread::scope(|scope| {
+        scope.spawn(|| server.sql("postgres", TAKE_USERS_AWAY));
+        let held = "SELECT count(*) FROM pg_locks WHERE granted AND relation = 'nodes'::regclass AND mode = 'AccessExclusiveLock'";
+        eventually_blocking("the list of nodes is locked", || {
+            server.sql("postgres", held) == "1"
+        });
+        RunningProgram::in_words(&place, &["serve"], "database")
+    });
+    assert!(words.contains("Keyward is ready"), "{words}");
+    wait_for_text(
+        &place.path("log"),
+        "what was to be told at the start could not be",
+    );
+    server.sql("postgres", "ALTER TABLE users_away RENAME TO users");
+    running.signal("TERM");
+    assert_eq!(running.code(), 0);
+}

@@ -52,7 +52,7 @@ async fn what_has_gathered_is_cleared_away_at_once_and_changes_go_on_meanwhile()
     .await;
     assert!(changes > 0);
     for job in ["purge", "prune"] {
-        let name = format!("keyward_job_last_success_timestamp_seconds{{job=\"{job}\"}}");
+        let name = format!("keyward_task_last_success_timestamp_seconds{{task=\"{job}\"}}");
         cluster.nodes[0].wait_for_metric(&name, |at| at > 1e9).await;
     }
 }

@@ -8,6 +8,7 @@ mod crashes;
 mod faults;
 mod list;
 mod load;
+mod outage;
 mod revocation;
 mod rolling;
 mod usage;

@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 /// The configuration that users are given, before these nodes; gives where it listens for clients.
-async fn balancer(nodes: &[Keyward]) -> (HaProxy, SocketAddr) {
+pub(crate) async fn balancer(nodes: &[Keyward]) -> (HaProxy, SocketAddr) {
     let (api, console) = (HaProxy::free_address(), HaProxy::free_address());
     let mut environment = vec![
         ("KEYWARD_API".to_owned(), api.to_string()),
@@ -33,14 +33,14 @@ async fn balancer(nodes: &[Keyward]) -> (HaProxy, SocketAddr) {
 }
 
 /// Requests at a constant pace, on kept connections and on new ones; each must be granted.
-struct Traffic {
+pub(crate) struct Traffic {
     stop: Arc<AtomicBool>,
     answered: Arc<AtomicUsize>,
     clients: JoinSet<()>,
 }
 
 impl Traffic {
-    fn start(address: SocketAddr, secret: &str, clients: usize) -> Self {
+    pub(crate) fn start(address: SocketAddr, secret: &str, clients: usize) -> Self {
         let (stop, answered) = <(Arc<AtomicBool>, Arc<AtomicUsize>)>::default();
         let mut traffic = Self {
             stop,
@@ -74,7 +74,7 @@ impl Traffic {
         traffic
     }
 
-    async fn wait_for(&mut self, more: usize) {
+    pub(crate) async fn wait_for(&mut self, more: usize) {
         let wanted = self.answered.load(Ordering::Relaxed) + more;
         while self.answered.load(Ordering::Relaxed) < wanted {
             if let Some(ended) = self.clients.try_join_next() {
@@ -84,7 +84,7 @@ impl Traffic {
         }
     }
 
-    async fn stop(mut self) -> usize {
+    pub(crate) async fn stop(mut self) -> usize {
         self.stop.store(true, Ordering::Relaxed);
         while let Some(ended) = self.clients.join_next().await {
             ended.unwrap();
@@ -93,7 +93,7 @@ impl Traffic {
     }
 }
 
-async fn wait_for_traffic(node: &Keyward) {
+pub(crate) async fn wait_for_traffic(node: &Keyward) {
     let sent = "keyward_gateway_answers_total";
     node.wait_for_metric(sent, |answers| answers >= 20.0).await;
 }

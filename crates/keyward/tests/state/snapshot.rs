@@ -188,7 +188,7 @@ async fn s1_a_node_that_was_killed_starts_from_what_it_wrote_while_it_ran() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_old_snapshot_is_refused_or_served_from_as_on_stale_says() {
-    for (on_stale, wanted) in [("refuse", "503 unavailable"), ("serve", "200")] {
+    for (on_stale, wanted, ready) in [("refuse", "503 unavailable", 503), ("serve", "200", 200)] {
         let config = format!("{KEPT}[gateway]\non_stale = \"{on_stale}\"\nmax_staleness = \"3s\"\n");
         let world = World::new(&config).await;
         world.node.stop().await;
@@ -201,7 +201,11 @@ async fn an_old_snapshot_is_refused_or_served_from_as_on_stale_says() {
         .await;
         assert_eq!(world.node.verdict(&world.good.secret).await, wanted);
         let (status, told) = readyz(&world.node).await;
-        assert_eq!((status, &told["checks"]["fresh"]), (503, &json!(false)), "{told}");
+        assert_eq!(
+            (status, &told["checks"]["fresh"]),
+            (ready, &json!(false)),
+            "{told}"
+        );
         assert!(told["age_ms"].as_u64() > Some(3000), "{told}");
         world.resume_server().await;
         world.wait_for(&world.good, "200").await;
@@ -261,7 +265,7 @@ async fn a_password_that_is_wrong_is_no_server_that_is_away() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s9_a_server_that_answers_nothing_makes_a_node_stale_which_serves_or_refuses() {
-    for (on_stale, wanted) in [("refuse", "503 unavailable"), ("serve", "200")] {
+    for (on_stale, wanted, ready) in [("refuse", "503 unavailable", 503), ("serve", "200", 200)] {
         let config = format!("[gateway]\non_stale = \"{on_stale}\"\nmax_staleness = \"3s\"\n");
         let world = World::new(&config).await;
         world.wait_for(&world.good, "200").await;
@@ -271,12 +275,17 @@ async fn s9_a_server_that_answers_nothing_makes_a_node_stale_which_serves_or_ref
         })
         .await;
         assert_eq!(world.node.verdict(&world.good.secret).await, wanted);
+        assert_eq!(readyz(&world.node).await.0, ready);
         assert_eq!(world.node.metric("keyward_stale").await, Some(1.0));
         let words = format!("on_stale=\"{on_stale}\"");
         let told = |log: &str| log.contains(&words);
         world.node.until_log("it is stale", told).await;
         world.server.thaw();
-        eventually("it is ready", async || readyz(&world.node).await.0 == 200).await;
+        eventually("it is fresh", async || {
+            readyz(&world.node).await.1["checks"]["fresh"] == json!(true)
+        })
+        .await;
+        assert_eq!(readyz(&world.node).await.0, 200);
         world.wait_for(&world.good, "200").await;
         let told = |log: &str| log.contains("fresh again");
         world.node.until_log("it is fresh again", told).await;
