@@ -54,6 +54,8 @@ pub(crate) enum Command {
     MigrateStore(MigrateStore),
     /// Look for the usual mistakes, and say what to do about each.
     Doctor,
+    /// Ask a Keyward that runs on this machine with this configuration whether it is ready: exit 0, or 1 and why not.
+    Healthcheck,
     /// Create, list, show and change keys.
     ///
     /// Works on the database itself, as its local operator, also while Keyward runs: a running Keyward follows within a
@@ -113,6 +115,9 @@ pub(crate) struct Init {
     /// Make no set-up token.
     #[arg(long)]
     pub(crate) no_token: bool,
+    /// End with 0 and change nothing when everything is there already.
+    #[arg(long, conflicts_with = "new_token")]
+    pub(crate) if_needed: bool,
 }
 
 #[derive(Args)]

@@ -4,6 +4,7 @@ mod audit;
 mod backup;
 mod config;
 mod export;
+pub(crate) mod healthcheck;
 mod import;
 mod init;
 mod keys;
@@ -67,6 +68,7 @@ async fn dispatch(context: Context<'_>, command: &Command) -> Result<Exit, Failu
         Command::Migrate => migrate::run(context).await,
         Command::MigrateStore(args) => migrate_store::run(context, args).await,
         Command::Doctor => doctor::run(context).await,
+        Command::Healthcheck => healthcheck::run(context).await,
         Command::Config(command) => config::run(context, *command),
         Command::Completions { shell } => completions(*shell),
         other => {

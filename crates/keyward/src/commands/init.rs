@@ -5,6 +5,7 @@ use crate::cli::Init;
 use crate::config::{self, Checked, Database, template};
 use crate::exit::{Exit, Failure};
 use crate::open::{self, Access};
+use crate::output::print;
 use crate::serve::console_url;
 use keyward_engine::Engine;
 use std::io::Write;
@@ -22,6 +23,9 @@ pub(super) async fn run(context: Context<'_>, args: &Init) -> Result<Exit, Failu
     let made = make_database(context, wrote).await;
     let (checked, engine, was_there) = match made {
         Ok(made) => made,
+        Err(failure) if args.if_needed && failure.exit == Exit::Conflict => {
+            return print(&failure.lines.join("\n"));
+        }
         Err(failure) => {
             if wrote {
                 // Nothing is better than half an installation: the next try starts afresh.

@@ -2,6 +2,7 @@
 
 use super::finding::Finding;
 use super::host;
+use crate::commands::healthcheck::ask_readyz;
 use crate::config::Checked;
 use crate::serve::reachable;
 use jiff::fmt::rfc2822;
@@ -57,17 +58,7 @@ fn check_port(key: &'static str, address: SocketAddr, runs: bool) -> Finding {
 
 /// What the operator's port says of a Keyward that runs, if one does.
 async fn ask_running(ops: SocketAddr) -> Option<Value> {
-    let ask = async {
-        let mut stream = TcpStream::connect(reachable(ops)).await?;
-        stream
-            .write_all(b"GET /readyz HTTP/1.0\r\nhost: keyward\r\nconnection: close\r\n\r\n")
-            .await?;
-        let mut answer = Vec::new();
-        stream.take(65_536).read_to_end(&mut answer).await?;
-        std::io::Result::Ok(answer)
-    };
-    let answer = timeout(PATIENCE, ask).await.ok()?.ok()?;
-    let answer = String::from_utf8_lossy(&answer);
+    let answer = timeout(PATIENCE, ask_readyz(reachable(ops))).await.ok()?.ok()?;
     let (_, body) = answer.split_once("\r\n\r\n")?;
     let told: Value = serde_json::from_str(body).ok()?;
     told["checks"]["replica"].is_boolean().then_some(told)
