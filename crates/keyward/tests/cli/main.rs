@@ -19,6 +19,8 @@ mod log;
 #[cfg(test)]
 mod migrate_store;
 #[cfg(test)]
+mod monitoring;
+#[cfg(test)]
 mod postgres;
 mod redis;
 #[cfg(test)]
