@@ -91,6 +91,12 @@ pub(crate) fn guarded(fault: Fault, id: RequestId) -> Answer {
             "Request timeout",
             "The header fields did not arrive in time.",
         ),
+        Fault::NoRoom => Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "unavailable",
+            "Service unavailable",
+            "Too many requests are unfinished. Send the header fields in one piece.",
+        ),
         Fault::Version => Problem::new(
             StatusCode::HTTP_VERSION_NOT_SUPPORTED,
             "http_version",

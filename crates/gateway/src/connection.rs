@@ -111,7 +111,7 @@ async fn serve_stream<S>(
 ) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let link = Arc::new(Link::holding(slot));
+    let link = Arc::new(Link::holding(slot, Arc::clone(&shared.heads)));
     let limits = shared.limits();
     let service = {
         let (shared, link) = (Arc::clone(&shared), Arc::clone(&link));

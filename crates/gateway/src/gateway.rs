@@ -2,6 +2,7 @@
 
 use crate::authz::{Authz, Callers};
 use crate::drain::Drain;
+use crate::guard::UnfinishedHeads;
 use crate::metrics::Metrics;
 use crate::port::{Bound, Port};
 use crate::rules::Compiled;
@@ -49,6 +50,7 @@ impl Gateway {
             metrics: Metrics::register(registry)?,
             drain: Drain::default(),
             slots: Slots::new(settings.max_connections),
+            heads: Arc::new(UnfinishedHeads::new(settings.unfinished_head_bytes)),
             deadline: ArcSwap::default(),
             settings,
         });
@@ -75,6 +77,7 @@ impl Gateway {
             metrics: gateway.metrics.for_authz(registry)?,
             drain: Drain::default(),
             slots: Slots::new(settings.max_connections),
+            heads: Arc::clone(&gateway.heads),
             deadline: ArcSwap::default(),
             settings: Settings {
                 listen: settings.listen,

@@ -8,6 +8,7 @@
 mod head;
 mod line;
 mod link;
+mod unfinished;
 
 #[cfg(any(test, feature = "fuzz"))]
 pub(crate) use head::read_in_pieces;
@@ -15,6 +16,7 @@ pub(crate) use head::{Fault, Limits, MOST_HEADERS};
 use line::short_target;
 pub(crate) use line::{MOST_TARGET_BYTES, check_method, check_target, read_target};
 pub(crate) use link::{InFlight, Link};
+pub(crate) use unfinished::UnfinishedHeads;
 
 use crate::deadline::Deadline;
 use crate::framing::{Chunk, Chunks, Length};
@@ -27,12 +29,15 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_util::io::poll_read_buf;
+use unfinished::WaitingHead;
 
 /// The one request that stands in for a faulty one.
 const LAST_REQUEST: &[u8] = b"GET / HTTP/1.1\r\nhost: -\r\nconnection: close\r\n\r\n";
 /// What is no part of a chunked body, wherever it stands in one.
 const NO_CHUNK: &[u8] = b"\0\r\n\r\n";
 const READ_BYTES: usize = 8 * 1024;
+/// What a connection keeps of its buffer between requests.
+const MOST_KEPT: usize = 2 * READ_BYTES;
 /// At the end of a connection so many bytes more are read and thrown away, so that the answer is not lost to a reset.
 const LINGER_BYTES: usize = 64 * 1024;
 const LINGER: Duration = Duration::from_secs(1);
@@ -49,6 +54,8 @@ pub(crate) struct Guard<S> {
     reading: Deadline,
     writing: Deadline,
     lingered: Option<usize>,
+    /// While a head has begun and not ended.
+    waiting: Option<WaitingHead>,
 }
 
 enum State {
@@ -89,6 +96,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guard<S> {
             reading,
             writing,
             lingered: None,
+            waiting: None,
         }
     }
 
@@ -138,6 +146,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guard<S> {
     }
 
     fn pass(&mut self, head: &Head) {
+        self.waiting = None;
         if let Some(place) = &head.odd_query {
             // hyper would refuse it. It decides nothing, so hyper gets another of that length.
             let query = &mut self.buffer[place.clone()];
@@ -159,8 +168,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guard<S> {
 
     fn shut(&mut self, fault: Fault) {
         self.link.shut(fault, short_target(&self.buffer));
-        self.buffer.clear();
-        self.buffer.extend_from_slice(LAST_REQUEST);
+        self.waiting = None;
+        // Not only cleared: a client that does not read the answer would keep the memory of its head.
+        self.buffer = BytesMut::from(LAST_REQUEST);
         self.approved = LAST_REQUEST.len();
         self.state = State::Shut;
     }
@@ -187,6 +197,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guard<S> {
             }
             ready!(self.reading.poll_waiting(self.limits.idle, cx));
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
+        let bytes = self.buffer.capacity();
+        if !self.link.heads.wait(&mut self.waiting, bytes, cx.waker()) {
+            self.shut(Fault::NoRoom);
+            return Poll::Ready(Ok(()));
         }
         ready!(self.reading.poll_waiting(self.limits.head_time, cx));
         self.shut(Fault::HeadTimeout);
@@ -219,6 +234,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> hyper::rt::Read for Guard<S> {
                 out.put_slice(&this.buffer[..pass]);
                 this.buffer.advance(pass);
                 this.approved -= pass;
+                if this.buffer.is_empty() && this.buffer.capacity() > MOST_KEPT {
+                    // Of a long head: the connection may stay for hours.
+                    this.buffer = BytesMut::new();
+                }
                 return Poll::Ready(Ok(()));
             }
             match this.state {

@@ -23,6 +23,8 @@ pub struct Settings {
     pub head_bytes: usize,
     /// The most header fields of a request.
     pub headers: usize,
+    /// What request heads of all connections together may hold while they are unfinished, in bytes.
+    pub unfinished_head_bytes: usize,
     /// Deadlines.
     pub timeouts: Timeouts,
     /// Whether each request is logged.

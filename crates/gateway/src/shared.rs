@@ -3,7 +3,7 @@
 use crate::Settings;
 use crate::authz::Callers;
 use crate::drain::Drain;
-use crate::guard::Limits;
+use crate::guard::{Limits, UnfinishedHeads};
 use crate::metrics::Metrics;
 use crate::rules::Compiled;
 use arc_swap::ArcSwap;
@@ -47,6 +47,8 @@ pub(crate) struct Shared {
     pub(crate) metrics: Metrics,
     pub(crate) drain: Drain,
     pub(crate) slots: Slots,
+    /// One for all planes.
+    pub(crate) heads: Arc<UnfinishedHeads>,
     /// When what is still under way is cut off; set by the drain.
     pub(crate) deadline: ArcSwap<Option<Instant>>,
 }

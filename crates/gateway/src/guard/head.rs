@@ -40,6 +40,8 @@ pub(crate) enum Fault {
     HeadTooLarge,
     /// 408: the head did not come in time.
     HeadTimeout,
+    /// 503: unfinished heads hold too much, and this one has waited longest.
+    NoRoom,
     /// 505: neither HTTP/1.0 nor HTTP/1.1.
     Version,
 }

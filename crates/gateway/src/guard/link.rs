@@ -1,6 +1,6 @@
 //! What a connection's guard and its service tell each other.
 
-use super::Fault;
+use super::{Fault, UnfinishedHeads};
 use futures_util::task::AtomicWaker;
 use keyward_listener::Slot;
 use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
@@ -28,6 +28,8 @@ pub(crate) struct Link {
     /// Queries that hyper does not take, by the numbers of their requests; and how many.
     queries: Mutex<Vec<(u64, Box<[u8]>)>>,
     kept: AtomicUsize,
+    /// What heads of all connections may hold while they are unfinished.
+    pub(super) heads: Arc<UnfinishedHeads>,
     /// The connection's place, kept for as long as the guard lives: an upgraded connection is one still.
     _slot: Option<Slot>,
 }
@@ -46,8 +48,9 @@ pub(crate) struct InFlight {
 
 impl Link {
     /// Of a connection that takes this place.
-    pub(crate) fn holding(slot: Slot) -> Self {
+    pub(crate) fn holding(slot: Slot, heads: Arc<UnfinishedHeads>) -> Self {
         Self {
+            heads,
             _slot: Some(slot),
             ..Self::default()
         }

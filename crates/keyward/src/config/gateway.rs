@@ -18,6 +18,12 @@ pub(super) fn settings(checker: &mut Checker<'_>, access_log: bool) -> Option<Se
         1_048_576,
     );
     checker.within("gateway.limits.headers", gateway.limits.headers, 8, 256);
+    checker.within(
+        "gateway.limits.unfinished_head_bytes",
+        gateway.limits.unfinished_head_bytes,
+        4 << 20,
+        1 << 40,
+    );
     let timeouts = timeouts(checker);
     let tls = checker.tls("gateway.tls", gateway.tls.as_ref());
     Some(Settings {
@@ -27,6 +33,7 @@ pub(super) fn settings(checker: &mut Checker<'_>, access_log: bool) -> Option<Se
         max_connections: gateway.max_connections,
         head_bytes: gateway.limits.head_bytes,
         headers: gateway.limits.headers,
+        unfinished_head_bytes: gateway.limits.unfinished_head_bytes,
         timeouts,
         access_log,
     })

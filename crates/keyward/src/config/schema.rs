@@ -127,6 +127,7 @@ pub(crate) struct Timeouts {
 pub(crate) struct Limits {
     pub(crate) head_bytes: usize,
     pub(crate) headers: usize,
+    pub(crate) unfinished_head_bytes: usize,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
@@ -389,6 +390,7 @@ impl Default for Limits {
         Self {
             head_bytes: 32_768,
             headers: 100,
+            unfinished_head_bytes: 64 << 20,
         }
     }
 }

@@ -1,8 +1,11 @@
 //! The bounds of memory that docs/operations.md states for each port.
 
 use crate::WHOLE_KIB;
-use keyward_testkit::{Certificate, RawClient, World, get, sized, verdict};
+use keyward_testkit::{Certificate, RawClient, World, eventually, get, sized, verdict};
 use std::net::SocketAddr;
+
+/// What a connection costs beside its head.
+const EACH_KIB: u64 = 48;
 
 /// A head of nearly 32 KiB that does not end.
 fn unfinished(secret: &str) -> Vec<u8> {
@@ -69,4 +72,38 @@ async fn unfinished_requests_on_every_port_cost_what_the_manual_says() {
     let all = world.keyward.peak_rss_kib();
     assert!(all <= WHOLE_KIB, "{all} KiB, of which {idle} when idle");
     drop(held);
+}
+
+const UNFINISHED_MIB: u64 = 8;
+
+#[tokio::test]
+async fn d3_unfinished_heads_together_hold_what_they_may_and_those_that_wait_longest_give_way() {
+    let config = format!(
+        "[gateway]\nmax_connections = 10000\n[gateway.limits]\nunfinished_head_bytes = {}\n[log]\naccess = false",
+        UNFINISHED_MIB << 20
+    );
+    let world = World::start(&config).await;
+    let head = &unfinished(world.secret())[..20_000];
+    let (count, idle) = (sized(1500, 8000), world.keyward.peak_rss_kib());
+    let mut held = hold(world.keyward.gateway(), count, head).await;
+    // Whoever sends all of it is served.
+    assert_eq!(verdict(&world.send(get("/api/1/x", world.secret())).await), "200");
+    let grown = world.keyward.peak_rss_kib().saturating_sub(idle);
+    println!("{count} unfinished heads: {} MiB", grown >> 10);
+    let bound = (UNFINISHED_MIB << 10) + count * EACH_KIB;
+    assert!(grown <= bound, "{grown} KiB of {bound}");
+    let first = held[0].read_response().await;
+    assert_eq!(verdict(&first), "503 unavailable");
+    let last = held.last_mut().unwrap();
+    last.send(b"\r\n\r\n").await;
+    assert_eq!(verdict(&last.read_response().await), "200");
+    drop(held);
+    // The allocator gives back what is free when it is used the next time.
+    eventually("memory is given back", async || {
+        for _ in 0..20 {
+            world.send(get("/api/1/x", world.secret())).await;
+        }
+        world.keyward.rss_kib().saturating_sub(idle) <= bound / 3
+    })
+    .await;
 }

@@ -1,0 +1,136 @@
+//! The memory of request heads that have begun and not ended, of all connections together. When they are more than they may be, the
+//! one that has waited longest gives way: who sends quickly is never refused for those who do not.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+
+/// What unfinished heads may hold, and which do.
+pub(crate) struct UnfinishedHeads {
+    max_bytes: usize,
+    waiting: Mutex<Waiting>,
+}
+
+#[derive(Default)]
+struct Waiting {
+    bytes: usize,
+    next: u64,
+    /// In the order in which they began to wait.
+    heads: BTreeMap<u64, Head>,
+}
+
+struct Head {
+    bytes: usize,
+    waker: Waker,
+}
+
+/// A head that waits for its rest, until this is dropped.
+pub(super) struct WaitingHead {
+    number: u64,
+    of: Arc<UnfinishedHeads>,
+}
+
+impl Default for UnfinishedHeads {
+    /// Without a bound.
+    fn default() -> Self {
+        Self::new(usize::MAX)
+    }
+}
+
+impl UnfinishedHeads {
+    pub(crate) fn new(max_bytes: usize) -> Self {
+        Self {
+            max_bytes,
+            waiting: Mutex::default(),
+        }
+    }
+
+    /// A head waits that holds so many bytes by now. False when it has to give way; otherwise its task is woken when it has to.
+    pub(super) fn wait(
+        self: &Arc<Self>,
+        head: &mut Option<WaitingHead>,
+        bytes: usize,
+        waker: &Waker,
+    ) -> bool {
+        let mut waiting = self.lock();
+        let number = match head {
+            // Another needed the room meanwhile.
+            Some(head) if !waiting.heads.contains_key(&head.number) => return false,
+            Some(head) => head.number,
+            None => {
+                waiting.next += 1;
+                let number = waiting.next;
+                let of = Arc::clone(self);
+                *head = Some(WaitingHead { number, of });
+                number
+            }
+        };
+        waiting.put(number, bytes, waker);
+        while waiting.bytes > self.max_bytes {
+            let Some((oldest, waker)) = waiting.pop() else {
+                break;
+            };
+            if oldest == number {
+                return false;
+            }
+            waker.wake();
+        }
+        true
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Waiting {
+    fn put(&mut self, number: u64, bytes: usize, waker: &Waker) {
+        let waker = waker.clone();
+        self.remove(number);
+        self.bytes += bytes;
+        self.heads.insert(number, Head { bytes, waker });
+    }
+
+    fn remove(&mut self, number: u64) {
+        if let Some(head) = self.heads.remove(&number) {
+            self.bytes -= head.bytes;
+        }
+    }
+
+    fn pop(&mut self) -> Option<(u64, Waker)> {
+        let (number, head) = self.heads.pop_first()?;
+        self.bytes -= head.bytes;
+        Some((number, head.waker))
+    }
+}
+
+impl Drop for WaitingHead {
+    fn drop(&mut self) {
+        self.of.lock().remove(self.number);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_head_that_has_waited_longest_gives_way_and_what_ends_gives_its_room_back() {
+        let heads = Arc::new(UnfinishedHeads::new(100));
+        let waker = Waker::noop();
+        let (mut first, mut second, mut third) = (None, None, None);
+        assert!(heads.wait(&mut first, 40, waker) && heads.wait(&mut second, 40, waker));
+        // One that grows counts once.
+        assert!(heads.wait(&mut first, 60, waker));
+        assert_eq!(heads.lock().bytes, 100);
+        assert!(heads.wait(&mut third, 10, waker));
+        assert!(!heads.wait(&mut first, 60, waker), "it has waited longest");
+        assert!(heads.wait(&mut second, 40, waker) && heads.wait(&mut third, 60, waker));
+        drop((first, second));
+        assert_eq!(heads.lock().bytes, 60);
+        assert!(!heads.wait(&mut third, 101, waker), "it alone is too much");
+        drop(third);
+        let left = heads.lock();
+        assert_eq!((left.bytes, left.heads.len()), (0, 0));
+    }
+}
