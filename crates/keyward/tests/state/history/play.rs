@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use keyward_testkit::{Issued, KeySpec, Keyward, OWNER, Random, RawClient, get, verdict};
 use serde_json::{Value, json};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
@@ -19,6 +19,9 @@ const LANES: usize = 4;
 const USERS: usize = 4;
 /// Those who change things, in groups of [`LANES`].
 const CHANGERS: usize = 2;
+
+/// How soon a node has everything when what kept it from the database is over.
+const RECOVERY: Duration = Duration::from_secs(5);
 
 /// Those who only send requests send at most so many for each change, or a change would be a rare thing.
 const REQUESTS_A_CHANGE: usize = 8;
@@ -38,6 +41,15 @@ struct Object {
 enum Place {
     Node(usize),
     CommandLine,
+    /// A command that has said of some node that it did not follow in time.
+    Elsewhere,
+}
+
+/// When something kept the database from a node, or from all of them, or a node from going on.
+struct Fault {
+    node: Option<usize>,
+    from: Duration,
+    until: Duration,
 }
 
 struct Done {
@@ -53,6 +65,10 @@ pub(crate) struct Play<'n> {
     nodes: Vec<&'n Keyward>,
     objects: Vec<Object>,
     began: Instant,
+    /// In the order of time.
+    faults: Mutex<Vec<Fault>>,
+    /// Whether one has begun.
+    has_faults: AtomicBool,
     left: AtomicUsize,
     /// Requests of those who only send requests.
     asked: AtomicUsize,
@@ -89,6 +105,8 @@ impl<'n> Play<'n> {
             nodes,
             objects,
             began: Instant::now(),
+            faults: Mutex::default(),
+            has_faults: AtomicBool::new(false),
             left: AtomicUsize::new(0),
             asked: AtomicUsize::new(0),
             changed: watch::Sender::new(0),
@@ -127,15 +145,48 @@ impl<'n> Play<'n> {
             .sum()
     }
 
+    /// Whether there is still something to do.
+    pub(crate) fn goes_on(&self) -> bool {
+        self.left.load(Ordering::SeqCst) > 0
+    }
+
+    /// Notes that something is wrong with a node, or with all of them, as long as `act` takes.
+    pub(crate) async fn fault(&self, node: Option<usize>, act: impl Future<Output = ()>) {
+        self.has_faults.store(true, Ordering::SeqCst);
+        let from = self.began.elapsed();
+        act.await;
+        let until = self.began.elapsed();
+        self.faults.lock().unwrap().push(Fault { node, from, until });
+    }
+
+    fn has_faults(&self) -> bool {
+        self.has_faults.load(Ordering::SeqCst)
+    }
+
+    /// When a node has what another has answered: a bound after the answer; and when something was wrong then, a bound after
+    /// that is over.
+    fn due_elsewhere(&self, node: usize, answered: Duration, bound: Duration) -> Duration {
+        let faults = self.faults.lock().unwrap();
+        let here = faults
+            .iter()
+            .filter(|fault| fault.node.is_none_or(|at| at == node));
+        here.fold(answered + bound, |due, fault| {
+            match fault.from <= due && answered <= fault.until {
+                true => due.max(fault.until + RECOVERY),
+                false => due,
+            }
+        })
+    }
+
     /// The history of every key as one node has it: what other nodes changed is due a bound after their answer.
     pub(crate) fn histories(&self, node: usize, bound: Duration) -> Vec<Vec<Op>> {
         let op = |lever: Row, done: &Done| {
             let is_here = matches!(done.place, Place::CommandLine) || done.place == Place::Node(node);
             let is_seen_here = is_here || !matches!(done.act, Act::Ask | Act::Show);
-            let late = if is_here { Duration::ZERO } else { bound };
             let due = match done.seen {
                 Seen::Unknown => u64::MAX,
-                _ => micros(done.answered + late),
+                _ if is_here => micros(done.answered),
+                _ => micros(self.due_elsewhere(node, done.answered, bound)),
             };
             is_seen_here.then(|| Op {
                 lever,
@@ -340,13 +391,19 @@ impl<'n> Play<'n> {
         let seen = match output.status.code() {
             Some(0) => self.told(object, act, &output.json()),
             Some(4) => Seen::Conflict,
+            Some(1) if self.has_faults() => Seen::Unknown,
             _ => panic!("{words:?}: {output:#?}"),
         };
-        assert!(!output.stderr.contains("warning"), "{words:?}: {}", output.stderr);
+        let is_everywhere = !output.stderr.contains("warning");
+        assert!(is_everywhere || self.has_faults(), "{words:?}: {}", output.stderr);
         self.note(
             object,
             Done {
-                place: Place::CommandLine,
+                place: if is_everywhere {
+                    Place::CommandLine
+                } else {
+                    Place::Elsewhere
+                },
                 act,
                 seen,
                 invoked,
