@@ -26,6 +26,7 @@ pub struct Redis {
     address: SocketAddr,
     tls_address: Option<SocketAddr>,
     account: Option<&'static str>,
+    is_sentinel: bool,
     child: Mutex<Option<Child>>,
 }
 
@@ -37,15 +38,27 @@ impl Redis {
 
     /// Starts a server with lines of `redis.conf`. The user `default` has to stay without a password.
     pub fn start_with(lines: &[&str]) -> Self {
-        Self::prepare(lines, None)
+        Self::prepare(lines, None, false)
+    }
+
+    /// Starts a sentinel that watches a server under the name `mymaster`, decides alone, and takes it for dead after 300 ms.
+    pub fn start_sentinel(master: &Self, lines: &[&str]) -> Self {
+        let (ip, port) = (master.address.ip(), master.address.port());
+        let monitor = format!("sentinel monitor mymaster {ip} {port} 1");
+        let own = [
+            monitor.as_str(),
+            "sentinel down-after-milliseconds mymaster 300",
+            "sentinel failover-timeout mymaster 3000",
+        ];
+        Self::prepare(&[&own, lines].concat(), None, true)
     }
 
     /// The same, which speaks TLS on a port of its own besides.
     pub fn start_tls(lines: &[&str], certificate: &Certificate) -> Self {
-        Self::prepare(lines, Some(certificate))
+        Self::prepare(lines, Some(certificate), false)
     }
 
-    fn prepare(lines: &[&str], certificate: Option<&Certificate>) -> Self {
+    fn prepare(lines: &[&str], certificate: Option<&Certificate>, is_sentinel: bool) -> Self {
         let is_of_cluster = lines.contains(&"cluster-enabled yes");
         let server = Self {
             folder: tempfile::tempdir().expect("a temporary folder"),
@@ -55,6 +68,7 @@ impl Redis {
             },
             tls_address: certificate.map(|_| free_address()),
             account: unprivileged(),
+            is_sentinel,
             child: Mutex::new(None),
         };
         let mut text = format!(
@@ -221,7 +235,8 @@ impl Redis {
             } else {
                 Path::new(PROGRAM)
             })
-            .arg(self.folder.path().join("redis.conf"));
+            .arg(self.folder.path().join("redis.conf"))
+            .args(self.is_sentinel.then_some("--sentinel"));
         command
             .current_dir(self.folder.path())
             .stdin(Stdio::null())

@@ -42,6 +42,8 @@ struct Rules {
     cuts: u64,
     /// How often the answering side of all connections was closed.
     half_closes: u64,
+    /// How often all connections were swallowed.
+    swallows: u64,
     ends: bool,
     /// How often these were changed.
     changes: u64,
@@ -68,6 +70,7 @@ impl TcpProxy {
             refuses: false,
             cuts: 0,
             half_closes: 0,
+            swallows: 0,
             ends: false,
             changes: 1,
         });
@@ -133,7 +136,13 @@ impl TcpProxy {
         self.change(|rules| rules.half_closes += 1);
     }
 
-    /// From now on everything passes as it comes, to who is connected and to who comes.
+    /// Nothing passes on the connections that are open, and nobody is told: as when a firewall on the way forgets them. New ones are
+    /// let in.
+    pub fn swallow(&self) {
+        self.change(|rules| rules.swallows += 1);
+    }
+
+    /// From now on everything passes as it comes, to who is connected, unless that was swallowed, and to who comes.
     pub fn heal(&self) {
         self.change(|rules| {
             rules.delay = Duration::ZERO;

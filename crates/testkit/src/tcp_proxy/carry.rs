@@ -39,8 +39,8 @@ pub(super) async fn carry(mut client: TcpStream, born: Rules, rules: watch::Rece
         tokio::select! {
             done = async {
                 tokio::try_join!(
-                    one_way(from_client, to_server, rules.clone(), std::future::pending()),
-                    one_way(from_server, to_client, rules.clone(), half_closed),
+                    one_way(from_client, to_server, born, rules.clone(), std::future::pending()),
+                    one_way(from_server, to_client, born, rules.clone(), half_closed),
                 )
             } => done.is_ok(),
             () = &mut cut => false,
@@ -60,6 +60,7 @@ fn reset(stream: &TcpStream) {
 async fn one_way(
     mut from: ReadHalf<'_>,
     mut to: WriteHalf<'_>,
+    born: Rules,
     mut rules: watch::Receiver<Rules>,
     half_closed: impl Future<Output = ()>,
 ) -> std::io::Result<()> {
@@ -88,12 +89,12 @@ async fn one_way(
             };
             let Some((sent, bytes)) = piece else { break };
             if is_open {
-                arrive(sent, &mut rules).await;
+                arrive(sent, born, &mut rules).await;
                 to.write_all(&bytes).await?;
             }
         }
         if is_open {
-            arrive(Instant::now(), &mut rules).await;
+            arrive(Instant::now(), born, &mut rules).await;
             to.shutdown().await?;
         }
         Ok(())
@@ -102,11 +103,11 @@ async fn one_way(
 }
 
 /// Waits until bytes that were sent at an instant may arrive by the rules of the moment.
-async fn arrive(sent: Instant, rules: &mut watch::Receiver<Rules>) {
+async fn arrive(sent: Instant, born: Rules, rules: &mut watch::Receiver<Rules>) {
     loop {
         let now = *rules.borrow_and_update();
         let due = async {
-            if now.holds {
+            if now.holds || now.swallows > born.swallows {
                 std::future::pending::<()>().await;
             }
             tokio::time::sleep_until(sent + now.delay).await;

@@ -127,3 +127,17 @@ async fn new_connections_go_to_the_new_target() {
     proxy.retarget(echo().await);
     talk(&mut connect(&proxy).await).await.unwrap();
 }
+
+#[tokio::test]
+async fn swallowed_connections_say_nothing_and_new_ones_are_served() {
+    let proxy = TcpProxy::start(echo().await);
+    let mut old = connect(&proxy).await;
+    talk(&mut old).await.unwrap();
+    proxy.swallow();
+    let mut new = connect(&proxy).await;
+    old.write_all(b"x").await.unwrap();
+    talk(&mut new).await.unwrap();
+    let mut byte = [0; 1];
+    let answer = tokio::time::timeout(Duration::from_millis(100), old.read(&mut byte)).await;
+    assert!(answer.is_err(), "{answer:?}");
+}
