@@ -6,11 +6,14 @@
 
 mod breaker;
 mod clock;
+#[cfg(test)]
+mod counter;
 mod inspect;
 mod lease;
 mod link;
 mod options;
 mod script;
+mod sentinel;
 #[cfg(test)]
 mod tests;
 mod watch;
@@ -23,7 +26,7 @@ use crate::{Question, Verdict};
 use breaker::Breaker;
 use clock::RedisClock;
 use keyward_domain::{Quota, RateLimit, Timestamp};
-use lease::{Known, Lease, Leases};
+use lease::{Asked, Known, Lease, Leases, Spent, Wanted, max_held};
 use link::{Fault, Link, Links};
 use script::Reply;
 use std::hash::{BuildHasher, RandomState};
@@ -196,16 +199,14 @@ impl Shared {
 
     /// Asks for one request; the first one who asks in a window takes a block with it.
     async fn ask_for(self: &Arc<Self>, question: &Question, lease: &Arc<Lease>) -> Option<Reply> {
-        let most = self.most_held(question.limit);
-        if !question.counts || most < 2 || !lease.is_first(self.clock.elapsed()) {
-            let one = u32::from(question.counts);
-            return self.call(question, lease, one, one).await;
-        }
+        let wanted = if question.counts {
+            lease.want_one(self.clock.elapsed(), self.max_held(question.limit))
+        } else {
+            Wanted::default()
+        };
         // Whoever asked may give up meanwhile.
-        let ends = EndsFill(lease);
-        let reply = self.call(question, lease, 1 + most, 1).await;
-        drop(ends);
-        reply
+        let _ends = (wanted.block > 0).then(|| EndsFill(lease));
+        self.call(question, lease, wanted).await
     }
 
     /// Takes one of what this node holds.
@@ -216,34 +217,29 @@ impl Shared {
         }
     }
 
-    /// What this node may hold of a window that it has not used. All nodes together hold at most one in a hundred, and so
-    /// refuse at most so many too early; one node more than there is takes the place of one that is just starting.
-    fn most_held(&self, limit: RateLimit) -> u32 {
+    /// What this node may hold of a window that it has not used.
+    fn max_held(&self, limit: RateLimit) -> u32 {
         match self.mode {
             Mode::Exact => 0,
-            Mode::Leased => {
-                let nodes = self.nodes.load(Ordering::Relaxed).saturating_add(1);
-                limit.per_minute() / nodes.saturating_mul(100)
-            }
+            Mode::Leased => max_held(limit, self.nodes.load(Ordering::Relaxed)),
         }
     }
 
     /// Takes a block of requests beforehand, beside those who ask, when little is held.
     fn fill(self: &Arc<Self>, question: &Question, lease: &Arc<Lease>, now: u64) {
-        let most = self.most_held(question.limit);
-        // A block of one would save nobody a question.
+        let most = self.max_held(question.limit);
         if most < 2 || !self.is_up() {
             return;
         }
         let nodes = self.nodes.load(Ordering::Relaxed);
-        let Some(block) = lease.wanted(now, most, nodes) else {
+        let Some(wanted) = lease.want_block(now, most, nodes) else {
             return;
         };
         let (shared, lease, question) = (Arc::clone(self), Arc::clone(lease), *question);
         tokio::spawn(async move {
+            let _ends = EndsFill(&lease);
             // Its value is in the lease.
-            let _reply = shared.call(&question, &lease, block, 0).await;
-            lease.end_fill();
+            let _reply = shared.call(&question, &lease, wanted).await;
         });
     }
 
@@ -254,30 +250,19 @@ impl Shared {
         }
         let (shared, lease, question) = (Arc::clone(self), Arc::clone(lease), *question);
         tokio::spawn(async move {
-            let _reply = shared.call(&question, &lease, 0, 0).await;
+            let _reply = shared.call(&question, &lease, Wanted::default()).await;
         });
     }
 
-    /// Runs the script, and puts what it tells into the lease, with what was taken but for what is used at once.
-    async fn call(
-        self: &Arc<Self>,
-        question: &Question,
-        lease: &Lease,
-        wanted: u32,
-        used: u32,
-    ) -> Option<Reply> {
+    /// Runs the script, and puts what it tells into the lease, with what was taken and nobody waits for.
+    async fn call(self: &Arc<Self>, question: &Question, lease: &Lease, wanted: Wanted) -> Option<Reply> {
         let epoch = self.breaker.epoch_if_up()?;
         let deadline = Instant::now() + PATIENCE;
         // A connection that is still being made is no failure yet: whoever makes it tells when it fails.
         let made = timeout_at(deadline, self.link(epoch)).await.ok()?;
-        let asked = lease.ask(self.clock.elapsed());
+        let asked = lease.ask(self.clock.elapsed(), wanted);
         let reply = match made {
-            Ok(link) => {
-                let running = self.run(link, epoch, question, wanted);
-                timeout_at(deadline, running)
-                    .await
-                    .unwrap_or(Err(Fault::Slow(PATIENCE)))
-            }
+            Ok(link) => self.run_in_time(link, epoch, question, &asked, deadline).await,
             Err(fault) => Err(fault),
         };
         let reply = match reply {
@@ -288,11 +273,31 @@ impl Shared {
         self.clock.learn(&reply);
         let now = self.clock.elapsed();
         self.breaker.answered(now);
-        let kept = reply.taken.saturating_sub(used);
-        if lease.put(&reply, question.limit, asked, now, kept) {
+        if lease.put(&reply, question.limit, &asked, now) {
             self.tally.lost_windows.fetch_add(1, Ordering::Relaxed);
         }
         Some(reply)
+    }
+
+    /// Runs the script on a connection of this thread. One that stays silent while others are answered is not asked again: a
+    /// network that has forgotten it tells nobody.
+    async fn run_in_time(
+        self: &Arc<Self>,
+        link: Link,
+        epoch: u64,
+        question: &Question,
+        asked: &Asked,
+        deadline: Instant,
+    ) -> Result<Reply, Fault> {
+        let (silence, made) = (Arc::clone(&link.silence), link.made);
+        let reply = timeout_at(deadline, self.run(link, epoch, question, asked)).await;
+        let now = self.clock.elapsed();
+        match &reply {
+            Ok(Ok(_)) => silence.answered(now),
+            Err(_) if silence.is_too_long(now) => Links::forget(made),
+            _ => {}
+        }
+        reply.unwrap_or(Err(Fault::Slow(PATIENCE)))
     }
 
     async fn run(
@@ -300,15 +305,16 @@ impl Shared {
         mut link: Link,
         epoch: u64,
         question: &Question,
-        wanted: u32,
+        asked: &Asked,
     ) -> Result<Reply, Fault> {
         let Question { key, limit, .. } = *question;
-        match script::take(&mut link.connection, key, limit, wanted).await {
-            // Redis closes connections that were idle for long. What it has counted and not told is lost.
+        match script::take(&mut link.connection, key, limit, asked.wanted, asked.spent).await {
+            // Redis closes connections that were idle for long. What it has counted and not told is lost, and what it was told
+            // is not told twice.
             Err(Fault::Dropped(_)) => {
-                Links::forget(&link);
+                Links::forget(link.made);
                 let mut link = self.link(epoch).await?;
-                script::take(&mut link.connection, key, limit, wanted).await
+                script::take(&mut link.connection, key, limit, asked.wanted, Spent::default()).await
             }
             other => other,
         }

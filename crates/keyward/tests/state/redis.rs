@@ -2,6 +2,7 @@
 
 mod faults;
 mod minutes;
+mod restarts;
 
 use keyward_testkit::{
     EchoUpstream, Issued, KeySpec, Keyward, OWNER, Postgres, RawClient, Redis, eventually, exchange, get,
@@ -80,8 +81,13 @@ impl House {
 
     /// Sends requests to all nodes at once, until none passes any more.
     async fn flood(&self, key: &Issued, each: usize) -> Counted {
+        self.flood_at(&self.nodes, key, each).await
+    }
+
+    /// The same to some nodes.
+    async fn flood_at(&self, nodes: &[Keyward], key: &Issued, each: usize) -> Counted {
         let mut clients = Vec::new();
-        for node in &self.nodes {
+        for node in nodes {
             for _ in 0..4 {
                 clients.push(tokio::spawn(flood_one(
                     RawClient::connect(node.gateway()).await,
@@ -93,11 +99,7 @@ impl House {
         }
         let mut all = Counted::default();
         for client in clients {
-            let one = client.await.unwrap();
-            for (window, passed) in one.passed {
-                *all.passed.entry(window).or_default() += passed;
-            }
-            all.unanswered += one.unanswered;
+            all = all.and(client.await.unwrap());
         }
         all
     }
@@ -110,6 +112,16 @@ struct Counted {
     passed: BTreeMap<i64, u64>,
     /// Those that Redis did not answer in time; each may be counted all the same.
     unanswered: u64,
+}
+
+impl Counted {
+    fn and(mut self, other: Self) -> Self {
+        for (window, passed) in other.passed {
+            *self.passed.entry(window).or_default() += passed;
+        }
+        self.unanswered += other.unanswered;
+        self
+    }
 }
 
 async fn flood_one(mut client: RawClient, secret: String, requests: usize, is_exact: bool) -> Counted {

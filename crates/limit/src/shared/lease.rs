@@ -1,39 +1,29 @@
-//! What a node knows of a key's window in Redis: what it holds of it, what was left, and until when.
+//! What a node knows of a key's window in Redis: which one it is, what the node holds of it, what was left, and until when.
 //!
 //! One word a key, changed by compare-and-swap, so the common way takes no lock. Time is the milliseconds of a clock that
-//! cannot be set. A lease ends no later than its window: it counts from before the question was sent.
+//! cannot be set. A lease ends no later than its window: it counts from before the question was sent. Which window an answer is
+//! about is told by its minute, and not by its end: Redis's clock may be set.
+//!
+//! What a node takes beforehand is lost when it ends, when it is asked no more, or when the answer is. So Redis keeps account of what
+//! is lent of a window, and lends no more than one in a hundred of the limit, whoever asks and however often.
 
 #[cfg(test)]
+mod model;
+#[cfg(test)]
 mod tests;
+mod word;
 
 use super::script::Reply;
 use foldhash::fast::RandomState;
 use keyward_domain::{KeyId, RateLimit};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use word::{MAX_HELD, Word, units};
 
-/// The word: until when, what was left in Redis, what is held.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Word {
-    /// In units of 64 ms, rounded down. 31 bits: four years; past them, nothing is known of any window.
-    until: u64,
-    /// 20 bits: a limit is at most 1,000,000.
-    rest: u32,
-    /// 13 bits: at most one in a hundred of a limit, shared by two.
-    held: u32,
-}
-
-const HELD_BITS: u32 = 13;
-const REST_BITS: u32 = 20;
-const MOST_HELD: u32 = (1 << HELD_BITS) - 1;
-const MOST_REST: u32 = (1 << REST_BITS) - 1;
-const UNIT_BITS: u32 = 6;
-/// Ends that differ by less are those of one window: what they differ by is how long answers took.
-const ONE_WINDOW: u64 = 30_000 >> UNIT_BITS;
-/// Whoever gets an answer later than that was frozen, and cannot tell any more which window it is about.
+/// Whoever gets an answer later than that was frozen, and its block may be another's by now.
 const TOO_LATE: u64 = 10_000;
-/// How long a full window is not asked about again: one second.
-const LOOK_AGAIN: u32 = 1000 >> UNIT_BITS;
+/// How long a full window is not asked about again, and Redis not for a block when it has none to lend: one second.
+const LOOK_AGAIN: u32 = units(1000);
 
 /// One key's.
 pub(super) struct Lease {
@@ -42,8 +32,13 @@ pub(super) struct Lease {
     limit: AtomicU32,
     /// When Redis was asked last, in units.
     asked: AtomicU32,
-    /// Whether a block is on its way.
+    /// Whether a block is on its way. Whoever has set it is the only one to change the next three.
     filling: AtomicBool,
+    /// What Redis believes that this node holds, and of which minute's window.
+    lent: AtomicU32,
+    lent_of: AtomicU32,
+    /// When Redis had no block to lend, in units.
+    denied: AtomicU32,
 }
 
 /// What is known without asking.
@@ -57,45 +52,54 @@ pub(super) enum Known {
     Nothing,
 }
 
-/// When a question was sent, and what was known then.
+/// What is asked of Redis.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct Wanted {
+    /// Requests that are waiting for the answer: one, or none.
+    pub(super) once: u32,
+    /// Requests to hold beforehand. Whoever asks for some ends the fill: [`Lease::end_fill`].
+    pub(super) block: u32,
+}
+
+/// What Redis is told of the blocks that it has lent before.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct Spent {
+    /// The window's minute.
+    pub(super) window: u32,
+    /// How many of them were used since Redis was told last.
+    pub(super) count: u32,
+}
+
+/// A question that is sent, and what was known then.
 #[derive(Clone, Copy)]
 pub(super) struct Asked {
     sent: u64,
     before: Word,
+    pub(super) wanted: Wanted,
+    pub(super) spent: Spent,
 }
 
-impl Word {
-    fn pack(self) -> u64 {
-        let (rest, held) = (self.rest.min(MOST_REST), self.held.min(MOST_HELD));
-        self.until << (REST_BITS + HELD_BITS) | u64::from(rest) << HELD_BITS | u64::from(held)
-    }
-
-    fn unpack(word: u64) -> Self {
-        Self {
-            until: word >> (REST_BITS + HELD_BITS),
-            rest: (word >> HELD_BITS) as u32 & MOST_REST,
-            held: word as u32 & MOST_HELD,
-        }
-    }
-
-    fn is_over(self, now: u64) -> bool {
-        now >> UNIT_BITS >= self.until
-    }
-
-    /// Nothing that is known is of no window, though soon after the start its end, 0, is as near as that of one.
-    fn is_of_the_window_of(self, other: Self) -> bool {
-        self.until > 0 && self.until.abs_diff(other.until) < ONE_WINDOW
-    }
+/// What one node may hold of a window that it has not used, so that all of them together hold no more than one in a hundred; one node
+/// more than there is takes the place of one that is just starting.
+pub(super) fn max_held(limit: RateLimit, nodes: u32) -> u32 {
+    limit.per_minute() / nodes.saturating_add(1).saturating_mul(100)
 }
 
 impl Lease {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
-            word: AtomicU64::new(0),
+            word: AtomicU64::new(Word::NOTHING.pack()),
             limit: AtomicU32::new(0),
             asked: AtomicU32::new(0),
             filling: AtomicBool::new(false),
+            lent: AtomicU32::new(0),
+            lent_of: AtomicU32::new(0),
+            denied: AtomicU32::new(u32::MAX / 2),
         }
+    }
+
+    fn word(&self) -> Word {
+        Word::unpack(self.word.load(Ordering::Relaxed))
     }
 
     /// Takes one of what is held.
@@ -114,7 +118,7 @@ impl Lease {
                 Ok(()) => {
                     return Known::Left {
                         left: next.rest + next.held,
-                        until: next.until << UNIT_BITS,
+                        until: next.ends_at(now),
                     };
                 }
                 Err(now_there) => seen = now_there,
@@ -124,14 +128,14 @@ impl Lease {
 
     /// Takes nothing; only that a window is full is known without asking.
     pub(super) fn look(&self, now: u64, limit: RateLimit) -> Known {
-        self.look_at(Word::unpack(self.word.load(Ordering::Relaxed)), now, limit)
+        self.look_at(self.word(), now, limit)
     }
 
     fn look_at(&self, word: Word, now: u64, limit: RateLimit) -> Known {
         let is_full = word.rest == 0 && word.held == 0 && !word.is_over(now) && self.is_for(limit);
         if is_full {
             Known::Full {
-                until: word.until << UNIT_BITS,
+                until: word.ends_at(now),
             }
         } else {
             Known::Nothing
@@ -141,43 +145,71 @@ impl Lease {
     /// Before a question about a limit: what was known for another limit holds no more.
     pub(super) fn begin(&self, limit: RateLimit) {
         if self.limit.swap(limit.per_minute(), Ordering::AcqRel) != limit.per_minute() {
-            self.word.store(0, Ordering::Release);
+            self.word.store(Word::NOTHING.pack(), Ordering::Release);
+            // What was held is lost, and stays lent.
+            self.lent.store(0, Ordering::Release);
         }
     }
 
     /// What is left in Redis and here, while that is known.
     pub(super) fn left(&self, now: u64, limit: RateLimit) -> Option<u32> {
-        let word = Word::unpack(self.word.load(Ordering::Relaxed));
+        let word = self.word();
         (!word.is_over(now) && self.is_for(limit)).then(|| word.rest + word.held)
     }
 
-    /// To be kept with a question that is sent now.
-    pub(super) fn ask(&self, now: u64) -> Asked {
-        Asked {
-            sent: now,
-            before: Word::unpack(self.word.load(Ordering::Relaxed)),
+    /// What to ask for one request: the first one who asks in a window takes a block with it, when there are to be blocks.
+    pub(super) fn want_one(&self, now: u64, most: u32) -> Wanted {
+        let is_first = most > 1 && self.word().is_over(now) && !self.filling.swap(true, Ordering::AcqRel);
+        Wanted {
+            once: 1,
+            block: if is_first { most.min(MAX_HELD) } else { 0 },
         }
     }
 
-    /// How many to take beforehand, when few are held and no block is on its way: then that is begun, and
-    /// [`Lease::end_fill`] ends it.
-    pub(super) fn wanted(&self, now: u64, most: u32, nodes: u32) -> Option<u32> {
-        let word = Word::unpack(self.word.load(Ordering::Relaxed));
-        if word.is_over(now) || word.held > most / 2 {
+    /// What to take beforehand, when few are held and no block is on its way.
+    pub(super) fn want_block(&self, now: u64, most: u32, nodes: u32) -> Option<Wanted> {
+        let word = self.word();
+        let denied_for = units(now).wrapping_sub(self.denied.load(Ordering::Relaxed));
+        if word.is_over(now) || word.held > most / 2 || denied_for < LOOK_AGAIN {
             return None;
         }
         // Towards the end, blocks get small, so that no node keeps what another one needs.
         let share = word.rest / nodes.max(1).saturating_mul(2);
-        let block = most.min(MOST_HELD).saturating_sub(word.held).min(share);
+        let block = most.min(MAX_HELD).saturating_sub(word.held).min(share);
+        // A block of one would save nobody a question.
         let begins = block > 1 && !self.filling.swap(true, Ordering::AcqRel);
-        begins.then_some(block)
+        begins.then_some(Wanted { once: 0, block })
     }
 
-    /// Whether whoever asks now shall take a block as well: nothing is known of the window, and nobody else does so. Then
-    /// that is begun, too.
-    pub(super) fn is_first(&self, now: u64) -> bool {
-        let word = Word::unpack(self.word.load(Ordering::Relaxed));
-        word.is_over(now) && !self.filling.swap(true, Ordering::AcqRel)
+    /// To be kept with a question that is sent now.
+    pub(super) fn ask(&self, now: u64, wanted: Wanted) -> Asked {
+        let word = self.word();
+        Asked {
+            sent: now,
+            before: if word.is_stale(now) { Word::NOTHING } else { word },
+            wanted,
+            spent: if wanted.block > 0 {
+                self.spent(word)
+            } else {
+                Spent::default()
+            },
+        }
+    }
+
+    /// What was used since Redis was told last. It is told once: when that is lost, Redis lends less than it might.
+    fn spent(&self, word: Word) -> Spent {
+        let (window, lent) = (
+            self.lent_of.load(Ordering::Acquire),
+            self.lent.load(Ordering::Acquire),
+        );
+        if !word.is_of(window) {
+            return Spent::default();
+        }
+        self.lent.store(lent.min(word.held), Ordering::Release);
+        Spent {
+            window,
+            count: lent.saturating_sub(word.held),
+        }
     }
 
     pub(super) fn end_fill(&self) {
@@ -186,7 +218,7 @@ impl Lease {
 
     /// Whether nobody has asked for a while; who is told so, asks.
     pub(super) fn is_due(&self, now: u64) -> bool {
-        let now = (now >> UNIT_BITS) as u32;
+        let now = units(now);
         let asked = self.asked.load(Ordering::Relaxed);
         now.wrapping_sub(asked) >= LOOK_AGAIN
             && self
@@ -195,46 +227,43 @@ impl Lease {
                 .is_ok()
     }
 
-    /// Puts in what Redis has told, now, and what is kept of what was taken. Whether the counter has gone back since the
+    /// Puts in what Redis has told, now, and keeps what was taken and nobody waits for. Whether the counter has gone back since the
     /// question was sent.
-    pub(super) fn put(&self, reply: &Reply, limit: RateLimit, asked: Asked, now: u64, kept: u32) -> bool {
-        let Asked { sent, before } = asked;
-        self.asked.store((sent >> UNIT_BITS) as u32, Ordering::Relaxed);
-        if !self.is_for(limit) || now.saturating_sub(sent) > TOO_LATE {
+    pub(super) fn put(&self, reply: &Reply, limit: RateLimit, asked: &Asked, now: u64) -> bool {
+        self.asked.store(units(asked.sent), Ordering::Relaxed);
+        if !self.is_for(limit) || now.saturating_sub(asked.sent) > TOO_LATE {
             return false;
         }
-        let told = Word {
-            // A unit less: clocks that are being set right run a little faster or slower.
-            until: (sent.saturating_add(reply.left_ms) >> UNIT_BITS)
-                .saturating_sub(1)
-                .min(u64::from(u32::MAX >> 1)),
-            rest: reply.left(limit),
-            held: kept,
-        };
+        let kept = reply.taken.saturating_sub(asked.wanted.once);
+        let told = Word::told(reply, limit, asked.sent, kept);
         let rest_before = told.rest.saturating_add(reply.taken).min(limit.per_minute());
-        let went_back = before.is_of_the_window_of(told) && before.rest < rest_before;
+        let went_back = asked.before.is_same_window(told) && asked.before.rest < rest_before;
         let mut seen = self.word.load(Ordering::Relaxed);
-        loop {
+        let lost = loop {
             let word = Word::unpack(seen);
-            let (next, lost) = if word.is_of_the_window_of(told) {
-                // Of many who find a counter gone back, the first one raises what is left.
-                let lost = went_back && word.rest <= before.rest;
-                let next = Word {
-                    until: word.until.min(told.until),
-                    rest: if lost { told.rest } else { word.rest.min(told.rest) },
-                    held: word.held + told.held,
-                };
-                (next, lost)
-            } else if word.until < told.until {
-                (told, false)
-            } else {
-                // An answer about a window that is over. What was taken of it is not used.
+            // Of many who find a counter gone back, the first one raises what is left.
+            let lost = went_back && word.is_same_window(told) && word.rest <= asked.before.rest;
+            let Some(next) = word.after(told, asked.before, now, lost) else {
                 return false;
             };
             match self.swap(seen, next) {
-                Ok(()) => return lost,
+                Ok(()) => break lost,
                 Err(now_there) => seen = now_there,
             }
+        };
+        if asked.wanted.block > 0 {
+            self.note_block(reply.window, kept, now);
+        }
+        lost
+    }
+
+    fn note_block(&self, window: u32, kept: u32, now: u64) {
+        if self.lent_of.swap(window, Ordering::AcqRel) != window {
+            self.lent.store(0, Ordering::Release);
+        }
+        self.lent.fetch_add(kept, Ordering::AcqRel);
+        if kept == 0 {
+            self.denied.store(units(now), Ordering::Relaxed);
         }
     }
 
@@ -250,8 +279,7 @@ impl Lease {
 
     /// Whether nothing of it has mattered for a minute.
     fn is_stale(&self, now: u64) -> bool {
-        let word = Word::unpack(self.word.load(Ordering::Relaxed));
-        now >> UNIT_BITS > word.until + 2 * ONE_WINDOW && !self.filling.load(Ordering::Acquire)
+        self.word().is_stale(now) && !self.filling.load(Ordering::Acquire)
     }
 }
 

@@ -1,5 +1,6 @@
 //! What Redis runs. A script is sent once and called by its hash from then on; when Redis has forgotten it, it is sent again.
 
+use super::lease::{Spent, Wanted};
 use super::link::{Connection, Fault};
 use keyward_domain::{KeyId, RateLimit};
 use redis::Script;
@@ -10,10 +11,10 @@ pub(super) const TAKE_SOURCE: &str = include_str!("take.lua");
 static TAKE: LazyLock<Script> = LazyLock::new(|| Script::new(TAKE_SOURCE));
 static BEAT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("beat.lua")));
 
-/// The rights that an account needs, as Redis's ACL writes them: for these scripts; `select` for a numbered database; the last
-/// three for a cluster.
+/// The rights that an account needs, as Redis's ACL writes them: for these scripts; `select` for a numbered database; `role` behind
+/// sentinels; the last three for a cluster.
 pub const RIGHTS: &str = "~keyward:* +evalsha +script|load +time +get +set +zadd +zremrangebyscore +zcard +incr +expire \
-                          +select +ping +cluster|slots +asking";
+                          +select +role +ping +cluster|slots +asking";
 
 /// Both keys of a beat are in one slot of a cluster.
 const NODES: &str = "keyward:{nodes}";
@@ -81,14 +82,17 @@ pub(super) async fn take(
     connection: &mut Connection,
     key: KeyId,
     limit: RateLimit,
-    wanted: u32,
+    wanted: Wanted,
+    spent: Spent,
 ) -> Result<Reply, Fault> {
-    take_from(connection, &format!("keyward:{key}"), limit.per_minute(), wanted).await
+    let counter = format!("keyward:{key}");
+    take_from(connection, &counter, limit.per_minute(), wanted, spent).await
 }
 
 /// Whether Redis counts at all: a script that writes, on a counter of nobody's.
 pub(super) async fn probe(connection: &mut Connection) -> Result<Reply, Fault> {
-    take_from(connection, PROBE, RateLimit::MAX, 1).await
+    let wanted = Wanted { once: 1, block: 0 };
+    take_from(connection, PROBE, RateLimit::MAX, wanted, Spent::default()).await
 }
 
 /// The commands of the scripts that an account may not run, as its rights would name them: not every Redis says which one it was.
@@ -130,14 +134,16 @@ pub(super) async fn beat(connection: &mut Connection, node: &str) -> Result<Beat
     Ok(Beat { nodes, count })
 }
 
-pub(super) async fn take_from(
+async fn take_from(
     connection: &mut Connection,
     counter: &str,
     limit: u32,
-    wanted: u32,
+    wanted: Wanted,
+    spent: Spent,
 ) -> Result<Reply, Fault> {
     let mut call = TAKE.key(counter);
-    call.arg(limit).arg(wanted);
+    call.arg(limit).arg(wanted.once).arg(wanted.block);
+    call.arg(spent.window).arg(spent.count);
     let told: (i64, i64, i64, i64) = connection.run(&call).await?;
     Reply::try_from(told)
 }

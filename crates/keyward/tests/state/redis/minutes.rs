@@ -1,6 +1,9 @@
-//! Whole minutes at ten times the limit, over all nodes: how many pass too many, and how many too few.
+//! Whole minutes at ten times the limit, over all nodes, of which one ends and starts anew in each minute: how many pass too many, and
+//! how many too few.
 
 use super::*;
+use keyward_testkit::RawResponse;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::time::{MissedTickBehavior, interval};
@@ -30,13 +33,30 @@ async fn at_ten_times_the_limit(house: &House, mode: &str, key: &Issued, limit: 
     let mut clients = Vec::new();
     for node in &house.nodes {
         for _ in 0..CLIENTS {
-            let client = RawClient::connect(node.gateway()).await;
             let (secret, is_over) = (key.secret.clone(), Arc::clone(&is_over));
-            clients.push(tokio::spawn(ask_evenly(client, secret, each_per_minute, is_over)));
+            clients.push(tokio::spawn(ask_evenly(
+                node.gateway(),
+                secret,
+                each_per_minute,
+                is_over,
+            )));
         }
     }
     // The minute in which it begins, those that count, and a piece of the one in which it ends, were it to begin with a minute.
-    tokio::time::sleep(Duration::from_secs(60 * (WINDOWS as u64 + 1) + 5)).await;
+    let mut minutes = interval(Duration::from_secs(60));
+    let mut nodes = house.nodes.iter().cycle();
+    for minute in 0..=WINDOWS {
+        minutes.tick().await;
+        let node = nodes.next().unwrap();
+        if minute % 2 == 0 {
+            node.restart().await;
+        } else {
+            node.sigkill();
+            node.start().await;
+        }
+    }
+    minutes.tick().await;
+    tokio::time::sleep(Duration::from_secs(5)).await;
     is_over.store(true, Ordering::Relaxed);
     let mut all = Counted::default();
     let mut asked = 0;
@@ -71,19 +91,25 @@ async fn at_ten_times_the_limit(house: &House, mode: &str, key: &Issued, limit: 
 }
 
 async fn ask_evenly(
-    mut client: RawClient,
+    gateway: SocketAddr,
     secret: String,
     per_minute: u64,
     is_over: Arc<AtomicBool>,
 ) -> (Counted, u64) {
     let (mut counted, mut asked) = (Counted::default(), 0);
+    let mut client = RawClient::connect(gateway).await;
     let mut ticks = interval(Duration::from_secs(60) / u32::try_from(per_minute).unwrap());
     // A machine that is busy for a while makes up for it.
     ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
     while !is_over.load(Ordering::Relaxed) {
         ticks.tick().await;
         asked += 1;
-        let answer = client.ask(&secret).await;
+        let Ok(answer) = try_ask(&mut client, &secret).await else {
+            // It may have been counted before its node ended.
+            counted.unanswered += 1;
+            client = connect_again(gateway).await;
+            continue;
+        };
         match answer.status {
             200 => *counted.passed.entry(answer.number(RESET)).or_default() += 1,
             503 => counted.unanswered += 1,
@@ -91,4 +117,21 @@ async fn ask_evenly(
         }
     }
     (counted, asked)
+}
+
+async fn try_ask(client: &mut RawClient, secret: &str) -> std::io::Result<RawResponse> {
+    client.try_send(get("/api/1/x", secret)).await?;
+    client.try_read_response("GET").await
+}
+
+/// A connection to a node that is starting anew.
+async fn connect_again(gateway: SocketAddr) -> RawClient {
+    let until = Instant::now() + keyward_testkit::WAIT_TIMEOUT;
+    loop {
+        match RawClient::try_connect(gateway).await {
+            Ok(client) => return client,
+            Err(fault) => assert!(Instant::now() < until, "{gateway}: {fault}"),
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
