@@ -188,6 +188,18 @@ pub(super) fn without_password(url: &str) -> String {
     if scheme == "sqlite" {
         return url.to_owned();
     }
+    // It names several hosts, which no library takes for an address.
+    if let Some(rest) = url.strip_prefix(&format!("{scheme}://"))
+        && scheme.ends_with("+sentinel")
+    {
+        return match rest.rsplit_once('@') {
+            Some((user, hosts)) => match user.split_once(':') {
+                Some((name, _)) => format!("{scheme}://{name}:{HIDDEN}@{hosts}"),
+                None => url.to_owned(),
+            },
+            None => url.to_owned(),
+        };
+    }
     let hidden = match scheme {
         "postgresql" => format!("postgres://{HIDDEN}"),
         "postgres" | "redis" | "rediss" | "valkey" | "valkeys" => format!("{scheme}://{HIDDEN}"),
@@ -264,6 +276,13 @@ mod tests {
             ("postgres://a:s3cret@b:x/c", "postgres://***"),
             ("redis://h:6379/1", "redis://h:6379/1"),
             ("rediss://:s3cret@h", "rediss://:***@h"),
+            ("redis+sentinel://a:1,b/m/2", "redis+sentinel://a:1,b/m/2"),
+            ("redis+sentinel://me@a:1,b/m", "redis+sentinel://me@a:1,b/m"),
+            (
+                "rediss+sentinel://me:s3cret@:@a:1,b/m",
+                "rediss+sentinel://me:***@a:1,b/m",
+            ),
+            ("redis+sentinel://:s3cret@a/m", "redis+sentinel://:***@a/m"),
             ("valkey://a:s3cret@h:x", "valkey://***"),
             ("redi://a:s3cret@h", "***"),
         ] {

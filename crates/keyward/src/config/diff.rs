@@ -39,13 +39,12 @@ pub(crate) fn files_needing_restart(old: &Checked, new: &Checked) -> Vec<String>
     };
     let limits = |checked: &Checked| {
         let options = checked.limits.as_ref();
-        options.map(|options| (options.password.clone(), options.authorities.clone()))
+        options.map(|options| options.authorities.clone())
     };
     let (old_limits, new_limits) = (limits(old).unwrap_or_default(), limits(new).unwrap_or_default());
     let files = [
         ("database.password_file", password(old) != password(new)),
-        ("limits.password_file", old_limits.0 != new_limits.0),
-        ("limits.ca_file", old_limits.1 != new_limits.1),
+        ("limits.ca_file", old_limits != new_limits),
     ];
     let changed = files.into_iter().filter(|(_, is_changed)| *is_changed);
     changed.map(|(key, _)| key.to_owned()).collect()

@@ -3,6 +3,7 @@
 use super::database::read_password;
 use super::values::Checker;
 use keyward_limit::{Mode, OnFailure, RedisOptions};
+use std::path::PathBuf;
 
 /// Reads the section `limits`. `None` in it is memory.
 pub(super) fn read(checker: &mut Checker<'_>) -> Option<Option<RedisOptions>> {
@@ -20,6 +21,10 @@ pub(super) fn read(checker: &mut Checker<'_>) -> Option<Option<RedisOptions>> {
     let Some(url) = &limits.url else {
         let is_set = [
             ("limits.password_file", limits.password_file.is_some()),
+            (
+                "limits.sentinel_password_file",
+                limits.sentinel_password_file.is_some(),
+            ),
             ("limits.ca_file", limits.ca_file.is_some()),
             ("limits.cluster", limits.cluster),
             ("limits.mode", mode == Some(Mode::Leased)),
@@ -34,7 +39,8 @@ pub(super) fn read(checker: &mut Checker<'_>) -> Option<Option<RedisOptions>> {
     };
     let mut options = RedisOptions {
         url: url.clone(),
-        password: None,
+        password_file: None,
+        sentinel_password_file: None,
         authorities: None,
         cluster: limits.cluster,
         mode: mode?,
@@ -47,16 +53,28 @@ pub(super) fn read(checker: &mut Checker<'_>) -> Option<Option<RedisOptions>> {
         options.authorities = Some(checker.take("limits.ca_file", read)?);
     }
     checker.take("limits.url", options.check())?;
-    if let Some(file) = &limits.password_file {
-        if options.has_password() {
-            checker.fault(
-                "limits.password_file",
-                "limits.url has a password already: leave one of them out",
-            );
-            return None;
-        }
-        let path = checker.path("limits.password_file", file);
-        options.password = Some(checker.take("limits.password_file", read_password(&path))?);
+    if options.has_password() && limits.password_file.is_some() {
+        checker.fault(
+            "limits.password_file",
+            "limits.url has a password already: leave one of them out",
+        );
+        return None;
     }
+    if !options.has_sentinels() && limits.sentinel_password_file.is_some() {
+        checker.fault(
+            "limits.sentinel_password_file",
+            "limits.url names no sentinels: write it as redis+sentinel://…, or leave this out",
+        );
+        return None;
+    }
+    // They are read at each connection. A file that cannot be read at the start is a fault of the setting.
+    let mut file = |key: &str, file: &Option<String>| -> Option<Option<PathBuf>> {
+        let Some(file) = file else { return Some(None) };
+        let path = checker.path(key, file);
+        checker.take(key, read_password(&path))?;
+        Some(Some(path))
+    };
+    options.password_file = file("limits.password_file", &limits.password_file)?;
+    options.sentinel_password_file = file("limits.sentinel_password_file", &limits.sentinel_password_file)?;
     Some(Some(options))
 }

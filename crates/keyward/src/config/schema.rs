@@ -39,6 +39,8 @@ pub(crate) struct SharedLimits {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) password_file: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) sentinel_password_file: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) ca_file: Option<String>,
     pub(crate) cluster: bool,
     pub(crate) mode: String,
@@ -325,6 +327,7 @@ impl Default for SharedLimits {
         Self {
             url: None,
             password_file: None,
+            sentinel_password_file: None,
             ca_file: None,
             cluster: false,
             mode: "exact".into(),

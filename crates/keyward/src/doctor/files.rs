@@ -3,6 +3,7 @@
 use super::finding::Finding;
 use crate::config::{Checked, Loaded, has_password};
 use keyward_gateway::{Swagger, check_openapi_file};
+use keyward_limit::RedisOptions;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
@@ -46,13 +47,16 @@ pub(super) fn check_configuration(loaded: &Loaded) -> Vec<Finding> {
 /// The settings in the file itself that hold a password.
 fn passwords_within(loaded: &Loaded) -> Vec<&'static str> {
     let config = &loaded.config;
-    let limits = config.limits.url.as_deref().unwrap_or_default();
+    let limits = RedisOptions {
+        url: config.limits.url.clone().unwrap_or_default(),
+        ..RedisOptions::default()
+    };
     [
-        ("database.url", config.database.url.as_str()),
-        ("limits.url", limits),
+        ("database.url", has_password(&config.database.url)),
+        ("limits.url", limits.has_password()),
     ]
     .into_iter()
-    .filter(|(key, url)| has_password(url) && loaded.variable(key).is_none())
+    .filter(|(key, has_password)| *has_password && loaded.variable(key).is_none())
     .map(|(key, _)| key)
     .collect()
 }
@@ -130,6 +134,11 @@ pub(super) fn check_passwords(loaded: &Loaded) -> Vec<Finding> {
             &config.database.password_file,
         ),
         ("limits", "limits.password_file", &config.limits.password_file),
+        (
+            "limits",
+            "limits.sentinel_password_file",
+            &config.limits.sentinel_password_file,
+        ),
     ];
     let look = |(check, key, file): (_, &str, &Option<String>)| {
         let file = loaded.folder().join(file.as_ref()?);

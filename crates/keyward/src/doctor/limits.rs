@@ -35,7 +35,7 @@ fn look(options: &RedisOptions, seen: &Inspection) -> Vec<Finding> {
     match &seen.fault {
         Some(fault) if seen.is_replica => findings.push(problem(
             format!("it is a replica and takes no counts: {fault}"),
-            "name its master, or an address that follows the master",
+            "name its master, or its sentinels: redis+sentinel://host:26379/mymaster",
         )),
         Some(fault) if fault.contains("maxmemory") => findings.push(problem(
             format!("its memory is full, and it takes no counts: {fault}"),

@@ -28,6 +28,23 @@ fn faults_of_the_settings_are_told_without_the_password() {
             "url = \"redis://b\"\non_limiter_failure = \"x\"",
             "is none of: local, refuse, allow",
         ),
+        ("url = \"redis+sentinel://a:s3cret@b\"", "host2:26379/mymaster"),
+        (
+            "url = \"redis+sentinel://b/m\"\ncluster = true",
+            "has no sentinels",
+        ),
+        (
+            "url = \"redis://b\"\nsentinel_password_file = \"x\"",
+            "names no sentinels",
+        ),
+        (
+            "url = \"redis+sentinel://b/m\"\nsentinel_password_file = \"x\"",
+            "cannot be read",
+        ),
+        (
+            "sentinel_password_file = \"x\"",
+            "says nothing without limits.url",
+        ),
         ("mode = \"leased\"", "says nothing without limits.url"),
         ("password_file = \"x\"", "says nothing without limits.url"),
         ("url = \"redis://a:s3cret@b", "TOML"),
@@ -74,6 +91,26 @@ fn no_command_tells_the_password_of_redis() {
     let url = redis.url().replace("//", "//keyward@");
     with(&format!("url = \"{url}\"\npassword_file = \"password\""));
     told.push(place.run(&["doctor"]).expect(0).stdout);
+    let sentinel = Redis::start_sentinel(&redis, &[]);
+    let url = format!(
+        "redis+sentinel://keyward:{SECRET}@127.0.0.1:1,{}/mymaster",
+        sentinel.address()
+    );
+    with(&format!("url = \"{url}\""));
+    let printed = place.run(&["config", "print"]).expect(0).stdout;
+    assert!(
+        printed.contains("redis+sentinel://keyward:***@127.0.0.1:1,"),
+        "{printed}"
+    );
+    let found = place.run(&["doctor"]).expect(0).stdout;
+    assert!(
+        found.contains("mymaster of 127.0.0.1:1,") && found.contains("scripts run"),
+        "{found}"
+    );
+    told.extend([printed, found]);
+
+    let url = redis.url().replace("//", "//keyward@");
+    with(&format!("url = \"{url}\"\npassword_file = \"password\""));
     place.write("password", "wr0ng");
     let wrong = place.run(&["doctor"]).expect(6).stdout;
     assert!(

@@ -11,11 +11,32 @@ const SILENCE: u64 = 250;
 #[derive(Default)]
 pub(super) struct Breaker {
     epoch: AtomicU64,
-    /// When Redis answered anybody last, in milliseconds since the start.
+    silence: Silence,
+    suspected: Notify,
+}
+
+/// How long somebody has said nothing.
+#[derive(Default)]
+pub(super) struct Silence {
+    /// When the last answer came, in milliseconds since the start.
     answered: AtomicU64,
     /// Answers that did not come in time since then.
     late: AtomicU32,
-    suspected: Notify,
+}
+
+impl Silence {
+    /// An answer has come.
+    pub(super) fn answered(&self, now: u64) {
+        self.answered.fetch_max(now, Ordering::Relaxed);
+        self.late.store(0, Ordering::Relaxed);
+    }
+
+    /// An answer did not come in time. Whether it is none of them that is late.
+    pub(super) fn is_too_long(&self, now: u64) -> bool {
+        let is_first = self.late.fetch_add(1, Ordering::Relaxed) == 0;
+        let silence = now.saturating_sub(self.answered.load(Ordering::Relaxed));
+        !is_first && silence >= SILENCE
+    }
 }
 
 impl Breaker {
@@ -44,15 +65,12 @@ impl Breaker {
 
     /// Redis has answered somebody.
     pub(super) fn answered(&self, now: u64) {
-        self.answered.fetch_max(now, Ordering::Relaxed);
-        self.late.store(0, Ordering::Relaxed);
+        self.silence.answered(now);
     }
 
     /// An answer did not come in time. Whether Redis is away, then; if that cannot be said yet, it is looked at.
     pub(super) fn is_silent(&self, now: u64) -> bool {
-        let is_first = self.late.fetch_add(1, Ordering::Relaxed) == 0;
-        let silence = now.saturating_sub(self.answered.load(Ordering::Relaxed));
-        let is_away = !is_first && silence >= SILENCE;
+        let is_away = self.silence.is_too_long(now);
         if !is_away {
             self.suspected.notify_one();
         }

@@ -74,7 +74,7 @@ async fn look(connection: &mut Connection) -> Inspection {
         ..Inspection::default()
     };
     // Whoever may not ask is told less.
-    if let Connection::One(_) = connection
+    if !matches!(connection, Connection::Cluster(_))
         && let Ok(text) = connection.ask::<String>(&redis::cmd("INFO")).await
     {
         read(&text, &mut seen);

@@ -1,14 +1,18 @@
 //! Connections. Each thread that asks has its own, driven by the runtime of that thread: a question and its answer pass no
 //! other thread. Questions that are asked meanwhile go out together.
 
-use super::options::RedisOptions;
+use super::breaker::Silence;
+use super::options::{RedisOptions, Target};
 use super::script::RIGHTS;
+use super::sentinel::shown;
 use super::{PATIENCE, Shared};
 use redis::aio::MultiplexedConnection;
 use redis::cluster::ClusterClient;
 use redis::cluster_async::ClusterConnection;
+use redis::io::tcp::TcpSettings;
+use redis::io::tcp::socket2::TcpKeepalive;
 use redis::{
-    AsyncConnectionConfig, Client, FromRedisValue, RedisError, RedisResult, ScriptInvocation, TlsCertificates,
+    AsyncConnectionConfig, Client, ConnectionInfo, FromRedisValue, RedisError, RedisResult, ScriptInvocation,
 };
 use std::cell::RefCell;
 use std::fmt;
@@ -19,6 +23,14 @@ use tokio::sync::watch;
 
 /// How long a connection may take to be made.
 const CONNECT: Duration = Duration::from_secs(1);
+/// The same, when sentinels are asked before, one of which may be silent.
+const CONNECT_BY_SENTINELS: Duration = Duration::from_secs(3);
+/// A connection that nobody uses is looked at after so long, and ended when the other end says nothing for as long again.
+const KEEPALIVE: Duration = Duration::from_secs(10);
+const KEEPALIVE_AGAIN: Duration = Duration::from_secs(3);
+const KEEPALIVE_TRIES: u32 = 3;
+/// What was sent and is not received for so long ends its connection.
+const UNRECEIVED: Duration = Duration::from_secs(5);
 
 /// Why Redis has not counted.
 #[derive(Clone, Debug)]
@@ -33,44 +45,41 @@ pub(super) enum Fault {
     Other(String),
 }
 
-/// How connections are made.
+/// How connections are made: each anew from the options, since passwords change, and masters too.
 pub(super) struct Links {
-    maker: Maker,
+    options: RedisOptions,
+    target: Target,
     place: String,
     /// Tells the limiters of one process apart; in service there is one.
     number: u64,
-}
-
-enum Maker {
-    One(Box<Client>),
-    Cluster {
-        whole: Box<ClusterClient>,
-        /// The server that the settings name, by itself: it says why a cluster cannot be used.
-        named: Box<Client>,
-    },
 }
 
 /// A connection; copies share it.
 #[derive(Clone)]
 pub(super) enum Connection {
     One(MultiplexedConnection),
+    /// To the master that sentinels named, at this address.
+    Master(MultiplexedConnection, Arc<str>),
     Cluster(ClusterConnection),
 }
 
 /// A connection that a thread keeps, and which of its connections it is.
 pub(super) struct Link {
     pub(super) connection: Connection,
-    made: Made,
+    pub(super) made: Made,
+    /// How long it has said nothing.
+    pub(super) silence: Arc<Silence>,
 }
 
 struct Kept {
     made: Made,
     epoch: u64,
     opened: watch::Receiver<Option<Connection>>,
+    silence: Arc<Silence>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-struct Made {
+pub(super) struct Made {
     /// Whose.
     limiter: u64,
     /// The how-manieth of this process.
@@ -85,11 +94,19 @@ impl Links {
     pub(super) fn new(options: &RedisOptions) -> Result<Self, String> {
         static NUMBERS: AtomicU64 = AtomicU64::new(0);
         options.check()?;
-        Ok(Self {
-            maker: Maker::new(options).map_err(|error| Fault::from(error).to_string())?,
+        let links = Self {
+            target: options.target()?,
             place: options.place(),
+            options: options.clone(),
             number: NUMBERS.fetch_add(1, Ordering::Relaxed),
-        })
+        };
+        // What can be wrong with certificates is told at once.
+        if let Target::Server(info) = &links.target {
+            links
+                .client(info)
+                .map_err(|error| Fault::from(error).to_string())?;
+        }
+        Ok(links)
     }
 
     pub(super) fn place(&self) -> &str {
@@ -98,41 +115,133 @@ impl Links {
 
     /// A new connection.
     pub(super) async fn connect(&self) -> Result<Connection, Fault> {
-        let fault = match tokio::time::timeout(CONNECT, self.maker.connect()).await {
+        let time = match self.target {
+            Target::Server(_) => CONNECT,
+            Target::Sentinels(_) => CONNECT_BY_SENTINELS,
+        };
+        let fault = match tokio::time::timeout(time, self.try_connect()).await {
             Ok(Ok(made)) => return Ok(made),
             Ok(Err(error)) => Fault::from(error),
-            Err(_) => Fault::Slow(CONNECT),
+            Err(_) => Fault::Slow(time),
         };
-        let why = tokio::time::timeout(CONNECT, self.maker.why_not()).await;
+        let why = tokio::time::timeout(CONNECT, self.why_not()).await;
         Err(why.ok().flatten().unwrap_or(fault))
     }
 
+    async fn try_connect(&self) -> RedisResult<Connection> {
+        match &self.target {
+            Target::Sentinels(sentinels) => {
+                let master = sentinels.master(&self.options).await?;
+                let address = shown(master.get_connection_info().addr());
+                Ok(Connection::Master(connect_to(&master).await?, address.into()))
+            }
+            Target::Server(info) if self.options.cluster => {
+                let cluster = self.cluster(info)?;
+                Ok(Connection::Cluster(cluster.get_async_connection().await?))
+            }
+            Target::Server(info) => Ok(Connection::One(connect_to(&self.client(info)?).await?)),
+        }
+    }
+
+    /// Whether sentinels name another master than the one that a connection leads to. Who cannot be asked names none.
+    pub(super) async fn has_moved(&self, connection: &Connection) -> bool {
+        let (Target::Sentinels(sentinels), Connection::Master(_, address)) = (&self.target, connection)
+        else {
+            return false;
+        };
+        let asked = tokio::time::timeout(CONNECT_BY_SENTINELS, sentinels.master(&self.options)).await;
+        match asked {
+            Ok(Ok(master)) => shown(master.get_connection_info().addr()) != **address,
+            _ => false,
+        }
+    }
+
+    /// Where the server is and who comes, with the password of now.
+    fn account(&self, info: &ConnectionInfo) -> RedisResult<ConnectionInfo> {
+        let settings = info.redis_settings().clone();
+        let settings = match self.options.password_of(info)? {
+            Some(password) => settings.set_password(password),
+            None => settings,
+        };
+        Ok(info
+            .clone()
+            .set_redis_settings(settings)
+            .set_tcp_settings(tcp_settings()))
+    }
+
+    fn client(&self, info: &ConnectionInfo) -> RedisResult<Client> {
+        let info = self.account(info)?;
+        match self.options.certificates() {
+            Some(certificates) => Client::build_with_tls(info, certificates),
+            None => Client::open(info),
+        }
+    }
+
+    fn cluster(&self, info: &ConnectionInfo) -> RedisResult<ClusterClient> {
+        let builder = ClusterClient::builder([self.account(info)?])
+            .connection_timeout(CONNECT)
+            .response_timeout(CONNECT)
+            .overall_response_timeout(Some(CONNECT))
+            .tcp_settings(tcp_settings());
+        match self.options.certificates() {
+            Some(certificates) => builder.certs(certificates).build(),
+            None => builder.build(),
+        }
+    }
+
+    /// What the server that the settings name says against being used as a cluster's. The client of a cluster says no more than that
+    /// it has found none.
+    async fn why_not(&self) -> Option<Fault> {
+        let Target::Server(info) = &self.target else {
+            return None;
+        };
+        if !self.options.cluster {
+            return None;
+        }
+        let ask = async {
+            let mut connection = connect_to(&self.client(info)?).await?;
+            redis::cmd("PING")
+                .query_async::<redis::Value>(&mut connection)
+                .await?;
+            let mut slots = redis::cmd("CLUSTER");
+            slots.arg("SLOTS");
+            slots.query_async::<redis::Value>(&mut connection).await
+        };
+        ask.await.err().map(Fault::from)
+    }
+
     /// Lets go of a connection that is gone. Of many who notice, the first one has another made, which the others use too.
-    pub(super) fn forget(link: &Link) {
-        KEPT.with_borrow_mut(|kept| kept.retain(|one| one.made != link.made));
+    pub(super) fn forget(made: Made) {
+        KEPT.with_borrow_mut(|kept| kept.retain(|one| one.made != made));
     }
 }
 
 impl Shared {
     /// This thread's connection. The first one who needs it has it made, and whoever gives up waiting does not stop that.
     pub(super) async fn link(self: &Arc<Self>, epoch: u64) -> Result<Link, Fault> {
-        let (made, mut opened) = self.kept(epoch);
+        let (made, mut opened, silence) = self.kept(epoch);
         let opened = opened.wait_for(Option::is_some).await;
         let connection = opened.ok().and_then(|opened| opened.clone());
         let connection = connection.ok_or_else(|| Fault::Other("no connection".into()))?;
-        Ok(Link { connection, made })
+        Ok(Link {
+            connection,
+            made,
+            silence,
+        })
     }
 
-    fn kept(self: &Arc<Self>, epoch: u64) -> (Made, watch::Receiver<Option<Connection>>) {
+    fn kept(self: &Arc<Self>, epoch: u64) -> (Made, watch::Receiver<Option<Connection>>, Arc<Silence>) {
         static SERIALS: AtomicU64 = AtomicU64::new(0);
         let limiter = self.links.number;
         KEPT.with_borrow_mut(|kept| {
             // What was made while Redis was last there may be of a server that is gone.
             kept.retain(|one| one.made.limiter != limiter || one.epoch == epoch);
             if let Some(one) = kept.iter().find(|one| one.made.limiter == limiter) {
-                return (one.made, one.opened.clone());
+                return (one.made, one.opened.clone(), Arc::clone(&one.silence));
             }
             let (opening, opened) = watch::channel(None);
+            let silence = Arc::new(Silence::default());
+            silence.answered(self.clock.elapsed());
             let shared = Arc::clone(self);
             tokio::spawn(async move {
                 match shared.links.connect().await {
@@ -151,65 +260,23 @@ impl Shared {
                 made,
                 epoch,
                 opened: opened.clone(),
+                silence: Arc::clone(&silence),
             });
-            (made, opened)
+            (made, opened, silence)
         })
     }
 }
 
-impl Maker {
-    fn new(options: &RedisOptions) -> RedisResult<Self> {
-        let fault = |text: String| RedisError::from(std::io::Error::other(text));
-        let info = options.connection().map_err(fault)?;
-        let certificates = options.authorities.clone().map(|pem| TlsCertificates {
-            client_tls: None,
-            root_cert: Some(pem),
-        });
-        let client = match certificates.clone() {
-            Some(certificates) => Client::build_with_tls(info.clone(), certificates)?,
-            None => Client::open(info.clone())?,
-        };
-        if options.cluster {
-            let builder = ClusterClient::builder([info])
-                .connection_timeout(CONNECT)
-                .response_timeout(CONNECT)
-                .overall_response_timeout(Some(CONNECT));
-            let builder = match certificates {
-                Some(certificates) => builder.certs(certificates),
-                None => builder,
-            };
-            return Ok(Self::Cluster {
-                whole: Box::new(builder.build()?),
-                named: Box::new(client),
-            });
-        }
-        Ok(Self::One(Box::new(client)))
-    }
-
-    async fn connect(&self) -> RedisResult<Connection> {
-        match self {
-            Self::One(client) => Ok(Connection::One(connect_to(client).await?)),
-            Self::Cluster { whole, .. } => Ok(Connection::Cluster(whole.get_async_connection().await?)),
-        }
-    }
-
-    /// What one server says against being used as a cluster's. The client of a cluster says no more than that it has found
-    /// none.
-    async fn why_not(&self) -> Option<Fault> {
-        let Self::Cluster { named, .. } = self else {
-            return None;
-        };
-        let ask = async {
-            let mut connection = connect_to(named).await?;
-            redis::cmd("PING")
-                .query_async::<redis::Value>(&mut connection)
-                .await?;
-            let mut slots = redis::cmd("CLUSTER");
-            slots.arg("SLOTS");
-            slots.query_async::<redis::Value>(&mut connection).await
-        };
-        ask.await.err().map(Fault::from)
-    }
+/// A peer that is gone without a word is noticed.
+pub(super) fn tcp_settings() -> TcpSettings {
+    let keepalive = TcpKeepalive::new()
+        .with_time(KEEPALIVE)
+        .with_interval(KEEPALIVE_AGAIN)
+        .with_retries(KEEPALIVE_TRIES);
+    let settings = TcpSettings::default().set_nodelay(true).set_keepalive(keepalive);
+    #[cfg(target_os = "linux")]
+    let settings = settings.set_user_timeout(UNRECEIVED);
+    settings
 }
 
 async fn connect_to(client: &Client) -> RedisResult<MultiplexedConnection> {
@@ -222,7 +289,7 @@ async fn connect_to(client: &Client) -> RedisResult<MultiplexedConnection> {
 impl Connection {
     pub(super) async fn run<T: FromRedisValue>(&mut self, call: &ScriptInvocation<'_>) -> Result<T, Fault> {
         let told = match self {
-            Self::One(one) => call.invoke_async(one).await,
+            Self::One(one) | Self::Master(one, _) => call.invoke_async(one).await,
             Self::Cluster(cluster) => call.invoke_async(cluster).await,
         };
         Ok(told?)
@@ -231,7 +298,7 @@ impl Connection {
     /// A command other than a script.
     pub(super) async fn ask<T: FromRedisValue>(&mut self, command: &redis::Cmd) -> Result<T, Fault> {
         let told = match self {
-            Self::One(one) => command.query_async(one).await,
+            Self::One(one) | Self::Master(one, _) => command.query_async(one).await,
             Self::Cluster(cluster) => command.query_async(cluster).await,
         };
         Ok(told?)

@@ -1,8 +1,10 @@
 //! Where the shared counters are, and how they are used. What is shown of it holds no password.
 
+use super::sentinel::{Sentinels, shown};
 use keyward_domain::ServerUrl;
-use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo};
+use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisError, RedisResult, TlsCertificates};
 use std::fmt;
+use std::path::{Path, PathBuf};
 
 /// How shared counters are used.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -29,10 +31,13 @@ pub enum OnFailure {
 /// Where the shared counters are.
 #[derive(Clone, Default)]
 pub struct RedisOptions {
-    /// `redis://user@host:6379/0`, or `rediss://…` for TLS.
+    /// `redis://user@host:6379/0`, or `rediss://…` for TLS; `redis+sentinel://user@host:26379,host:26379/mymaster/0` for the
+    /// master that sentinels name.
     pub url: String,
-    /// The password, when the address has none.
-    pub password: Option<String>,
+    /// The file that holds the password, when the address has none. It is read at each connection.
+    pub password_file: Option<PathBuf>,
+    /// The same of the sentinels.
+    pub sentinel_password_file: Option<PathBuf>,
     /// Certificates in PEM that are trusted in place of the machine's.
     pub authorities: Option<Vec<u8>>,
     /// Whether the address is one of a cluster's.
@@ -41,6 +46,15 @@ pub struct RedisOptions {
     pub mode: Mode,
     /// What holds while Redis does not count.
     pub on_failure: OnFailure,
+}
+
+/// What an address leads to.
+#[derive(Clone)]
+pub(super) enum Target {
+    /// A server, or one of a cluster.
+    Server(Box<ConnectionInfo>),
+    /// The master that these name.
+    Sentinels(Box<Sentinels>),
 }
 
 impl Mode {
@@ -72,7 +86,8 @@ impl RedisOptions {
     /// # Errors
     /// A sentence with the way out.
     pub fn check(&self) -> Result<(), String> {
-        let info = self.connection()?;
+        let target = self.target()?;
+        let info = target.account();
         if self.authorities.is_some() && !matches!(info.addr(), ConnectionAddr::TcpTls { .. }) {
             return Err("there is nobody to trust without TLS: write rediss://, or leave ca_file out".into());
         }
@@ -82,42 +97,102 @@ impl RedisOptions {
         if self.cluster && info.redis_settings().db() != 0 {
             return Err("a cluster has no numbered databases: leave the number out".into());
         }
+        if self.cluster && matches!(target, Target::Sentinels(_)) {
+            return Err("a cluster has no sentinels: leave cluster out, or name one of its servers".into());
+        }
         Ok(())
     }
 
     /// Whether the address has a password.
     pub fn has_password(&self) -> bool {
-        url::Url::parse(&self.url).is_ok_and(|url| url.password().is_some_and(|text| !text.is_empty()))
+        let has_password = |target: &Target| {
+            let password = target.account().redis_settings().password();
+            password.is_some_and(|text| !text.is_empty())
+        };
+        self.target().as_ref().is_ok_and(has_password)
+    }
+
+    /// Whether the address names sentinels.
+    pub fn has_sentinels(&self) -> bool {
+        matches!(self.target(), Ok(Target::Sentinels(_)))
     }
 
     /// Where it is, for people.
     pub fn place(&self) -> String {
-        match self.connection() {
-            Ok(info) => match info.addr() {
-                ConnectionAddr::Tcp(host, port) | ConnectionAddr::TcpTls { host, port, .. } => {
-                    format!("{host}:{port}")
-                }
-                other => other.to_string(),
-            },
+        match self.target() {
+            Ok(Target::Server(info)) => shown(info.addr()),
+            Ok(Target::Sentinels(sentinels)) => sentinels.place(),
             Err(_) => "nowhere".into(),
         }
     }
 
-    pub(super) fn connection(&self) -> Result<ConnectionInfo, String> {
-        let written = ServerUrl::parse(&self.url).map_err(|why| format!("{why}; {}", Self::FORM))?;
-        let is_remote = matches!(written.scheme, "redis" | "rediss" | "valkey" | "valkeys");
-        // `#insecure` would take any certificate for the right one. Parameters say nothing that is not said elsewhere, and the
-        // library passes over most.
-        if !is_remote || written.fragment.is_some() || written.query.is_some() {
-            return Err(Self::FORM.into());
+    pub(super) fn target(&self) -> Result<Target, String> {
+        match self.url.split_once("+sentinel://") {
+            Some((scheme, rest)) => Ok(Target::Sentinels(Box::new(Sentinels::parse(
+                scheme, rest, connection,
+            )?))),
+            None => Ok(Target::Server(Box::new(connection(&self.url)?))),
         }
-        let url = url::Url::parse(&self.url).map_err(|_| Self::FORM)?;
-        let info = url.into_connection_info().map_err(|_| Self::FORM)?;
-        let mut settings = info.redis_settings().clone().set_skip_set_lib_name();
-        if let Some(password) = &self.password {
-            settings = settings.set_password(password);
+    }
+
+    /// The password of now, for an account of the address.
+    pub(super) fn password_of(&self, account: &ConnectionInfo) -> RedisResult<Option<String>> {
+        match &self.password_file {
+            Some(file) => read_password("limits.password_file", file).map(Some),
+            None => Ok(account.redis_settings().password().map(str::to_owned)),
         }
-        Ok(info.set_redis_settings(settings))
+    }
+
+    pub(super) fn sentinel_password(&self) -> RedisResult<Option<String>> {
+        let file = self.sentinel_password_file.as_ref();
+        file.map(|file| read_password("limits.sentinel_password_file", file))
+            .transpose()
+    }
+
+    pub(super) fn certificates(&self) -> Option<TlsCertificates> {
+        self.authorities.clone().map(|pem| TlsCertificates {
+            client_tls: None,
+            root_cert: Some(pem),
+        })
+    }
+}
+
+impl Target {
+    /// Who comes, and to which database; with the address of the server, or of a sentinel.
+    fn account(&self) -> &ConnectionInfo {
+        match self {
+            Self::Server(info) => info,
+            Self::Sentinels(sentinels) => sentinels.account(),
+        }
+    }
+}
+
+/// Takes the address of one server apart.
+fn connection(url: &str) -> Result<ConnectionInfo, String> {
+    const FORM: &str = RedisOptions::FORM;
+    let written = ServerUrl::parse(url).map_err(|why| format!("{why}; {FORM}"))?;
+    let is_remote = matches!(written.scheme, "redis" | "rediss" | "valkey" | "valkeys");
+    // `#insecure` would take any certificate for the right one. Parameters say nothing that is not said elsewhere, and the
+    // library passes over most.
+    if !is_remote || written.fragment.is_some() || written.query.is_some() {
+        return Err(FORM.into());
+    }
+    let url = url::Url::parse(url).map_err(|_| FORM)?;
+    let info = url.into_connection_info().map_err(|_| FORM)?;
+    let settings = info.redis_settings().clone().set_skip_set_lib_name();
+    Ok(info.set_redis_settings(settings))
+}
+
+/// The text of a file, without the end of its only line.
+fn read_password(setting: &str, file: &Path) -> RedisResult<String> {
+    let fault = |what: String| RedisError::from(std::io::Error::other(format!("{setting}: {what}")));
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| fault(format!("{}: cannot be read: {error}", file.display())))?;
+    let password = text.strip_suffix('\n').unwrap_or(&text);
+    let password = password.strip_suffix('\r').unwrap_or(password);
+    match password {
+        "" => Err(fault(format!("{}: is empty", file.display()))),
+        _ => Ok(password.to_owned()),
     }
 }
 
@@ -179,12 +254,58 @@ mod tests {
     }
 
     #[test]
+    fn an_address_of_sentinels_names_the_master_too() {
+        for (url, place) in [
+            ("redis+sentinel://a/mymaster", "mymaster of a:26379"),
+            (
+                "rediss+sentinel://user:s3cret@a:1,b.example:2,[::1]/my-master/3",
+                "my-master of a:1,b.example:2,::1:26379",
+            ),
+            (
+                "valkey+sentinel://user@[::1]:1,10.0.0.1/m",
+                "m of ::1:1,10.0.0.1:26379",
+            ),
+        ] {
+            let options = options(url);
+            assert_eq!(options.check(), Ok(()), "{url}");
+            assert!(options.has_sentinels());
+            assert_eq!(options.place(), place);
+            let Target::Sentinels(sentinels) = options.target().unwrap() else {
+                panic!("{url}")
+            };
+            let wanted = i64::from(url.ends_with("/3")) * 3;
+            assert_eq!(sentinels.account().redis_settings().db(), wanted);
+        }
+        for url in [
+            "redis+sentinel://a",
+            "redis+sentinel://a/",
+            "redis+sentinel://a,/m",
+            "redis+sentinel://,a/m",
+            "redis+sentinel:///m",
+            "redis+sentinel://a:x/m",
+            "redis+sentinel://a/m/",
+            "redis+sentinel://a/m/x",
+            "redis+sentinel://a/m/1/2",
+            "redis+sentinel://a/m?db=1",
+            "redis+sentinel://a/m#insecure",
+            "http+sentinel://a/m",
+            "unix+sentinel://a/m",
+        ] {
+            assert!(options(url).check().is_err(), "{url}");
+        }
+        let mut cluster = options("redis+sentinel://a/m");
+        cluster.cluster = true;
+        assert!(cluster.check().unwrap_err().contains("sentinels"));
+    }
+
+    #[test]
     fn k6_no_password_is_shown() {
-        let mut options = options("redis://user:s3cret@h");
-        options.password = Some("s3cret".into());
-        assert!(options.has_password());
-        let shown = format!("{options:?} {}", options.place());
-        assert!(!shown.contains("s3cret"), "{shown}");
+        for url in ["redis://user:s3cret@h", "rediss+sentinel://user:s3cret@h,i/m"] {
+            let options = options(url);
+            assert!(options.has_password());
+            let shown = format!("{options:?} {}", options.place());
+            assert!(!shown.contains("s3cret"), "{shown}");
+        }
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! The shared limiter over a real Redis.
 
 mod cluster;
+mod events;
 mod faults;
 mod rule;
+mod sentinel;
 
 use super::*;
 use crate::{Limiter, LimiterStatus, WindowId};

@@ -14,6 +14,8 @@ const BEAT: Duration = Duration::from_secs(1);
 const TRY: Duration = Duration::from_millis(250);
 /// How often, in milliseconds, what nobody uses is forgotten.
 const SWEEP: u64 = 30_000;
+/// How often sentinels are asked whether their master is still the one that counts.
+const ASK_SENTINELS: Duration = Duration::from_secs(3);
 /// Who fails again so soon after coming back is tried less often, so that the log does not fill.
 const FLAPS: Duration = Duration::from_secs(10);
 
@@ -23,6 +25,7 @@ struct Watch {
     beats: Option<u64>,
     closed: Option<Instant>,
     swept: u64,
+    asked_sentinels: Option<Instant>,
 }
 
 impl Shared {
@@ -96,6 +99,9 @@ impl Shared {
 
     async fn beat(&self, watch: &mut Watch) -> Result<Beat, Fault> {
         if let Some(kept) = watch.connection.take() {
+            if self.has_moved(&kept, watch).await {
+                return Err(Fault::Other("the sentinels name another master".into()));
+            }
             match self.beat_on(kept, watch).await {
                 // That one connection has ended says nothing of Redis.
                 Err(Fault::Dropped(_)) => {}
@@ -104,6 +110,18 @@ impl Shared {
         }
         let made = self.links.connect().await?;
         self.beat_on(made, watch).await
+    }
+
+    /// A master that was cut off from its sentinels goes on counting, for those who do not ask them.
+    async fn has_moved(&self, connection: &Connection, watch: &mut Watch) -> bool {
+        if watch
+            .asked_sentinels
+            .is_some_and(|at| at.elapsed() < ASK_SENTINELS)
+        {
+            return false;
+        }
+        watch.asked_sentinels = Some(Instant::now());
+        self.links.has_moved(connection).await
     }
 
     async fn beat_on(&self, mut connection: Connection, watch: &mut Watch) -> Result<Beat, Fault> {

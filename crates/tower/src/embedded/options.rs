@@ -166,11 +166,9 @@ impl EmbeddedOptions {
         };
         let options = RedisOptions {
             url: url.clone(),
-            password: None,
-            authorities: None,
-            cluster: false,
             mode: Mode::Exact,
             on_failure: OnFailure::Local,
+            ..RedisOptions::default()
         };
         Limiter::shared(&options).map_err(|why| fault(format!("{}: {why}", options.place())))
     }

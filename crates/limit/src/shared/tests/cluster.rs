@@ -75,8 +75,8 @@ async fn the_rights_that_the_manual_names_suffice_and_one_that_lacks_is_named() 
         let (redis, more, cluster) = match right {
             "+select" => (&single, "/3", false),
             "+cluster|slots" => (&clustered, "", true),
-            // Only while slots move, and when a connection is looked at again.
-            "+asking" | "+ping" => continue,
+            // Only while slots move, when a connection is looked at again, and behind sentinels.
+            "+asking" | "+ping" | "+role" => continue,
             _ => (&single, "", false),
         };
         let others: Vec<&str> = rights

@@ -156,6 +156,77 @@ async fn s8_a_reset_connection_is_made_anew() {
     );
 }
 
+/// A firewall on the way forgets the connections, and tells nobody; new ones are served.
+#[tokio::test]
+async fn s8_connections_that_are_swallowed_are_made_anew() {
+    let redis = Redis::start();
+    let proxy = TcpProxy::start(redis.address());
+    let url = format!("redis://{}", proxy.address());
+    let node = Node::start(options(&url, Mode::Exact, OnFailure::Refuse)).await;
+    for _ in 0..3 {
+        node.request(key(1), 1000).await;
+        proxy.swallow();
+        // While the task that looks after Redis has a connection that works already, this thread's is still the old one.
+        let verdict = node.request(key(1), 1000).await;
+        assert!(matches!(verdict, Verdict::Pass(_)), "{verdict:?}");
+    }
+}
+
+/// As the kernel tells: a connection that waits for nothing has a timer for probes.
+#[tokio::test]
+async fn s8_a_connection_that_nobody_uses_is_probed() {
+    let redis = Redis::start();
+    let node = Node::start(options(&redis.url(), Mode::Exact, OnFailure::Refuse)).await;
+    node.request(key(1), 1000).await;
+    let to_redis = format!(":{:04X} 01 ", redis.address().port());
+    let deadline = Instant::now() + GUARD;
+    loop {
+        let connections = std::fs::read_to_string("/proc/self/net/tcp").unwrap();
+        let mut ours = connections.lines().filter(|line| {
+            // Ours is the one that has Redis at its other end: the third word.
+            let words: Vec<&str> = line.split_whitespace().collect();
+            words.len() > 5 && format!("{} {} ", words[2], words[3]).ends_with(&to_redis)
+        });
+        let is_probed = |line: &str| line.split_whitespace().nth(5).unwrap().starts_with("02:");
+        if ours.next().is_some_and(is_probed) && ours.all(is_probed) {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{connections}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// The password is changed, in Redis and in its file, and connections end.
+#[tokio::test]
+async fn s15_a_changed_password_is_taken_at_the_next_connection() {
+    let redis = Redis::start_with(&["user keyward on >first ~keyward:* +@all"]);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("password");
+    std::fs::write(&file, "first\n").unwrap();
+    let mut options = options(
+        &redis.url().replace("//", "//keyward@"),
+        Mode::Exact,
+        OnFailure::Refuse,
+    );
+    options.password_file = Some(file.clone());
+    let node = Node::start(options.clone()).await;
+    node.request(key(1), 1000).await;
+    redis.command(&["ACL", "SETUSER", "keyward", "resetpass", ">second"]);
+    redis.command(&["CLIENT", "KILL", "USER", "keyward"]);
+    holds_as_set(&node, OnFailure::Refuse, key(1)).await;
+    let fault = inspect(&options).await.unwrap_err().to_string();
+    assert!(fault.contains("authentication failed"), "{fault}");
+    std::fs::remove_file(&file).unwrap();
+    let fault = inspect(&options).await.unwrap_err().to_string();
+    assert!(
+        fault.contains("limits.password_file") && fault.contains("cannot be read"),
+        "{fault}"
+    );
+    std::fs::write(&file, "second\n").unwrap();
+    comes_back(&node).await;
+    assert!(matches!(node.request(key(1), 1000).await, Verdict::Pass(_)));
+}
+
 /// Redis ends connections that were idle for long; it is there all the same.
 #[tokio::test]
 async fn a_connection_that_redis_has_ended_is_made_once_more_by_all_who_need_it() {
@@ -200,8 +271,11 @@ async fn a_connection_that_redis_has_ended_is_made_once_more_by_all_who_need_it(
 async fn s8_a_wrong_password_is_a_failure_like_others_and_told_without_it() {
     let redis = Redis::start_with(&["user keyward on >s3cret ~keyward:* +@all"]);
     for on_failure in EACH {
-        let mut wrong = options(&redis.url().replace("//", "//keyward@"), Mode::Exact, on_failure);
-        wrong.password = Some("wr0ng".into());
+        let account = |password: &str| {
+            let url = redis.url().replace("//", &format!("//keyward:{password}@"));
+            options(&url, Mode::Exact, on_failure)
+        };
+        let wrong = account("wr0ng");
         let node = Node::start_anyhow(&wrong);
         node.until("it was tried", |status| {
             status.redis.as_ref().unwrap().failures > 0
@@ -213,9 +287,7 @@ async fn s8_a_wrong_password_is_a_failure_like_others_and_told_without_it() {
             fault.contains("authentication failed") && !fault.contains("wr0ng"),
             "{fault}"
         );
-        let mut right = wrong;
-        right.password = Some("s3cret".into());
-        Node::start(right).await;
+        Node::start(account("s3cret")).await;
     }
 }
 

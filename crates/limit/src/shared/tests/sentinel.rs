@@ -1,0 +1,178 @@
+//! A master that sentinels name, and one that takes its place.
+
+use super::faults::holds_as_set;
+use super::*;
+use std::path::Path;
+
+/// An address of which nobody answers, and one of a sentinel that does.
+fn behind(sentinel: &Redis, password: &Path) -> RedisOptions {
+    let url = format!(
+        "redis+sentinel://keyward@127.0.0.1:1,{}/mymaster",
+        sentinel.address()
+    );
+    RedisOptions {
+        password_file: Some(password.to_owned()),
+        ..options(&url, Mode::Exact, OnFailure::Refuse)
+    }
+}
+
+fn until(what: &str, is_so: impl Fn() -> bool) {
+    let deadline = std::time::Instant::now() + GUARD;
+    while !is_so() {
+        assert!(std::time::Instant::now() < deadline, "not so far that {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+struct Watched {
+    servers: [Redis; 2],
+    sentinel: Redis,
+}
+
+impl Watched {
+    /// A master and a replica that has what it has, with the account that the manual asks for, and a sentinel that knows both.
+    fn start() -> Self {
+        let account = format!("user keyward on >s3cret {RIGHTS}");
+        let servers = [Redis::start_with(&[&account]), Redis::start_with(&[&account])];
+        let master = servers[0].address();
+        servers[1].command(&["REPLICAOF", &master.ip().to_string(), &master.port().to_string()]);
+        until("the replica has all", || {
+            servers[1]
+                .command(&["INFO", "replication"])
+                .contains("master_link_status:up")
+        });
+        let sentinel = Redis::start_sentinel(&servers[0], &[]);
+        let replica = servers[1].address().port().to_string();
+        until("the sentinel knows both", || {
+            let told = sentinel.command(&["SENTINEL", "REPLICAS", "mymaster"]);
+            told.lines().any(|line| line == replica)
+        });
+        Self { servers, sentinel }
+    }
+
+    fn master(&self) -> String {
+        let told = self
+            .sentinel
+            .command(&["SENTINEL", "GET-MASTER-ADDR-BY-NAME", "mymaster"]);
+        told.lines().last().unwrap_or_default().to_owned()
+    }
+
+    fn used(&self, server: usize, key: KeyId) -> u32 {
+        let told = self.servers[server].command(&["GET", &format!("keyward:{key}")]);
+        told.split(':').nth(1).map_or(0, |used| used.parse().unwrap())
+    }
+}
+
+/// Counts in the master until it is killed, then in the one that takes its place, and again in the first one when that is made master
+/// by hand.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn s8_nodes_follow_the_master_that_sentinels_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let password = folder.path().join("password");
+    std::fs::write(&password, "s3cret\n").unwrap();
+    let watched = Watched::start();
+    let options = behind(&watched.sentinel, &password);
+    assert_eq!(inspect(&options).await.unwrap().fault, None);
+    let node = Node::start(options).await;
+    assert!(matches!(node.request(key(1), 1000).await, Verdict::Pass(_)));
+    assert!(watched.used(0, key(1)) > 0);
+
+    watched.servers[0].sigkill();
+    let killed = Instant::now();
+    holds_as_set(&node, OnFailure::Refuse, key(2)).await;
+    node.until("another master counts", |status| {
+        status.redis.as_ref().unwrap().up
+    })
+    .await;
+    eprintln!("another master counts {:?} after the kill", killed.elapsed());
+    assert!(matches!(node.request(key(3), 1000).await, Verdict::Pass(_)));
+    assert!(watched.used(1, key(3)) > 0);
+
+    // It comes back as a master, and is made a replica.
+    watched.servers[0].resume();
+    assert!(matches!(node.request(key(4), 1000).await, Verdict::Pass(_)));
+    assert!(watched.used(1, key(4)) > 0);
+    let first = watched.servers[0].address().port().to_string();
+    until("the first one is master again", || {
+        watched.sentinel.command(&["SENTINEL", "FAILOVER", "mymaster"]);
+        watched.master() == first
+    });
+    let deadline = Instant::now() + GUARD;
+    while watched.used(0, key(5)) == 0 {
+        assert!(Instant::now() < deadline, "nobody counts in the first one");
+        node.request(key(5), 1000).await;
+    }
+}
+
+/// The sentinels name another one, and the master of before is still there and counts: as when it is cut off from them, and not from
+/// the node.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn s8_a_master_that_sentinels_have_given_up_is_left() {
+    let folder = tempfile::tempdir().unwrap();
+    let password = folder.path().join("password");
+    std::fs::write(&password, "s3cret\n").unwrap();
+    let watched = Watched::start();
+    let node = Node::start(behind(&watched.sentinel, &password)).await;
+    node.request(key(1), 1000).await;
+    let other = Redis::start_with(&[&format!("user keyward on >s3cret {RIGHTS}")]);
+    let (ip, port) = (
+        other.address().ip().to_string(),
+        other.address().port().to_string(),
+    );
+    watched.sentinel.command(&["SENTINEL", "REMOVE", "mymaster"]);
+    watched
+        .sentinel
+        .command(&["SENTINEL", "MONITOR", "mymaster", &ip, &port, "1"]);
+    let named = Instant::now();
+    let counter = format!("keyward:{}", key(2));
+    while other.command(&["GET", &counter]).is_empty() {
+        assert!(
+            named.elapsed() < Duration::from_secs(15),
+            "it goes on counting in the first one"
+        );
+        node.ask(key(2), 1000, true).await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    eprintln!("left {:?} after the sentinels did", named.elapsed());
+}
+
+#[tokio::test]
+async fn what_sentinels_and_masters_refuse_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let (password, other) = (folder.path().join("password"), folder.path().join("other"));
+    std::fs::write(&password, "s3cret\n").unwrap();
+    std::fs::write(&other, "of-sentinels").unwrap();
+    let watched = Watched::start();
+    let right = behind(&watched.sentinel, &password);
+    assert_eq!(inspect(&right).await.unwrap().fault, None);
+
+    let mut unknown = right.clone();
+    unknown.url = unknown.url.replace("mymaster", "yours");
+    let told = inspect(&unknown).await.unwrap_err().to_string();
+    assert!(told.contains("not found in sentinel"), "{told}");
+
+    for server in &watched.servers {
+        server.command(&["ACL", "SETUSER", "keyward", "-role"]);
+    }
+    let Err(Unseen::Denied(told)) = inspect(&right).await else {
+        panic!("the account may not ask for the role")
+    };
+    assert!(told.contains("role"), "{told}");
+    for server in &watched.servers {
+        server.command(&["ACL", "SETUSER", "keyward", "+role"]);
+    }
+
+    watched
+        .sentinel
+        .command(&["ACL", "SETUSER", "default", "resetpass", ">of-sentinels"]);
+    let told = inspect(&right).await.unwrap_err().to_string();
+    assert!(
+        told.contains("NOAUTH") || told.contains("uthentication"),
+        "{told}"
+    );
+    let mut with = right;
+    with.sentinel_password_file = Some(other);
+    assert_eq!(inspect(&with).await.unwrap().fault, None);
+    let shown = format!("{with:?}");
+    assert!(!shown.contains("s3cret"), "{shown}");
+}
