@@ -41,16 +41,18 @@ impl Redis {
         Self::prepare(lines, None, false)
     }
 
-    /// Starts a sentinel that watches a server under the name `mymaster`, decides alone, and takes it for dead after 300 ms.
-    pub fn start_sentinel(master: &Self, lines: &[&str]) -> Self {
-        let (ip, port) = (master.address.ip(), master.address.port());
-        let monitor = format!("sentinel monitor mymaster {ip} {port} 1");
-        let own = [
+    /// Starts a sentinel that watches a server under the name `mymaster`, decides alone, and takes it for dead after 300 ms. With a
+    /// certificate it speaks TLS, on a port of its own and to the server.
+    pub fn start_sentinel(master: &Self, certificate: Option<&Certificate>) -> Self {
+        let address = certificate.map_or(master.address, |_| master.tls_address());
+        let monitor = format!("sentinel monitor mymaster {} {} 1", address.ip(), address.port());
+        let mut lines = vec![
             monitor.as_str(),
             "sentinel down-after-milliseconds mymaster 300",
             "sentinel failover-timeout mymaster 3000",
         ];
-        Self::prepare(&[&own, lines].concat(), None, true)
+        lines.extend(certificate.map(|_| "tls-replication yes"));
+        Self::prepare(&lines, certificate, true)
     }
 
     /// The same, which speaks TLS on a port of its own besides.

@@ -91,7 +91,7 @@ fn no_command_tells_the_password_of_redis() {
     let url = redis.url().replace("//", "//keyward@");
     with(&format!("url = \"{url}\"\npassword_file = \"password\""));
     told.push(place.run(&["doctor"]).expect(0).stdout);
-    let sentinel = Redis::start_sentinel(&redis, &[]);
+    let sentinel = Redis::start_sentinel(&redis, None);
     let url = format!(
         "redis+sentinel://keyward:{SECRET}@127.0.0.1:1,{}/mymaster",
         sentinel.address()

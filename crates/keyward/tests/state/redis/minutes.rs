@@ -97,7 +97,7 @@ async fn ask_evenly(
     is_over: Arc<AtomicBool>,
 ) -> (Counted, u64) {
     let (mut counted, mut asked) = (Counted::default(), 0);
-    let mut client = RawClient::connect(gateway).await;
+    let mut client = connect_again(gateway).await;
     let mut ticks = interval(Duration::from_secs(60) / u32::try_from(per_minute).unwrap());
     // A machine that is busy for a while makes up for it.
     ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);

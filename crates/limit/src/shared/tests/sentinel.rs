@@ -2,14 +2,16 @@
 
 use super::faults::holds_as_set;
 use super::*;
+use keyward_testkit::{Certificate, TcpProxy};
 use std::path::Path;
 
-/// An address of which nobody answers, and one of a sentinel that does.
+/// An address at which nobody listens, and one of a sentinel.
 fn behind(sentinel: &Redis, password: &Path) -> RedisOptions {
-    let url = format!(
-        "redis+sentinel://keyward@127.0.0.1:1,{}/mymaster",
-        sentinel.address()
-    );
+    behind_all(&format!("127.0.0.1:1,{}", sentinel.address()), password)
+}
+
+fn behind_all(sentinels: &str, password: &Path) -> RedisOptions {
+    let url = format!("redis+sentinel://keyward@{sentinels}/mymaster");
     RedisOptions {
         password_file: Some(password.to_owned()),
         ..options(&url, Mode::Exact, OnFailure::Refuse)
@@ -41,7 +43,7 @@ impl Watched {
                 .command(&["INFO", "replication"])
                 .contains("master_link_status:up")
         });
-        let sentinel = Redis::start_sentinel(&servers[0], &[]);
+        let sentinel = Redis::start_sentinel(&servers[0], None);
         let replica = servers[1].address().port().to_string();
         until("the sentinel knows both", || {
             let told = sentinel.command(&["SENTINEL", "REPLICAS", "mymaster"]);
@@ -64,14 +66,17 @@ impl Watched {
 }
 
 /// Counts in the master until it is killed, then in the one that takes its place, and again in the first one when that is made master
-/// by hand.
+/// by hand. One of the sentinels is silent all the time.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s8_nodes_follow_the_master_that_sentinels_name() {
     let folder = tempfile::tempdir().unwrap();
     let password = folder.path().join("password");
     std::fs::write(&password, "s3cret\n").unwrap();
     let watched = Watched::start();
-    let options = behind(&watched.sentinel, &password);
+    let silent = TcpProxy::start(watched.sentinel.address());
+    silent.hold();
+    let sentinels = format!("{},{}", silent.address(), watched.sentinel.address());
+    let options = behind_all(&sentinels, &password);
     assert_eq!(inspect(&options).await.unwrap().fault, None);
     let node = Node::start(options).await;
     assert!(matches!(node.request(key(1), 1000).await, Verdict::Pass(_)));
@@ -175,4 +180,21 @@ async fn what_sentinels_and_masters_refuse_is_told() {
     assert_eq!(inspect(&with).await.unwrap().fault, None);
     let shown = format!("{with:?}");
     assert!(!shown.contains("s3cret"), "{shown}");
+}
+
+#[tokio::test]
+async fn tls_is_spoken_to_sentinels_and_to_the_master_that_they_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let certificate = Certificate::create(folder.path());
+    let master = Redis::start_tls(&[], &certificate);
+    let sentinel = Redis::start_sentinel(&master, Some(&certificate));
+    let url = format!("rediss+sentinel://{}/mymaster/2", sentinel.tls_address());
+    let mut trusting = options(&url, Mode::Exact, OnFailure::Refuse);
+    trusting.authorities = Some(std::fs::read(certificate.certificate_path()).unwrap());
+    let node = Node::start(trusting).await;
+    assert!(matches!(node.request(key(1), 5).await, Verdict::Pass(_)));
+    assert!(master.command(&["INFO", "keyspace"]).contains("db2:"));
+    let stranger = options(&url, Mode::Exact, OnFailure::Refuse);
+    let fault = inspect(&stranger).await.unwrap_err().to_string();
+    assert!(fault.to_lowercase().contains("certificate"), "{fault}");
 }
