@@ -165,8 +165,14 @@ async fn s8_connections_that_are_swallowed_are_made_anew() {
     let node = Node::start(options(&url, Mode::Exact, OnFailure::Refuse)).await;
     for _ in 0..3 {
         node.request(key(1), 1000).await;
+        let before = proxy.connections();
         proxy.swallow();
-        // While the task that looks after Redis has a connection that works already, this thread's is still the old one.
+        // The task that looks after Redis has a new connection already; this thread's is still the old one.
+        let deadline = Instant::now() + GUARD;
+        while proxy.connections() <= before {
+            assert!(Instant::now() < deadline, "nobody connects");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
         let verdict = node.request(key(1), 1000).await;
         assert!(matches!(verdict, Verdict::Pass(_)), "{verdict:?}");
     }
