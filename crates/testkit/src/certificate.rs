@@ -24,13 +24,27 @@ impl Certificate {
     pub fn create_for(folder: &Path, names: &[&str]) -> Self {
         let names: Vec<String> = names.iter().map(ToString::to_string).collect();
         let made = rcgen::generate_simple_self_signed(names).expect("make a certificate");
+        Self::write(folder, &made.cert, &made.signing_key)
+    }
+
+    /// Makes a certificate that has expired.
+    pub fn create_expired(folder: &Path) -> Self {
+        let mut params = rcgen::CertificateParams::new(["localhost".to_owned()]).expect("a name");
+        (params.not_before, params.not_after) =
+            (rcgen::date_time_ymd(2020, 1, 1), rcgen::date_time_ymd(2021, 1, 1));
+        let signing = rcgen::KeyPair::generate().expect("a key");
+        let made = params.self_signed(&signing).expect("make a certificate");
+        Self::write(folder, &made, &signing)
+    }
+
+    fn write(folder: &Path, made: &rcgen::Certificate, signing: &rcgen::KeyPair) -> Self {
         let (certificate, key) = (folder.join("cert.pem"), folder.join("key.pem"));
-        fs::write(&key, made.signing_key.serialize_pem()).expect("write the key file");
-        fs::write(&certificate, made.cert.pem()).expect("write the certificate file");
+        fs::write(&key, signing.serialize_pem()).expect("write the key file");
+        fs::write(&certificate, made.pem()).expect("write the certificate file");
         Self {
             certificate,
             key,
-            der: made.cert.der().clone(),
+            der: made.der().clone(),
         }
     }
 

@@ -1,6 +1,8 @@
 //! Nodes before one upstream and over one PostgreSQL, each with a network of its own to the database.
 
-use crate::{EchoUpstream, Keyward, KeywardBuilder, OWNER, Postgres, TcpProxy, blocking, eventually};
+use crate::{
+    EchoUpstream, Keyward, KeywardBuilder, OWNER, PgBouncer, Postgres, TcpProxy, blocking, eventually,
+};
 use std::sync::Arc;
 
 /// Some nodes with the member [`OWNER`] and the site `1`.
@@ -10,6 +12,8 @@ pub struct Cluster {
     pub nodes: Vec<Keyward>,
     /// Between each node and the server.
     pub proxies: Vec<TcpProxy>,
+    /// Between those and the server, when it was asked for.
+    pub pooler: Option<Arc<PgBouncer>>,
     /// The database.
     pub server: Arc<Postgres>,
     /// What stands behind every node; it records no bodies.
@@ -20,6 +24,8 @@ pub struct Cluster {
 pub struct ClusterBuilder {
     nodes: usize,
     configs: Vec<String>,
+    pooler: Option<&'static str>,
+    listens_at_server: bool,
 }
 
 impl Cluster {
@@ -28,6 +34,8 @@ impl Cluster {
         ClusterBuilder {
             nodes: 3,
             configs: Vec::new(),
+            pooler: None,
+            listens_at_server: false,
         }
     }
 
@@ -69,17 +77,49 @@ impl ClusterBuilder {
         self
     }
 
+    /// With a PgBouncer before the server, in mode `session` or `transaction`.
+    #[must_use]
+    pub fn pooler(self, mode: &'static str) -> Self {
+        Self {
+            pooler: Some(mode),
+            ..self
+        }
+    }
+
+    /// With nodes that listen at the server itself, whatever stands before it.
+    #[must_use]
+    pub fn listening_at_server(self) -> Self {
+        Self {
+            listens_at_server: true,
+            ..self
+        }
+    }
+
     /// Starts the server and the nodes, and waits until they agree.
     pub async fn start(self) -> Cluster {
-        let server = blocking(Postgres::start).await;
+        let server = Arc::new(blocking(Postgres::start).await);
+        let address = server.address();
+        let pooler = match self.pooler {
+            Some(mode) => Some(Arc::new(
+                blocking(move || PgBouncer::start(address, mode, "")).await,
+            )),
+            None => None,
+        };
+        let target = pooler.as_ref().map_or(address, |pooler| pooler.address());
         let upstream = EchoUpstream::start().await;
         upstream.record_bodies(false);
         let (mut proxies, mut nodes) = (Vec::new(), Vec::new());
         for _ in 0..self.nodes {
-            let proxy = TcpProxy::start(server.address());
+            let proxy = TcpProxy::start(target);
             let builder = Keyward::before(&upstream)
                 .no_access_log()
                 .database(&format!("postgres://keyward@{}/postgres", proxy.address()));
+            let builder = match self.listens_at_server {
+                true => builder.config_toml(&format!(
+                    "[database]\nlisten_url = \"postgres://keyward@{address}/postgres\""
+                )),
+                false => builder,
+            };
             let configured = self.configs.iter().map(String::as_str);
             nodes.push(
                 configured
@@ -94,7 +134,8 @@ impl ClusterBuilder {
         let cluster = Cluster {
             nodes,
             proxies,
-            server: Arc::new(server),
+            pooler,
+            server,
             upstream,
         };
         cluster.agree().await;

@@ -137,6 +137,32 @@ impl Postgres {
         self.resume();
     }
 
+    /// A standby of the server, which follows it by itself (`pg_basebackup`) until it is promoted.
+    pub fn start_standby(&self) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let standby = Self {
+            binaries: find_postgres(),
+            address: free_address(),
+            account: unprivileged(),
+            settings: self.settings.clone(),
+            child: Mutex::new(None),
+            folder,
+        };
+        standby.make_folder();
+        let done = standby
+            .command("pg_basebackup")
+            .args(["--write-recovery-conf", "--checkpoint=fast", "--no-sync"])
+            .arg(format!("--dbname={}", self.url("postgres")))
+            .arg("--pgdata")
+            .arg(standby.data())
+            .stdin(Stdio::null())
+            .output()
+            .expect("run pg_basebackup");
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        standby.resume();
+        standby
+    }
+
     /// Makes a primary of it again.
     pub fn promote(&self) {
         self.sql("postgres", "SELECT pg_promote()");
@@ -201,10 +227,12 @@ impl Postgres {
         self.folder.path().join("data")
     }
 
-    fn init(&self) {
+    /// The folder of its data, which its account owns.
+    fn make_folder(&self) {
         // The unprivileged account has to get in, and to own what is inside.
         fs::set_permissions(self.folder.path(), fs::Permissions::from_mode(0o711)).unwrap();
         fs::create_dir(self.data()).expect("a folder");
+        fs::set_permissions(self.data(), fs::Permissions::from_mode(0o700)).unwrap();
         if let Some(account) = self.account {
             for path in [self.folder.path(), &self.data()] {
                 let done = Command::new("chown").arg(account).arg(path).status();
@@ -214,6 +242,10 @@ impl Postgres {
                 );
             }
         }
+    }
+
+    fn init(&self) {
+        self.make_folder();
         let done = self
             .command("initdb")
             .args([
