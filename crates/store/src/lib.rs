@@ -36,6 +36,6 @@ pub use port::{
     Position, Purge, RECENT_ADDRESSES, RecentAddress, ServerRemark, Store, UsageBatch, UsageBucket,
     UsageCount, UserQuery,
 };
-pub use postgres::{PostgresOptions, PostgresStore};
+pub use postgres::{PasswordSource, PostgresOptions, PostgresStore};
 pub use sqlite::{SqliteOptions, SqliteStore};
 pub use transfer::{MovedTable, StorePlace, Transfer, TransferProgress, transfer};

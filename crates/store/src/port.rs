@@ -63,6 +63,11 @@ pub trait Store: Accounts {
         std::future::pending::<()>().await;
     }
 
+    /// Whether the store is told of changes now, so that [`Store::changed`] ends at once; `None` of one that never is.
+    fn is_listening(&self) -> Option<bool> {
+        None
+    }
+
     /// Finds a key, deleted or not.
     async fn find_key(&self, id: KeyId) -> Result<Option<Key>, StoreError>;
 

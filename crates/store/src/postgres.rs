@@ -9,6 +9,8 @@ mod accounts;
 mod ask;
 mod audit;
 mod connect;
+mod connection;
+mod connector;
 mod copied;
 mod credentials;
 mod fault;
@@ -25,6 +27,9 @@ mod nodes;
 mod once;
 mod opening;
 mod options;
+mod password;
+mod poll;
+mod pool;
 mod search;
 mod server;
 mod sessions;
@@ -39,6 +44,7 @@ mod write;
 pub(crate) const STEPS: &[crate::migrations::Migration] = &migrate::ALL;
 
 pub use options::PostgresOptions;
+pub use password::PasswordSource;
 pub(crate) use transfer::{source, target};
 
 use crate::{
@@ -48,12 +54,14 @@ use crate::{
 };
 use ask::{change, note, read};
 use async_trait::async_trait;
+use connection::Begin;
 use keyward_domain::{Email, Key, KeyId, NodeId, Revision, Site, SiteName, Timestamp, User, UserId};
-use lent::{ANSWER, Lent};
+use lent::Lent;
 use listen::Listen;
 use opening::Opening;
-use sqlx::PgPool;
+use pool::Pool;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
@@ -68,38 +76,39 @@ pub struct PostgresStore {
     is_read_only: bool,
     /// Of this node's changes, only one at a time goes to wait for those of the others.
     turn: Semaphore,
-    changes: PgPool,
-    readers: PgPool,
+    pool: Arc<Pool>,
     listen: Listen,
 }
 
 impl PostgresStore {
     /// A connection that only reads.
     async fn reader(&self) -> Result<Lent, StoreError> {
-        self.opening.check(&self.options).await?;
-        Lent::from(&self.readers).await
+        self.check_open().await?;
+        Lent::reader(&self.pool, Begin::Read).await
     }
 
     /// A transaction that reads as of one instant.
     async fn snapshot(&self) -> Result<Lent, StoreError> {
-        let mut lent = self.reader().await?;
-        let done = timeout(ANSWER, feed::begin(lent.connection())).await;
-        lent.check(done)?;
-        Ok(lent)
+        self.check_open().await?;
+        Lent::reader(&self.pool, Begin::Snapshot).await
+    }
+
+    async fn check_open(&self) -> Result<(), StoreError> {
+        self.opening.check(&self.options, self.pool.connector()).await
     }
 
     /// Begins the one transaction of a change.
     async fn write(&self) -> Result<Write<'_>, StoreError> {
         self.check_writable()?;
-        self.opening.check(&self.options).await?;
-        Write::change(&self.turn, &self.changes).await
+        self.check_open().await?;
+        Write::change(&self.turn, &self.pool).await
     }
 
     /// Begins a transaction of what is no change.
     async fn note(&self) -> Result<Write<'_>, StoreError> {
         self.check_writable()?;
-        self.opening.check(&self.options).await?;
-        Write::note(&self.changes).await
+        self.check_open().await?;
+        Write::note(&self.pool).await
     }
 
     fn check_writable(&self) -> Result<(), StoreError> {
@@ -116,7 +125,8 @@ impl PostgresStore {
 #[async_trait]
 impl Store for PostgresStore {
     async fn position(&self) -> Result<Position, StoreError> {
-        read!(self, feed::position())
+        self.check_open().await?;
+        poll::position(&self.pool).await
     }
 
     async fn load(&self, visit: &mut (dyn FnMut(Change) + Send)) -> Result<Position, StoreError> {
@@ -124,11 +134,16 @@ impl Store for PostgresStore {
     }
 
     async fn changes_since(&self, after: Revision) -> Result<Feed, StoreError> {
-        feed::changes_since(self.snapshot().await?, after).await
+        self.check_open().await?;
+        poll::changes_since(&self.pool, after).await
     }
 
     async fn changed(&self) {
         self.listen.changed().await;
+    }
+
+    fn is_listening(&self) -> Option<bool> {
+        Some(self.listen.is_listening())
     }
 
     async fn find_key(&self, id: KeyId) -> Result<Option<Key>, StoreError> {
@@ -325,13 +340,14 @@ impl Store for PostgresStore {
     }
 
     async fn server_remarks(&self) -> Result<Vec<ServerRemark>, StoreError> {
-        read!(self, server::remarks())
+        let mut remarks = read!(self, server::remarks())?;
+        remarks.extend(self.listen.remark().await);
+        Ok(remarks)
     }
 
     async fn close(&self) {
         self.turn.close();
         self.listen.stop();
-        self.changes.close().await;
-        self.readers.close().await;
+        self.pool.close().await;
     }
 }

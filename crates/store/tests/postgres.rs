@@ -12,6 +12,7 @@ fn options(server: &Postgres, database: &str) -> PostgresOptions {
     PostgresOptions {
         url: server.url(database),
         password: None,
+        listen_url: None,
         create: true,
         migrate: false,
         read_only: false,

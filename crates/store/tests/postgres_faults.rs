@@ -2,10 +2,14 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+#[path = "postgres_faults/causes.rs"]
+mod causes;
 #[path = "postgres_faults/lost_answer.rs"]
 mod lost_answer;
 #[path = "postgres_faults/order.rs"]
 mod order;
+#[path = "postgres_faults/passwords.rs"]
+mod passwords;
 #[path = "common/samples.rs"]
 mod samples;
 #[path = "postgres_faults/schema.rs"]
@@ -28,6 +32,7 @@ fn options(server: &Postgres) -> PostgresOptions {
     PostgresOptions {
         url: server.url("postgres"),
         password: None,
+        listen_url: None,
         create: false,
         migrate: false,
         read_only: false,

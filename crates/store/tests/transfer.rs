@@ -21,6 +21,7 @@ fn postgres(server: &Postgres) -> PostgresOptions {
     PostgresOptions {
         url: server.url("postgres"),
         password: None,
+        listen_url: None,
         create: true,
         migrate: true,
         read_only: false,

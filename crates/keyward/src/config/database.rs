@@ -2,7 +2,7 @@
 
 use super::schema;
 use super::values::Checker;
-use keyward_store::PostgresOptions;
+use keyward_store::{PasswordSource, PostgresOptions};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use url::Url;
@@ -55,10 +55,18 @@ pub(super) fn read(checker: &mut Checker<'_>) -> Option<Database> {
     if is_postgres(&database.url) {
         return postgres(checker, database);
     }
-    if database.password_file.is_some() {
+    for (key, is_there) in [
+        ("database.password_file", database.password_file.is_some()),
+        ("database.password_command", database.password_command.is_some()),
+    ] {
+        if is_there {
+            checker.fault(key, "there is no password to an SQLite file: leave it out");
+        }
+    }
+    if database.listen_url.is_some() {
         checker.fault(
-            "database.password_file",
-            "there is no password to an SQLite file: leave it out",
+            "database.listen_url",
+            "an SQLite file is not listened to: leave it out",
         );
     }
     sqlite(checker, &database.url)
@@ -71,7 +79,7 @@ fn is_postgres(url: &str) -> bool {
 /// Whether an address holds a password.
 pub(crate) fn has_password(url: &str) -> bool {
     let is_password = |key: &str, value: &str| key == "password" && !value.is_empty();
-    Url::parse(url).is_ok_and(|url| {
+    Url::parse(&first_host(url)).is_ok_and(|url| {
         url.password().is_some() || url.query_pairs().any(|(key, value)| is_password(&key, &value))
     })
 }
@@ -88,7 +96,10 @@ pub(crate) fn of_flag(url: &str, password_file: Option<&Path>) -> Result<Databas
     let password = match (check_address(url)?, password_file) {
         (true, Some(_)) => return Err("the address has a password already: leave one of them out".into()),
         (_, None) => None,
-        (false, Some(file)) => Some(read_password(file)?),
+        (false, Some(file)) => {
+            read_password(file)?;
+            Some(PasswordSource::File(file.into()))
+        }
     };
     let options = options(url, password);
     options.check()?;
@@ -124,40 +135,97 @@ fn no_database(url: &str) -> String {
 fn postgres(checker: &mut Checker<'_>, database: &schema::Database) -> Option<Database> {
     let key = "database.url";
     let has_password = checker.take(key, check_address(&database.url))?;
-    let password = match &database.password_file {
-        None => None,
-        Some(_) if has_password => {
-            checker.fault(
-                "database.password_file",
-                "database.url has a password already: leave one of them out",
-            );
-            return None;
-        }
-        Some(file) => {
-            let path = checker.path("database.password_file", file);
-            Some(checker.take("database.password_file", read_password(&path))?)
-        }
-    };
-    let options = options(&database.url, password);
+    let password = password(checker, database, has_password)?;
+    let mut options = options(&database.url, password);
     checker.take(key, options.check())?;
+    if let Some(url) = &database.listen_url {
+        options.listen_url = Some(url.clone());
+        let check = match is_postgres(url) {
+            true => check_address(url)
+                .map(drop)
+                .and_then(|()| options.check_listen_url()),
+            false => Err("write it as postgres://user@host:5432/database".to_owned()),
+        };
+        checker.take("database.listen_url", check)?;
+    }
     Some(Database::Postgres(options))
 }
 
+/// Where the password comes from, if not from the address; nothing when that is not clear. A file has to be there from the start; a
+/// program runs with the first connection.
+fn password(
+    checker: &mut Checker<'_>,
+    database: &schema::Database,
+    is_in_address: bool,
+) -> Option<Option<PasswordSource>> {
+    let (file, command) = ("database.password_file", "database.password_command");
+    let key = if database.password_file.is_some() {
+        file
+    } else {
+        command
+    };
+    match (&database.password_file, &database.password_command) {
+        (None, None) => Some(None),
+        _ if is_in_address => {
+            checker.fault(key, "database.url has a password already: leave one of them out");
+            None
+        }
+        (Some(_), Some(_)) => {
+            checker.fault(
+                command,
+                "there is a database.password_file already: leave one of them out",
+            );
+            None
+        }
+        (Some(path), None) => {
+            let path = checker.path(file, path);
+            checker.take(file, read_password(&path))?;
+            Some(Some(PasswordSource::File(path)))
+        }
+        (None, Some(words)) if words.first().is_none_or(String::is_empty) => {
+            checker.fault(
+                command,
+                "it names no program: write it as [\"program\", \"argument\"]",
+            );
+            None
+        }
+        (None, Some(words)) => Some(Some(PasswordSource::Command(words.clone()))),
+    }
+}
+
 /// How it is opened is not said here.
-fn options(url: &str, password: Option<String>) -> PostgresOptions {
+fn options(url: &str, password: Option<PasswordSource>) -> PostgresOptions {
     PostgresOptions {
         url: url.to_owned(),
         password,
+        listen_url: None,
         create: false,
         migrate: false,
         read_only: false,
     }
 }
 
+/// The address with the first of its hosts alone: what is asked of it is the same for all.
+fn first_host(url: &str) -> String {
+    let (before, hosts, behind) = hosts(url);
+    let first = hosts.split(',').next().unwrap_or(hosts);
+    format!("{before}{first}{behind}")
+}
+
+/// What stands before the hosts of an address, the hosts, and what stands behind them.
+fn hosts(url: &str) -> (&str, &str, &str) {
+    let start = url.find("://").map_or(0, |at| at + 3);
+    let end = url[start..]
+        .find(['/', '?', '#'])
+        .map_or(url.len(), |at| start + at);
+    let start = url[start..end].rfind('@').map_or(start, |at| start + at + 1);
+    (&url[..start], &url[start..end], &url[end..])
+}
+
 /// Whether an address has a password; or what is wrong with it, in words that hold none of it.
 fn check_address(url: &str) -> Result<bool, String> {
     options(url, None).check()?;
-    let url = Url::parse(url).map_err(|error| error.to_string())?;
+    let url = Url::parse(&first_host(url)).map_err(|error| error.to_string())?;
     let has = |name: &str| {
         url.query_pairs()
             .any(|(key, value)| key == name && !value.is_empty())
@@ -212,7 +280,8 @@ pub(super) fn without_password(url: &str) -> String {
             };
         }
     };
-    let Ok(mut shown) = Url::parse(url) else {
+    let (_, all, _) = hosts(url);
+    let Ok(mut shown) = Url::parse(&first_host(url)) else {
         return hidden;
     };
     if shown.password().is_some() && shown.set_password(Some(HIDDEN)).is_err() {
@@ -228,7 +297,12 @@ pub(super) fn without_password(url: &str) -> String {
             .collect();
         shown.query_pairs_mut().clear().extend_pairs(pairs);
     }
-    shown.into()
+    if !all.contains(',') {
+        return shown.into();
+    }
+    let shown = String::from(shown);
+    let (before, _, behind) = hosts(&shown);
+    format!("{before}{all}{behind}")
 }
 
 /// A text that may quote an address, with its passwords hidden: a fault of the file's form quotes a line of it.
@@ -269,6 +343,14 @@ mod tests {
                 "postgres://a:***@b:1/c?sslmode=require",
             ),
             ("postgresql://a:s%40cret@b/c", "postgresql://a:***@b/c"),
+            (
+                "postgres://a:s3cret@b:1,[::1]:2/c?target_session_attrs=read-write",
+                "postgres://a:***@b:1,[::1]:2/c?target_session_attrs=read-write",
+            ),
+            (
+                "postgres://a@b,d/c?password=s3cret",
+                "postgres://a@b,d/c?password=***",
+            ),
             (
                 "postgres://a@b/c?password=s3cret&x=1",
                 "postgres://a@b/c?password=***&x=1",
@@ -316,6 +398,11 @@ mod tests {
         assert_eq!(check_address("postgres://a@b/c"), Ok(false));
         assert_eq!(check_address("postgres://a:b@c/d"), Ok(true));
         assert_eq!(
+            check_address("postgres://a@b:1,c:2/d?target_session_attrs=read-write"),
+            Ok(false)
+        );
+        assert_eq!(check_address("postgres://a:x@b,c/d"), Ok(true));
+        assert_eq!(
             check_address("postgres:///d?host=/run/postgresql&user=a"),
             Ok(false)
         );
@@ -326,6 +413,8 @@ mod tests {
             "postgres://a@b:x/c",
             "postgres://a@b:99999/c",
             "postgres://a@b/c?sslmod=disable",
+            "postgres://a@b,c/d?target_session_attrs=any",
+            "postgres://a@b,/d",
         ] {
             assert!(check_address(url).is_err(), "{url}");
         }

@@ -1,7 +1,7 @@
 //! What differs between two configurations, and which of it a running Keyward can take.
 
+use super::Checked;
 use super::schema::Config;
-use super::{Checked, Database};
 use serde_json::Value;
 
 /// Settings that a reload puts in force; all others need a restart.
@@ -31,23 +31,14 @@ pub(crate) fn needing_restart(old: &Config, new: &Config) -> Vec<String> {
     keys
 }
 
-/// The files that were read at the start and hold something else now, whatever is said of where they are.
+/// The files that were read at the start and hold something else now, whatever is said of where they are. Passwords are
+/// read with each connection.
 pub(crate) fn files_needing_restart(old: &Checked, new: &Checked) -> Vec<String> {
-    let password = |checked: &Checked| match &checked.database {
-        Database::Postgres(options) => options.password.clone(),
-        Database::Sqlite(_) => None,
-    };
-    let limits = |checked: &Checked| {
-        let options = checked.limits.as_ref();
-        options.map(|options| options.authorities.clone())
-    };
-    let (old_limits, new_limits) = (limits(old).unwrap_or_default(), limits(new).unwrap_or_default());
-    let files = [
-        ("database.password_file", password(old) != password(new)),
-        ("limits.ca_file", old_limits != new_limits),
-    ];
-    let changed = files.into_iter().filter(|(_, is_changed)| *is_changed);
-    changed.map(|(key, _)| key.to_owned()).collect()
+    let authorities = |checked: &Checked| checked.limits.as_ref().map(|options| options.authorities.clone());
+    match authorities(old) == authorities(new) {
+        true => Vec::new(),
+        false => vec!["limits.ca_file".to_owned()],
+    }
 }
 
 /// Every setting that differs.

@@ -28,6 +28,10 @@ pub(crate) struct Database {
     pub(crate) url: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) password_file: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) password_command: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) listen_url: Option<String>,
 }
 
 /// Where limits are counted.
@@ -258,6 +262,7 @@ impl Config {
     /// The same as it may be shown to others.
     pub(crate) fn without_passwords(mut self) -> Self {
         self.database.url = without_password(&self.database.url);
+        self.database.listen_url = self.database.listen_url.as_deref().map(without_password);
         self.limits.url = self.limits.url.as_deref().map(without_password);
         self
     }
@@ -309,6 +314,8 @@ impl Default for Database {
         Self {
             url: "sqlite:keyward.db".into(),
             password_file: None,
+            password_command: None,
+            listen_url: None,
         }
     }
 }

@@ -26,6 +26,7 @@ pub(super) struct EngineNumbers {
     age: Gauge,
     stale: IntGauge,
     from_snapshot: IntGauge,
+    listen: IntGauge,
     snapshot_revision: IntGauge,
     snapshot_age: Gauge,
     keys: IntGauge,
@@ -71,6 +72,10 @@ impl EngineNumbers {
                 "keyward_replica_from_snapshot",
                 "1 while the replica comes from the snapshot on disk.",
             )?,
+            listen: IntGauge::new(
+                "keyward_listen_up",
+                "1 while the database tells this node of changes at once.",
+            )?,
             snapshot_revision: IntGauge::new(
                 "keyward_snapshot_revision",
                 "Revision of the snapshot on disk; 0 without one.",
@@ -113,6 +118,10 @@ impl EngineNumbers {
             &self.last_done,
             &self.log_lines_dropped,
         ];
+        // Nothing is listened to where each process looks for itself.
+        if self.engine.store().is_listening().is_some() {
+            all.push(&self.listen);
+        }
         all.extend(self.redis.all());
         all
     }
@@ -131,6 +140,8 @@ impl EngineNumbers {
         self.age.set(status.age.as_secs_f64());
         self.stale.set(i64::from(status.stale));
         self.from_snapshot.set(i64::from(status.from_snapshot));
+        let is_listening = self.engine.store().is_listening() == Some(true);
+        self.listen.set(i64::from(is_listening));
         let revision = status.snapshot.map_or(0, |snapshot| snapshot.revision.0);
         self.snapshot_revision.set(gauge(revision));
         let age = status.snapshot.map_or(0.0, |snapshot| snapshot.age.as_secs_f64());

@@ -5,10 +5,13 @@
 
 mod clearing;
 mod crashes;
+mod failover;
 mod faults;
 mod list;
 mod load;
 mod outage;
+mod pooler;
 mod revocation;
 mod rolling;
+mod swallowed;
 mod usage;

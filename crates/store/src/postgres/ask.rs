@@ -5,7 +5,7 @@ macro_rules! read {
     ($self:ident, $module:ident :: $function:ident ( $($argument:expr),* )) => {{
         let mut lent = $self.reader().await?;
         let done = tokio::time::timeout($crate::postgres::lent::ANSWER, $module::$function(lent.connection(), $($argument),*)).await;
-        lent.finish(done)
+        lent.finish(done).await
     }};
 }
 

@@ -1,13 +1,14 @@
 //! The audit log.
 
+use super::connection::Connection;
 use super::fault::{reading, writing};
 use super::search;
 use super::write::Write;
 use crate::rows::{AuditRow, actor_cells, audit_columns, denied_cell};
 use crate::{AuditEvent, AuditQuery, StoreError};
-use sqlx::{PgConnection, Postgres, QueryBuilder};
+use sqlx::{Postgres, QueryBuilder};
 
-pub(super) async fn append(connection: &mut PgConnection, event: &AuditEvent) -> Result<(), StoreError> {
+pub(super) async fn append(connection: &mut Connection, event: &AuditEvent) -> Result<(), StoreError> {
     let (actor, user, key) = actor_cells(&event.actor);
     sqlx::query(
         "INSERT INTO audit (id, at, actor, actor_user, actor_key, address, action, target_kind, target_id, denied, \
@@ -37,7 +38,7 @@ pub(super) async fn note(write: &mut Write<'_>, event: &AuditEvent) -> Result<()
 }
 
 pub(super) async fn list(
-    connection: &mut PgConnection,
+    connection: &mut Connection,
     query: &AuditQuery,
 ) -> Result<Vec<AuditEvent>, StoreError> {
     let mut sql =

@@ -1,30 +1,25 @@
 //! Opening: what is looked at before a database is served from, and the sentences with which it is refused.
 
-use super::fault::{STANDBY, is_away, opening, refused};
+use super::connection::Connection;
+use super::connector::Connector;
+use super::fault::{STANDBY, opening, refused};
 use super::listen::Listen;
 use super::opening::{Fault, Opening};
+use super::pool::Pool;
 use super::{PostgresOptions, PostgresStore, migrate};
 use crate::StoreError;
 use crate::migrations::Migration;
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::{ConnectOptions, Connection, PgConnection, Row};
+use sqlx::Row;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-/// Connections of a node that read.
-const READERS: u32 = 8;
-/// Connections of a node that write: for the one change that has its turn, and for usage and other notes.
-const WRITERS: u32 = 3;
 /// How long a server may take to let in whoever opens the store.
 const FIRST_ANSWER: Duration = Duration::from_secs(10);
-/// How long it may take to get a connection.
-const CONNECT: Duration = Duration::from_secs(4);
 /// How long it may take over what it is asked before it is served from: more than it may take by `statement_timeout`, so
 /// that its own words come first.
 const LOOK: Duration = Duration::from_secs(15);
-/// A connection that has not been used for so long is closed.
-const IDLE: Duration = Duration::from_secs(300);
 /// The oldest server that is known to do: 14 notices a client that went away within a statement.
 const OLDEST: i64 = 140_000;
 
@@ -37,7 +32,8 @@ impl PostgresStore {
     /// starts empty unless it is to be made.
     pub async fn open(options: &PostgresOptions) -> Result<Self, StoreError> {
         let store = Self::unopened(options)?;
-        store.opening.open(options).await.map_err(Fault::into_error)?;
+        let opened = Box::pin(store.opening.open(options, store.pool.connector())).await;
+        opened.map_err(Fault::into_error)?;
         Ok(store)
     }
 
@@ -48,20 +44,24 @@ impl PostgresStore {
     /// As [`PostgresStore::open`], unless that is so.
     pub async fn open_or_wait(options: &PostgresOptions) -> Result<Self, StoreError> {
         let store = Self::unopened(options)?;
-        match store.opening.open(options).await {
+        match Box::pin(store.opening.open(options, store.pool.connector())).await {
             Ok(()) | Err(Fault::Away(_)) => Ok(store),
             Err(Fault::Refused(error)) => Err(error),
         }
     }
 
     fn unopened(options: &PostgresOptions) -> Result<Self, StoreError> {
-        let settings = options.settings().map_err(StoreError::Open)?;
+        let connector = Connector::new(options)?;
+        let pool = Pool::new(Arc::clone(&connector));
+        let listen = match &options.listen_url {
+            None => Listen::new(connector, None),
+            Some(_) => Listen::new(Connector::to_listen(options)?, Some(Arc::clone(&pool))),
+        };
         Ok(Self {
             is_read_only: options.read_only,
             turn: Semaphore::new(1),
-            changes: pool(&settings, WRITERS),
-            readers: pool(&settings, READERS),
-            listen: Listen::new(&settings),
+            pool,
+            listen,
             place: options.place(),
             opening: Opening::default(),
             options: options.clone(),
@@ -74,11 +74,10 @@ impl PostgresStore {
     /// As [`PostgresStore::open`].
     pub async fn pending_migrations(options: &PostgresOptions) -> Result<Vec<String>, StoreError> {
         let place = options.place();
-        let settings = options.settings().map_err(StoreError::Open)?;
-        let mut connection = connect(&place, &settings).await.map_err(Fault::into_error)?;
+        let mut connection = connect(options).await?;
         let pending = in_time(&place, find_pending(&mut connection, &place, options)).await;
         let pending = pending.map_err(Fault::into_error)?;
-        close(connection).await;
+        connection.close().await;
         Ok(pending.into_iter().map(|step| step.name.to_owned()).collect())
     }
 
@@ -88,11 +87,10 @@ impl PostgresStore {
     /// As [`PostgresStore::open`].
     pub async fn is_there(options: &PostgresOptions) -> Result<bool, StoreError> {
         let place = options.place();
-        let settings = options.settings().map_err(StoreError::Open)?;
-        let mut connection = connect(&place, &settings).await.map_err(Fault::into_error)?;
+        let mut connection = connect(options).await?;
         let pending = in_time(&place, migrate::pending(&mut connection, &place)).await;
         let pending = pending.map_err(Fault::into_error)?;
-        close(connection).await;
+        connection.close().await;
         Ok(pending.is_some())
     }
 
@@ -101,35 +99,29 @@ impl PostgresStore {
     #[doc(hidden)]
     pub async fn create_older(options: &PostgresOptions, steps: usize) -> Result<(), StoreError> {
         let place = options.place();
-        let settings = options.settings().map_err(StoreError::Open)?;
-        let mut connection = connect(&place, &settings).await.map_err(Fault::into_error)?;
+        let mut connection = connect(options).await?;
         let done = migrate::apply(&mut connection, &place, steps).await;
-        close(connection).await;
+        connection.close().await;
         done
     }
 }
 
-fn pool(settings: &PgConnectOptions, most: u32) -> PgPool {
-    PgPoolOptions::new()
-        .max_connections(most)
-        .acquire_timeout(CONNECT)
-        .idle_timeout(IDLE)
-        .connect_lazy_with(settings.clone())
+/// Connects outside of a store.
+pub(super) async fn connect(options: &PostgresOptions) -> Result<Connection, StoreError> {
+    let connector = Connector::new(options)?;
+    connector.connect(FIRST_ANSWER).await.map_err(Fault::into_error)
 }
 
 /// Looks at the database of some options, and brings its schema up to date when that is asked for.
-pub(super) async fn look(options: &PostgresOptions) -> Result<(), Fault> {
+pub(super) async fn look(options: &PostgresOptions, connector: &Connector) -> Result<(), Fault> {
     let place = options.place();
-    let settings = options
-        .settings()
-        .map_err(|fault| Fault::Refused(StoreError::Open(fault)))?;
-    let mut connection = connect(&place, &settings).await?;
+    let mut connection = connector.connect(FIRST_ANSWER).await?;
     // It will be there again as the primary, or another one in its place.
     if in_time(&place, is_standby(&mut connection, &place)).await? && !options.read_only {
         return Err(Fault::Away(refused(&place, STANDBY)));
     }
     prepare(&mut connection, &place, options).await?;
-    close(connection).await;
+    connection.close().await;
     Ok(())
 }
 
@@ -144,36 +136,16 @@ async fn in_time<T>(place: &str, asked: impl Future<Output = Result<T, StoreErro
     }
 }
 
-async fn is_standby(connection: &mut PgConnection, place: &str) -> Result<bool, StoreError> {
-    let row = sqlx::query("SELECT pg_is_in_recovery()")
+async fn is_standby(connection: &mut Connection, place: &str) -> Result<bool, StoreError> {
+    let row = sqlx::raw_sql("SELECT pg_is_in_recovery()")
         .fetch_one(connection)
         .await;
     row.and_then(|row| row.try_get(0))
         .map_err(|error| opening(place, error))
 }
 
-pub(super) async fn connect(place: &str, settings: &PgConnectOptions) -> Result<PgConnection, Fault> {
-    match timeout(FIRST_ANSWER, settings.connect()).await {
-        Ok(done) => done.map_err(|error| match is_away(&error) {
-            true => Fault::Away(opening(place, error)),
-            false => Fault::Refused(opening(place, error)),
-        }),
-        Err(_) => Err(Fault::Away(refused(
-            place,
-            "the server does not answer; check address and port, and whether it runs",
-        ))),
-    }
-}
-
-/// Closes a connection whose work is done; the server cleans up after one that cannot be closed.
-pub(super) async fn close(connection: PgConnection) {
-    if !matches!(timeout(CONNECT, connection.close()).await, Ok(Ok(()))) {
-        tracing::debug!("a connection was not closed cleanly");
-    }
-}
-
 /// Looks at a database, and brings its schema up to date when that is asked for. Only that may take as long as it takes.
-async fn prepare(connection: &mut PgConnection, place: &str, options: &PostgresOptions) -> Result<(), Fault> {
+async fn prepare(connection: &mut Connection, place: &str, options: &PostgresOptions) -> Result<(), Fault> {
     let pending = in_time(place, async {
         check_server(connection, place).await?;
         find_pending(connection, place, options).await
@@ -193,7 +165,7 @@ async fn prepare(connection: &mut PgConnection, place: &str, options: &PostgresO
 }
 
 /// A user who may only read is told by a change alone.
-async fn check_writable(connection: &mut PgConnection, place: &str) -> Result<(), StoreError> {
+async fn check_writable(connection: &mut Connection, place: &str) -> Result<(), StoreError> {
     sqlx::raw_sql("BEGIN; UPDATE meta SET revision = revision; ROLLBACK")
         .execute(connection)
         .await
@@ -201,9 +173,9 @@ async fn check_writable(connection: &mut PgConnection, place: &str) -> Result<()
     Ok(())
 }
 
-async fn check_server(connection: &mut PgConnection, place: &str) -> Result<(), StoreError> {
+async fn check_server(connection: &mut Connection, place: &str) -> Result<(), StoreError> {
     let fault = |error| opening(place, error);
-    let row = sqlx::query(
+    let row = sqlx::raw_sql(
         "SELECT current_setting('server_version_num')::bigint, pg_encoding_to_char(encoding)::text \
          FROM pg_database WHERE datname = current_database()",
     )
@@ -231,7 +203,7 @@ async fn check_server(connection: &mut PgConnection, place: &str) -> Result<(), 
 
 /// What is to be applied; all of it when the tables are to be made.
 async fn find_pending(
-    connection: &mut PgConnection,
+    connection: &mut Connection,
     place: &str,
     options: &PostgresOptions,
 ) -> Result<Vec<&'static Migration>, StoreError> {

@@ -4,6 +4,7 @@
 //!
 //! <https://www.postgresql.org/docs/current/sql-copy.html>, "Binary Format".
 
+use super::connection::Connection;
 use super::fault::{damaged, reading, silent};
 use super::lent::ANSWER;
 use crate::rows::{KeyRow, key_change, key_state_columns};
@@ -13,7 +14,6 @@ use keyward_domain::{
     AddressRule, Fingerprint, KeyId, KeyStatus, RateLimit, Revision, SiteId, SiteRule, Timestamp,
     UseCaseName, UserId,
 };
-use sqlx::PgConnection;
 use tokio::time::timeout;
 
 const COPY: &str = "COPY (SELECT id, owner, fingerprint, use_case, status, expires_at, sites, addresses, rate_limit, revision \
@@ -24,13 +24,13 @@ const FIELDS: i16 = 10;
 
 /// Visits all keys that are not deleted.
 pub(super) async fn load_keys(
-    snapshot: &mut PgConnection,
+    snapshot: &mut Connection,
     visit: &mut (dyn FnMut(Change) + Send),
 ) -> Result<(), StoreError> {
     let mut unread: Vec<Vec<u8>> = Vec::new();
     let mut reader = Reader::default();
     {
-        let begun = timeout(ANSWER, snapshot.copy_out_raw(COPY)).await;
+        let begun = timeout(ANSWER, snapshot.raw().copy_out_raw(COPY)).await;
         let mut chunks = begun.map_err(|_| silent())?.map_err(reading)?;
         loop {
             let next = timeout(ANSWER, chunks.try_next()).await.map_err(|_| silent())?;
@@ -53,7 +53,7 @@ pub(super) async fn load_keys(
 }
 
 async fn load_one(
-    snapshot: &mut PgConnection,
+    snapshot: &mut Connection,
     id: &[u8],
     visit: &mut (dyn FnMut(Change) + Send),
 ) -> Result<(), StoreError> {

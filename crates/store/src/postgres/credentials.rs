@@ -1,15 +1,15 @@
 //! Passwords, second factors, recovery codes, and what ends when they change.
 
+use super::connection::Connection;
 use super::fault::{reading, writing};
 use super::sessions;
 use super::write::Write;
 use crate::rows::{CredentialsRow, credentials_columns};
 use crate::{AuditEvent, ConfirmedFactor, Credentials, NewSession, Proof, StoreError};
 use keyward_domain::{Fingerprint, PasswordHash, SessionId, TotpKey, User, UserId, UserStatus};
-use sqlx::PgConnection;
 use sqlx::postgres::PgQueryResult;
 
-pub(super) async fn find(connection: &mut PgConnection, user: UserId) -> Result<Credentials, StoreError> {
+pub(super) async fn find(connection: &mut Connection, user: UserId) -> Result<Credentials, StoreError> {
     let sql = concat!(
         "SELECT ",
         credentials_columns!(),

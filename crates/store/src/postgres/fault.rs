@@ -1,5 +1,9 @@
 //! What PostgreSQL's error codes mean in the words of the port.
 
+mod refusal;
+
+pub(super) use refusal::{is_away, is_bad_password, is_refused_parameter, opening};
+
 use crate::{Duplicate, StoreError};
 use sqlx::Error;
 
@@ -11,10 +15,6 @@ const READ_ONLY: &str = "25006";
 const NO_PRIVILEGE: &str = "42501";
 const DISK_FULL: &str = "53100";
 const INVALID_JSON: &str = "22P02";
-const DAMAGED: &str = "XX";
-const BAD_PASSWORD: &str = "28P01";
-const NOT_ALLOWED: &str = "28000";
-const NO_DATABASE: &str = "3D000";
 
 /// What is said of a server that follows another one.
 pub(super) const STANDBY: &str =
@@ -64,15 +64,6 @@ fn taken(error: &Error) -> StoreError {
     }
 }
 
-/// Whether a server that does not let anybody in may do so soon: it cannot be reached, starts or stops, or is full.
-pub(super) fn is_away(error: &Error) -> bool {
-    match error {
-        Error::Io(_) | Error::PoolTimedOut => true,
-        Error::Database(_) => matches!(code(error).as_str(), "57P01" | "57P02" | "57P03" | "53300"),
-        _ => false,
-    }
-}
-
 /// No answer at all.
 pub(super) fn silent() -> StoreError {
     StoreError::Unavailable("the database does not answer".to_owned())
@@ -96,30 +87,4 @@ pub(super) fn damaged(fault: String) -> StoreError {
 /// A refusal to open: the database, what is wrong, and the way out.
 pub(super) fn refused(place: &str, sentence: impl std::fmt::Display) -> StoreError {
     StoreError::Open(format!("{place}: {sentence}"))
-}
-
-/// Why a database cannot be opened.
-#[expect(clippy::needless_pass_by_value, reason = "stands in map_err")]
-pub(super) fn opening(place: &str, error: Error) -> StoreError {
-    let way_out = match (code(&error).as_str(), &error) {
-        (BAD_PASSWORD | NOT_ALLOWED, _) => {
-            "the server does not let this user in; check user and password, and the server's pg_hba.conf"
-        }
-        (NO_DATABASE, _) => "there is no such database; make it (`createdb`), or correct the address",
-        (NO_PRIVILEGE, _) => {
-            "the user may not do this; let the role that keyward signs in as own the database and its tables"
-        }
-        (READ_ONLY, _) => "the server only reads; give the address of the primary server",
-        (DISK_FULL, _) => "the server's disk is full; make room and start again",
-        (other, _) if other.starts_with(DAMAGED) => "the database is damaged; restore a backup",
-        (_, Error::Tls(_)) => {
-            "no trusted connection comes about; check the server's certificate, and `sslmode` and `sslrootcert` of \
-             database.url"
-        }
-        (_, Error::Io(_) | Error::PoolTimedOut) => {
-            "the server cannot be reached; check address and port, and whether it runs"
-        }
-        _ => "the database cannot be opened",
-    };
-    refused(place, format_args!("{way_out} ({error})"))
 }

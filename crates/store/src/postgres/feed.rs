@@ -1,5 +1,6 @@
 //! What replicas read: everything as of one instant, and what changed since another.
 
+use super::connection::Connection;
 use super::copied;
 use super::fault::{STANDBY, damaged, is_over, reading, silent};
 use super::lent::{ANSWER, Lent};
@@ -11,10 +12,10 @@ use futures_util::{TryStream, TryStreamExt};
 use keyward_domain::Revision;
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
-use sqlx::{PgConnection, Postgres, Row};
+use sqlx::{Postgres, Row};
 use tokio::time::timeout;
 
-pub(super) async fn revision(connection: &mut PgConnection) -> Result<Revision, StoreError> {
+pub(super) async fn revision(connection: &mut Connection) -> Result<Revision, StoreError> {
     let row = sqlx::query("SELECT revision FROM meta")
         .fetch_optional(connection)
         .await
@@ -24,10 +25,11 @@ pub(super) async fn revision(connection: &mut PgConnection) -> Result<Revision, 
     Ok(Revision(revision.unsigned_abs()))
 }
 
-/// The position, from a server that has the last word on it: a standby may be behind by any time.
-pub(super) async fn position(connection: &mut PgConnection) -> Result<Position, StoreError> {
+/// The position, from a server that has the last word on it: a standby may be behind by any time. One message, so it needs no
+/// transaction.
+pub(super) async fn position(connection: &mut Connection) -> Result<Position, StoreError> {
     let sql = "SELECT revision, (SELECT mark FROM marks WHERE marks.revision = meta.revision), pg_is_in_recovery() FROM meta";
-    let row = sqlx::query(sql)
+    let row = sqlx::raw_sql(sql)
         .fetch_optional(connection)
         .await
         .map_err(reading)?
@@ -35,18 +37,28 @@ pub(super) async fn position(connection: &mut PgConnection) -> Result<Position, 
     if row.try_get(2).map_err(reading)? {
         return Err(StoreError::Unavailable(STANDBY.to_owned()));
     }
-    PositionRow(&row).try_into()
+    let revision: i64 = row.try_get(0).map_err(reading)?;
+    let mark: Option<Vec<u8>> = row.try_get(1).map_err(reading)?;
+    let mark = mark.map(|bytes| {
+        bytes
+            .try_into()
+            .map_err(|_| damaged("a mark has not 16 bytes".to_owned()))
+    });
+    Ok(Position {
+        revision: Revision(revision.unsigned_abs()),
+        mark: mark.transpose()?,
+    })
 }
 
 /// The position at the instant that this first read of a transaction fixes for those after it.
-async fn instant(snapshot: &mut PgConnection) -> Result<Position, StoreError> {
+async fn instant(snapshot: &mut Connection) -> Result<Position, StoreError> {
     timeout(ANSWER, position(snapshot))
         .await
         .unwrap_or_else(|_| Err(silent()))
 }
 
 /// The mark that a revision has here.
-async fn mark_of(connection: &mut PgConnection, revision: i64) -> Result<Option<[u8; 16]>, StoreError> {
+async fn mark_of(connection: &mut Connection, revision: i64) -> Result<Option<[u8; 16]>, StoreError> {
     let sql = "SELECT revision, (SELECT mark FROM marks WHERE revision = $1) FROM meta";
     let query = sqlx::query(sql).bind(revision);
     let row = timeout(ANSWER, query.fetch_one(connection))
@@ -56,16 +68,6 @@ async fn mark_of(connection: &mut PgConnection, revision: i64) -> Result<Option<
     Position::try_from(PositionRow(&row)).map(|position| position.mark)
 }
 
-/// Begins a transaction that reads as of one instant: that of its first statement.
-pub(super) async fn begin(connection: &mut PgConnection) -> Result<(), StoreError> {
-    // A million rows take longer than any other statement; what bounds them is each wait for the next row.
-    sqlx::raw_sql("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = 0")
-        .execute(connection)
-        .await
-        .map_err(reading)?;
-    Ok(())
-}
-
 /// Ends a transaction that has only read.
 pub(super) async fn end<T>(mut snapshot: Lent, done: Result<T, StoreError>) -> Result<T, StoreError> {
     if is_over(&done) {
@@ -73,7 +75,7 @@ pub(super) async fn end<T>(mut snapshot: Lent, done: Result<T, StoreError>) -> R
     }
     let ended = timeout(ANSWER, sqlx::raw_sql("COMMIT").execute(snapshot.connection())).await;
     let ended = ended.map(|ended| ended.map(drop).map_err(reading));
-    snapshot.finish(ended)?;
+    snapshot.finish(ended).await?;
     done
 }
 
@@ -86,7 +88,7 @@ pub(super) async fn load(
 }
 
 async fn load_in(
-    snapshot: &mut PgConnection,
+    snapshot: &mut Connection,
     visit: &mut (dyn FnMut(Change) + Send),
 ) -> Result<Position, StoreError> {
     let position = instant(snapshot).await?;
@@ -103,7 +105,7 @@ pub(super) async fn changes_since(mut snapshot: Lent, after: Revision) -> Result
     end(snapshot, done).await
 }
 
-async fn changes_in(snapshot: &mut PgConnection, after: Revision) -> Result<Feed, StoreError> {
+async fn changes_in(snapshot: &mut Connection, after: Revision) -> Result<Feed, StoreError> {
     let position = instant(snapshot).await?;
     let is_newer = position.revision > after;
     let after = i64::try_from(after.0).unwrap_or(i64::MAX);
@@ -138,7 +140,7 @@ async fn changes_in(snapshot: &mut PgConnection, after: Revision) -> Result<Feed
 }
 
 async fn each(
-    connection: &mut PgConnection,
+    connection: &mut Connection,
     query: Query<'_, Postgres, PgArguments>,
     read: fn(&PgRow) -> Option<Change>,
     visit: &mut (dyn FnMut(Change) + Send),

@@ -30,7 +30,46 @@ const PARAMETERS: [&str; 18] = [
     "options",
 ];
 
-/// Whether every part of an address can be read.
+/// The addresses of one server each that an address of several stands for: `postgres://user@host1:5432,host2:5432/database`, with
+/// `target_session_attrs=read-write` or without it. Keyward always takes the one that takes changes.
+pub(super) fn split(text: &str) -> Result<Vec<String>, String> {
+    let text = &without_target(text)?;
+    let Some((scheme, behind)) = text.split_once("://") else {
+        return Ok(vec![text.clone()]);
+    };
+    let (authority, rest) = behind.split_at(behind.find(['/', '?', '#']).unwrap_or(behind.len()));
+    let (user, hosts) = match authority.rsplit_once('@') {
+        Some((user, hosts)) => (format!("{user}@"), hosts),
+        None => (String::new(), authority),
+    };
+    let one = |host: &str| format!("{scheme}://{user}{host}{rest}");
+    Ok(hosts.split(',').map(one).collect())
+}
+
+/// The address without the parameter that the driver does not know.
+fn without_target(text: &str) -> Result<String, String> {
+    let Some((before, query)) = text.split_once('?') else {
+        return Ok(text.to_owned());
+    };
+    let mut rest = Vec::new();
+    for pair in query.split('&') {
+        match pair.strip_prefix("target_session_attrs=") {
+            Some("read-write" | "primary") => {}
+            Some(_) => {
+                return Err(
+                    "target_session_attrs is read-write, or is left out: Keyward makes changes".to_owned(),
+                );
+            }
+            None => rest.push(pair),
+        }
+    }
+    match rest.as_slice() {
+        [] => Ok(before.to_owned()),
+        rest => Ok(format!("{before}?{}", rest.join("&"))),
+    }
+}
+
+/// Whether every part of an address of one server can be read.
 pub(super) fn check(text: &str) -> Result<(), String> {
     let fault = |why: String| format!("{why}; {FORM}");
     let read = Url::parse(text).map_err(|why| fault(why.to_string()));
@@ -77,7 +116,33 @@ fn names_folder(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::check;
+    use super::{check, split};
+
+    #[test]
+    fn an_address_of_several_servers_is_one_of_each() {
+        for (text, each) in [
+            ("postgres://a@b/c", &["postgres://a@b/c"][..]),
+            (
+                "postgres://a:x,y@b:1/c?sslmode=disable",
+                &["postgres://a:x,y@b:1/c?sslmode=disable"],
+            ),
+            (
+                "postgres://a@b:1,[::1]:2/c?target_session_attrs=read-write&sslmode=disable",
+                &[
+                    "postgres://a@b:1/c?sslmode=disable",
+                    "postgres://a@[::1]:2/c?sslmode=disable",
+                ],
+            ),
+            (
+                "postgres://a@b,c/d?target_session_attrs=read-write",
+                &["postgres://a@b/d", "postgres://a@c/d"],
+            ),
+        ] {
+            assert_eq!(split(text).unwrap(), each, "{text}");
+        }
+        let told = split("postgres://a@b,c/d?target_session_attrs=any").unwrap_err();
+        assert!(told.contains("read-write"), "{told}");
+    }
 
     #[test]
     fn every_part_of_an_address_is_read_or_refused() {

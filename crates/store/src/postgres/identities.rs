@@ -1,5 +1,6 @@
 //! Names that providers of identities know users by.
 
+use super::connection::Connection;
 use super::credentials::{end_sessions, one_row};
 use super::fault::{reading, writing};
 use super::users;
@@ -7,10 +8,10 @@ use super::write::Write;
 use crate::rows::{IdentityRow, identity_columns};
 use crate::{AuditEvent, Binding, BoundIdentity, IdentityName, StoreError};
 use keyward_domain::{User, UserId};
-use sqlx::{PgConnection, Row};
+use sqlx::Row;
 
 pub(super) async fn find_user(
-    connection: &mut PgConnection,
+    connection: &mut Connection,
     name: &IdentityName,
 ) -> Result<Option<User>, StoreError> {
     match find_id(connection, name).await? {
@@ -19,7 +20,7 @@ pub(super) async fn find_user(
     }
 }
 
-async fn find_id(connection: &mut PgConnection, name: &IdentityName) -> Result<Option<UserId>, StoreError> {
+async fn find_id(connection: &mut Connection, name: &IdentityName) -> Result<Option<UserId>, StoreError> {
     let row = sqlx::query("SELECT user_id FROM identities WHERE issuer = $1 AND subject = $2")
         .bind(name.issuer.as_str())
         .bind(name.subject.as_str())
@@ -32,7 +33,7 @@ async fn find_id(connection: &mut PgConnection, name: &IdentityName) -> Result<O
 }
 
 pub(super) async fn list(
-    connection: &mut PgConnection,
+    connection: &mut Connection,
     user: UserId,
 ) -> Result<Vec<BoundIdentity>, StoreError> {
     let sql = concat!(

@@ -3,13 +3,14 @@
 //! Who adds an order or a mark looks at its plan with 100,000 keys: an order that no index of `keys` serves must be sorted
 //! by ids alone, as [`KeyOrder::LastUsed`] is.
 
+use super::connection::Connection;
 use super::fault::reading;
 use super::keys::fetch;
 use super::search;
 use crate::rows::key_columns;
 use crate::{Direction, KeyMark, KeyOrder, KeyQuery, KeyStatusFilter, StoreError};
 use keyward_domain::{Key, Timestamp};
-use sqlx::{PgConnection, Postgres, QueryBuilder, Row};
+use sqlx::{Postgres, QueryBuilder, Row};
 
 /// The expiry, with "never" as the latest of all; spelt as the index `keys_expiry` has it.
 macro_rules! expiry {
@@ -23,7 +24,7 @@ macro_rules! last_used {
     };
 }
 
-pub(super) async fn list(connection: &mut PgConnection, query: &KeyQuery) -> Result<Vec<Key>, StoreError> {
+pub(super) async fn list(connection: &mut Connection, query: &KeyQuery) -> Result<Vec<Key>, StoreError> {
     fetch(connection, &mut statement(query)).await
 }
 
@@ -59,7 +60,7 @@ fn statement(query: &KeyQuery) -> QueryBuilder<Postgres> {
     sql
 }
 
-pub(super) async fn count(connection: &mut PgConnection, query: &KeyQuery) -> Result<u64, StoreError> {
+pub(super) async fn count(connection: &mut Connection, query: &KeyQuery) -> Result<u64, StoreError> {
     let mut sql = QueryBuilder::new("SELECT count(*) FROM keys WHERE TRUE");
     filter(&mut sql, query);
     let row = sql.build().fetch_one(connection).await.map_err(reading)?;
@@ -178,7 +179,7 @@ mod tests {
     use crate::{PostgresOptions, PostgresStore, Store};
     use keyward_domain::{KeyId, UserId};
     use keyward_testkit::Postgres;
-    use sqlx::{AssertSqlSafe, Connection, Execute};
+    use sqlx::{AssertSqlSafe, Connection as _, Execute, PgConnection};
 
     /// 100,000 keys of 100 users; every tenth was used, and of each hundred one is deleted.
     const FILL: &str = "
@@ -195,6 +196,7 @@ mod tests {
         let options = PostgresOptions {
             url: server.url("postgres"),
             password: None,
+            listen_url: None,
             create: true,
             migrate: true,
             read_only: false,

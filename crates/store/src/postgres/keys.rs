@@ -1,18 +1,19 @@
 //! Keys.
 
+use super::connection::Connection;
 use super::fault::{reading, writing};
 use super::once::{self, Claimed};
 use super::write::Write;
 use crate::rows::{KeyRow, address_rule_text, key_columns, key_status_cells, site_rule_text};
 use crate::{AuditEvent, IdempotencyClaim, Inserted, KeySource, Purge, StoreError};
 use keyward_domain::{Key, KeyId, Revision, Timestamp};
-use sqlx::{PgConnection, Postgres, QueryBuilder, Row};
+use sqlx::{Postgres, QueryBuilder, Row};
 use std::collections::HashSet;
 
 /// Rows of one INSERT: 17 values each, of which PostgreSQL takes 65,535.
 const CHUNK: usize = 1000;
 
-pub(super) async fn find(connection: &mut PgConnection, id: KeyId) -> Result<Option<Key>, StoreError> {
+pub(super) async fn find(connection: &mut Connection, id: KeyId) -> Result<Option<Key>, StoreError> {
     let row = sqlx::query(concat!("SELECT ", key_columns!(), " FROM keys WHERE id = $1"))
         .bind(id.as_bytes().as_slice())
         .fetch_optional(connection)
@@ -22,7 +23,7 @@ pub(super) async fn find(connection: &mut PgConnection, id: KeyId) -> Result<Opt
 }
 
 pub(super) async fn list_purgeable(
-    connection: &mut PgConnection,
+    connection: &mut Connection,
     deleted_before: Timestamp,
     most: u32,
 ) -> Result<Vec<Key>, StoreError> {
@@ -38,7 +39,7 @@ pub(super) async fn list_purgeable(
 
 /// Reads keys by a query for [`key_columns`].
 pub(super) async fn fetch(
-    connection: &mut PgConnection,
+    connection: &mut Connection,
     sql: &mut QueryBuilder<Postgres>,
 ) -> Result<Vec<Key>, StoreError> {
     let rows = sql.build().fetch_all(connection).await.map_err(reading)?;
@@ -214,7 +215,7 @@ pub(super) async fn purge(write: &mut Write<'_>, purges: &[Purge]) -> Result<Opt
         "DELETE FROM last_used WHERE key_id = ANY($1)",
         "DELETE FROM recent_addresses WHERE key_id = ANY($1)",
     ] {
-        let ids: Vec<&Vec<u8>> = gone.iter().collect();
+        let ids: Vec<&Vec<u8>> = gone.iter().map(|(id, _)| id).collect();
         sqlx::query(sql)
             .bind(ids)
             .execute(write.connection())
@@ -223,15 +224,15 @@ pub(super) async fn purge(write: &mut Write<'_>, purges: &[Purge]) -> Result<Opt
     }
     for purge in purges
         .iter()
-        .filter(|purge| gone.contains(purge.key.as_bytes().as_slice()))
+        .filter(|purge| gone.contains(&(purge.key.as_bytes().to_vec(), purge.expected.0.cast_signed())))
     {
         write.audit(&purge.audit).await?;
     }
     Ok(Some(revision))
 }
 
-/// The ids of those that went.
-async fn delete(write: &mut Write<'_>, purges: &[Purge]) -> Result<HashSet<Vec<u8>>, StoreError> {
+/// The ids of those that went, and the revisions that they were at: one may have been asked for at several.
+async fn delete(write: &mut Write<'_>, purges: &[Purge]) -> Result<HashSet<(Vec<u8>, i64)>, StoreError> {
     let ids: Vec<&[u8]> = purges
         .iter()
         .map(|purge| purge.key.as_bytes().as_slice())
@@ -242,12 +243,15 @@ async fn delete(write: &mut Write<'_>, purges: &[Purge]) -> Result<HashSet<Vec<u
         .collect();
     let rows = sqlx::query(
         "DELETE FROM keys USING unnest($1::bytea[], $2::bigint[]) AS asked (id, revision) \
-         WHERE keys.id = asked.id AND keys.revision = asked.revision AND status = 'deleted' RETURNING keys.id",
+         WHERE keys.id = asked.id AND keys.revision = asked.revision AND status = 'deleted' \
+         RETURNING keys.id, keys.revision",
     )
     .bind(ids)
     .bind(expected)
     .fetch_all(write.connection())
     .await
     .map_err(writing)?;
-    rows.iter().map(|row| row.try_get(0).map_err(writing)).collect()
+    rows.iter()
+        .map(|row| Ok((row.try_get(0).map_err(writing)?, row.try_get(1).map_err(writing)?)))
+        .collect()
 }

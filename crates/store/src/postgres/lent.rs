@@ -1,12 +1,14 @@
 //! A connection that is lent for one piece of work, which must not take forever.
 
-use super::fault::{is_over, reading, silent};
-use super::options::address;
+use super::connection::{Begin, Connection};
+use super::fault::{is_over, reading, silent, writing};
+use super::pool::{Lane, Pool};
 use crate::StoreError;
-use sqlx::pool::PoolConnection;
-use sqlx::{PgConnection, PgPool, Postgres};
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::error::Elapsed;
+use tokio::time::timeout;
 
 /// How long an answer may take. The server itself ends a statement earlier; so who is silent for so long is gone, or
 /// cannot be reached.
@@ -15,25 +17,50 @@ pub(super) const ANSWER: Duration = Duration::from_secs(15);
 /// A connection of a pool. It goes back there when its work is done; dropped before (its caller went away, or got no
 /// answer), it is closed, and whatever it was about is rolled back by the server.
 pub(super) struct Lent {
-    connection: Option<PoolConnection<Postgres>>,
+    pool: Arc<Pool>,
+    connection: Option<Connection>,
+    /// A transaction has begun, which the one who reads knows nothing of.
+    is_wrapped: bool,
+    _permit: OwnedSemaphorePermit,
 }
 
 impl Lent {
-    pub(super) async fn from(pool: &PgPool) -> Result<Self, StoreError> {
-        let connection = pool.acquire().await.map_err(|error| match error {
-            // Why no connection came about the pool does not tell, nor where to.
-            sqlx::Error::PoolTimedOut => StoreError::Unavailable(format!(
-                "{}: no connection in time; the server is away, or does not answer, or lets nobody else in",
-                address(&pool.connect_options())
-            )),
-            other => reading(other),
-        })?;
-        Ok(Self {
-            connection: Some(connection),
-        })
+    /// One to read with: statement by statement, or as of one instant.
+    pub(super) async fn reader(pool: &Arc<Pool>, begin: Begin) -> Result<Self, StoreError> {
+        Self::begun(pool, Lane::Read, begin).await
     }
 
-    pub(super) fn connection(&mut self) -> &mut PgConnection {
+    /// A connection, with a piece of work begun on it.
+    pub(super) async fn begun(pool: &Arc<Pool>, lane: Lane, begin: Begin) -> Result<Self, StoreError> {
+        let permit = pool.permit(lane).await?;
+        let connection = pool.get().await?;
+        let mut lent = Self::of(pool, connection, permit);
+        match timeout(ANSWER, lent.connection().begin(begin)).await {
+            Ok(Ok(is_wrapped)) => lent.is_wrapped = is_wrapped,
+            Ok(Err(error)) if lane == Lane::Write => return Err(writing(error)),
+            Ok(Err(error)) => return Err(reading(error)),
+            Err(_) => return Err(silent()),
+        }
+        Ok(lent)
+    }
+
+    /// One that nobody has used before.
+    pub(super) async fn fresh(pool: &Arc<Pool>, lane: Lane) -> Result<Self, StoreError> {
+        let permit = pool.permit(lane).await?;
+        let connection = pool.connect().await?;
+        Ok(Self::of(pool, connection, permit))
+    }
+
+    fn of(pool: &Arc<Pool>, connection: Connection, permit: OwnedSemaphorePermit) -> Self {
+        Self {
+            pool: Arc::clone(pool),
+            connection: Some(connection),
+            is_wrapped: false,
+            _permit: permit,
+        }
+    }
+
+    pub(super) fn connection(&mut self) -> &mut Connection {
         match &mut self.connection {
             Some(connection) => connection,
             None => unreachable!("a connection is given back once, by value"),
@@ -41,10 +68,23 @@ impl Lent {
     }
 
     /// Gives the connection back and hands on what was done with it.
-    pub(super) fn finish<T>(mut self, done: Result<Result<T, StoreError>, Elapsed>) -> Result<T, StoreError> {
+    pub(super) async fn finish<T>(
+        mut self,
+        done: Result<Result<T, StoreError>, Elapsed>,
+    ) -> Result<T, StoreError> {
         let done = self.check(done);
-        if !is_over(&done) {
-            drop(self.connection.take());
+        if is_over(&done) {
+            return done;
+        }
+        if self.is_wrapped {
+            let ended = timeout(ANSWER, sqlx::raw_sql("COMMIT").execute(self.connection())).await;
+            if !matches!(ended, Ok(Ok(_))) {
+                // What was read was read.
+                return done;
+            }
+        }
+        if let Some(connection) = self.connection.take() {
+            self.pool.give_back(connection);
         }
         done
     }
@@ -52,13 +92,5 @@ impl Lent {
     /// Hands on what was done with the connection, and keeps it.
     pub(super) fn check<T>(&self, done: Result<Result<T, StoreError>, Elapsed>) -> Result<T, StoreError> {
         done.unwrap_or_else(|_| Err(silent()))
-    }
-}
-
-impl Drop for Lent {
-    fn drop(&mut self) {
-        if let Some(connection) = &mut self.connection {
-            connection.close_on_drop();
-        }
     }
 }

@@ -1,5 +1,6 @@
 //! Links that set a password, and the set-up with one.
 
+use super::connection::Connection;
 use super::credentials::{check_stamp, one_row, put_password};
 use super::fault::{reading, writing};
 use super::write::Write;
@@ -7,7 +8,6 @@ use super::{sessions, users};
 use crate::rows::{LinkRow, link_columns};
 use crate::{AuditEvent, Entry, Link, NewSession, StoreError};
 use keyward_domain::{Fingerprint, PasswordHash, Revision, Timestamp, User, UserId};
-use sqlx::PgConnection;
 
 pub(super) async fn insert_user(
     write: &mut Write<'_>,
@@ -52,7 +52,7 @@ pub(super) async fn put(write: &mut Write<'_>, link: &Link, audit: &AuditEvent) 
 }
 
 pub(super) async fn find(
-    connection: &mut PgConnection,
+    connection: &mut Connection,
     hash: &Fingerprint,
 ) -> Result<Option<Link>, StoreError> {
     let row = sqlx::query(concat!("SELECT ", link_columns!(), " FROM links WHERE hash = $1"))
@@ -114,7 +114,7 @@ async fn forget_ways_in(write: &mut Write<'_>, user: UserId) -> Result<(), Store
 }
 
 pub(super) async fn find_setup_token(
-    connection: &mut PgConnection,
+    connection: &mut Connection,
     hash: &Fingerprint,
     now: Timestamp,
 ) -> Result<bool, StoreError> {

@@ -3,11 +3,16 @@
 //! A notification is no more than a reason to look. What was committed while nobody listened is looked for after each new
 //! start of listening, so none is missed for longer than the connection is away; and whoever follows asks each second anyway.
 
-use super::lent::ANSWER;
-use sqlx::PgPool;
-use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
+use super::connection::Connection;
+use super::connector::Connector;
+use super::opening::Fault;
+use super::pool::Pool;
+use crate::ServerRemark;
+use sqlx::postgres::{PgListener, PgPoolOptions};
+use sqlx::{AssertSqlSafe, Error, Executor, Postgres, Row};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
@@ -15,26 +20,67 @@ use tokio::time::{sleep, timeout};
 /// Where commits are told.
 pub(super) const CHANNEL: &str = "keyward_revision";
 /// After so long without a word, the server is asked whether it is still there.
-const QUIET: Duration = Duration::from_secs(15);
+const QUIET: Duration = Duration::from_secs(3);
+/// How long it may take over that.
+const QUIET_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long each step of a new start may take.
+const START_TIMEOUT: Duration = Duration::from_secs(4);
 /// How long to wait before listening again: from the first to the last, doubled each time.
-const BACK_OFF: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(5)];
+const BACK_OFF: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(2)];
+/// The same, where nobody is told of anything.
+const DEAF_PAUSE: Duration = Duration::from_secs(60);
+/// After so long without listening, the log says so.
+const TELL_AFTER: Duration = Duration::from_secs(5);
+/// How often two sessions are compared.
+const ROUNDS: usize = 3;
+
+/// What is said where sessions are shared.
+const DEAF: &str = "a pooler that shares sessions stands before the server, so this node is not told of other nodes' \
+                               changes, and looks for them each second";
+/// And what to do there.
+const DEAF_WAY_OUT: &str =
+    "name the server's own address, or that of a pool in session mode, in database.listen_url";
 
 /// Listens from the first wait on, until it is dropped.
 #[derive(Debug)]
 pub(super) struct Listen {
-    settings: PgConnectOptions,
-    wake: Arc<Notify>,
+    shared: Arc<Shared>,
     task: OnceLock<AbortHandle>,
 }
 
+#[derive(Debug)]
+struct Shared {
+    connector: Arc<Connector>,
+    /// The way of the changes, when it is another one than the connector's.
+    pool: Option<Arc<Pool>>,
+    wake: Notify,
+    is_listening: AtomicBool,
+}
+
+/// Why listening has ended, or has not begun.
+enum End {
+    /// Sessions are shared here.
+    Deaf,
+    /// It may work soon.
+    Lost(String),
+}
+
+impl From<Error> for End {
+    fn from(error: Error) -> Self {
+        Self::Lost(error.to_string())
+    }
+}
+
 impl Listen {
-    pub(super) fn new(settings: &PgConnectOptions) -> Self {
-        // Its name lets an operator tell this session, which is idle nearly always, from those that work.
-        let name = settings.get_application_name().unwrap_or("keyward");
-        let settings = settings.clone().application_name(&format!("{name} listener"));
+    /// `pool`: by which changes are made, when listening goes another way.
+    pub(super) fn new(connector: Arc<Connector>, pool: Option<Arc<Pool>>) -> Self {
         Self {
-            settings,
-            wake: Arc::default(),
+            shared: Arc::new(Shared {
+                connector,
+                pool,
+                wake: Notify::new(),
+                is_listening: AtomicBool::new(false),
+            }),
             task: OnceLock::new(),
         }
     }
@@ -42,10 +88,28 @@ impl Listen {
     /// Waits until there may be something new. Any number of notifications meanwhile are one.
     pub(super) async fn changed(&self) {
         self.task.get_or_init(|| {
-            let task = tokio::spawn(keep_listening(self.settings.clone(), self.wake.clone()));
+            let task = tokio::spawn(keep_listening(Arc::clone(&self.shared)));
             task.abort_handle()
         });
-        self.wake.notified().await;
+        self.shared.wake.notified().await;
+    }
+
+    /// Whether this process is told of changes now.
+    pub(super) fn is_listening(&self) -> bool {
+        self.shared.is_listening.load(Ordering::Relaxed)
+    }
+
+    /// Why it could not be told of any.
+    pub(super) async fn remark(&self) -> Option<ServerRemark> {
+        let (what, way_out) = match self.shared.start().await {
+            Ok(_) => return None,
+            Err(End::Deaf) => (DEAF.to_owned(), DEAF_WAY_OUT),
+            Err(End::Lost(why)) => (format!("cannot be listened to: {why}"), "do as it says"),
+        };
+        Some(ServerRemark {
+            what,
+            way_out: way_out.to_owned(),
+        })
     }
 
     pub(super) fn stop(&self) {
@@ -61,47 +125,178 @@ impl Drop for Listen {
     }
 }
 
-async fn keep_listening(settings: PgConnectOptions, wake: Arc<Notify>) {
+async fn keep_listening(shared: Arc<Shared>) {
     let [first, last] = BACK_OFF;
-    let pool = PgPoolOptions::new()
-        .max_connections(1)
-        .acquire_timeout(ANSWER)
-        .connect_lazy_with(settings);
     let mut pause = first;
+    let mut silence = Silence::default();
     loop {
         let mut has_listened = false;
-        let end = listen(&pool, &wake, &mut has_listened).await;
-        // What follows asks on its own meanwhile, and says so when it gets no answer.
-        tracing::debug!(?end, "not told of changes; listening again soon");
+        let end = shared.listen(&mut has_listened, &mut silence).await;
+        shared.is_listening.store(false, Ordering::Relaxed);
         if has_listened {
-            pause = first;
+            (pause, silence.since) = (first, Some(Instant::now()));
+        }
+        silence.tell(&end);
+        if matches!(end, End::Deaf) {
+            sleep(DEAF_PAUSE).await;
+            continue;
         }
         sleep(pause).await;
         pause = (pause * 2).min(last);
     }
 }
 
-/// Listens until the connection is lost.
-async fn listen(pool: &PgPool, wake: &Notify, has_listened: &mut bool) -> Result<(), sqlx::Error> {
-    let mut listener = PgListener::connect_with(pool).await?;
-    listener.eager_reconnect(false);
-    listener.listen(CHANNEL).await?;
-    *has_listened = true;
-    // Nobody has told what came before.
-    wake.notify_one();
-    loop {
-        match timeout(QUIET, listener.try_recv()).await {
-            Ok(Ok(Some(_))) => wake.notify_one(),
-            Ok(Ok(None)) => return Ok(()),
-            Ok(Err(error)) => return Err(error),
-            Err(_) => is_there(&mut listener).await?,
+/// Says in the log when listening does not come back, and when it does.
+#[derive(Default)]
+struct Silence {
+    since: Option<Instant>,
+    is_told: bool,
+}
+
+impl Silence {
+    fn tell(&mut self, end: &End) {
+        let since = *self.since.get_or_insert_with(Instant::now);
+        let why = match end {
+            End::Deaf => format!("{DEAF}; {DEAF_WAY_OUT}"),
+            End::Lost(why) if since.elapsed() >= TELL_AFTER => why.clone(),
+            End::Lost(why) => {
+                tracing::debug!(why, "not told of changes; listening again soon");
+                return;
+            }
+        };
+        if !std::mem::replace(&mut self.is_told, true) {
+            tracing::warn!(
+                why,
+                "the database does not tell this node of changes; it looks for them each second"
+            );
+        }
+    }
+
+    fn is_over(&mut self) {
+        self.since = None;
+        if std::mem::take(&mut self.is_told) {
+            tracing::info!("the database tells this node of changes again");
         }
     }
 }
 
-async fn is_there(listener: &mut PgListener) -> Result<(), sqlx::Error> {
-    match timeout(ANSWER, sqlx::query("SELECT 1").execute(listener)).await {
-        Ok(done) => done.map(drop),
-        Err(_) => Err(sqlx::Error::PoolTimedOut),
+impl Shared {
+    /// A connection to listen with, whose session is its own.
+    async fn start(&self) -> Result<PgListener, End> {
+        // It finds out which server takes changes, and whether a pooler stands before it; and it says what is wrong.
+        let other = self.connector.connect(START_TIMEOUT).await;
+        let mut other = other.map_err(|fault| End::Lost(Fault::into_error(fault).to_string()))?;
+        let settings = self.connector.settings("listener").await.map_err(End::Lost)?;
+        // A pool for each start: a lost connection would keep the only place of an old one.
+        let pool = PgPoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(START_TIMEOUT)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .connect_lazy_with(settings);
+        let mut listener = PgListener::connect_with(&pool).await?;
+        listener.eager_reconnect(false);
+        if self.connector.is_pooled() && !has_own_session(&mut listener, &mut other).await {
+            return Err(End::Deaf);
+        }
+        other.close().await;
+        Ok(listener)
+    }
+
+    /// Listens until the connection is lost, or leads to a server that does not take changes any more.
+    async fn listen(&self, has_listened: &mut bool, silence: &mut Silence) -> End {
+        match self.try_listen(has_listened, silence).await {
+            Ok(why) => End::Lost(why.to_owned()),
+            Err(end) => end,
+        }
+    }
+
+    async fn try_listen(&self, has_listened: &mut bool, silence: &mut Silence) -> Result<&'static str, End> {
+        let mut listener = self.start().await?;
+        let target = self.connector.preferred();
+        in_time(START_TIMEOUT, listener.listen(CHANNEL)).await?;
+        if let Some(pool) = &self.pool {
+            self.hear(&mut listener, pool).await?;
+        }
+        *has_listened = true;
+        self.is_listening.store(true, Ordering::Relaxed);
+        silence.is_over();
+        // Nobody has told what came before.
+        self.wake.notify_one();
+        loop {
+            match timeout(QUIET, listener.try_recv()).await {
+                Ok(Ok(Some(_))) => self.wake.notify_one(),
+                Ok(Ok(None)) => return Ok("the connection was closed"),
+                Ok(Err(error)) => return Err(error.into()),
+                Err(_) => {
+                    in_time(QUIET_TIMEOUT, ask("SELECT 1", &mut listener)).await?;
+                }
+            }
+            if self.connector.preferred() != target {
+                return Ok("another server takes changes now");
+            }
+        }
+    }
+
+    /// Sees to it that what is told where changes are made is heard here: that it is the same database.
+    async fn hear(&self, listener: &mut PgListener, pool: &Pool) -> Result<(), End> {
+        let channel = format!("keyward_probe_{}", self.connector.mark());
+        in_time(START_TIMEOUT, listener.listen(&channel)).await?;
+        let sender = pool.get().await.map_err(|error| End::Lost(error.to_string()));
+        let mut sender: Connection = sender?;
+        let notify = AssertSqlSafe(format!("NOTIFY \"{channel}\""));
+        in_time(START_TIMEOUT, sqlx::raw_sql(notify).execute(&mut sender)).await?;
+        pool.give_back(sender);
+        let heard = timeout(START_TIMEOUT, async {
+            loop {
+                match listener.try_recv().await {
+                    Ok(Some(told)) if told.channel() == channel => return Ok(()),
+                    Ok(Some(_)) => {}
+                    Ok(None) => return Err(End::Lost("the connection was closed".to_owned())),
+                    Err(error) => return Err(error.into()),
+                }
+            }
+        });
+        heard.await.unwrap_or_else(|_| {
+            Err(End::Lost(
+                "what is told by way of database.url is not heard at database.listen_url; both name the same database".to_owned(),
+            ))
+        })
+    }
+}
+
+/// Whether a session is not shared with whoever else is connected: it stays the same one while another one is at work.
+async fn has_own_session(listener: &mut PgListener, other: &mut Connection) -> bool {
+    let compare = async {
+        for _ in 0..ROUNDS {
+            let before = pid("SELECT pg_backend_pid()", &mut *listener).await?;
+            let others = pid("BEGIN; SELECT pg_backend_pid()", &mut *other).await?;
+            if before == others {
+                return Ok(false);
+            }
+            let after = pid("SELECT pg_backend_pid()", &mut *listener).await?;
+            ask("ROLLBACK", &mut *other).await?;
+            if before != after {
+                return Ok(false);
+            }
+        }
+        Ok::<bool, Error>(true)
+    };
+    // Who has to wait for a session has none.
+    matches!(timeout(START_TIMEOUT, compare).await, Ok(Ok(true)))
+}
+
+async fn pid<'c>(sql: &'static str, executor: impl Executor<'c, Database = Postgres>) -> Result<i32, Error> {
+    sqlx::raw_sql(sql).fetch_one(executor).await?.try_get(0)
+}
+
+async fn ask<'c>(sql: &'static str, executor: impl Executor<'c, Database = Postgres>) -> Result<(), Error> {
+    sqlx::raw_sql(sql).execute(executor).await.map(drop)
+}
+
+async fn in_time<T>(time: Duration, asked: impl Future<Output = Result<T, Error>>) -> Result<T, End> {
+    match timeout(time, asked).await {
+        Ok(done) => Ok(done?),
+        Err(_) => Err(End::Lost("the server does not answer".to_owned())),
     }
 }

@@ -3,10 +3,11 @@
 //! Who adds a step adds a file to `migrations/postgres`, one of the same number and name for every other database, and a
 //! line to [`ALL`]. A step that has been released is never edited.
 
+use super::connection::Connection;
 use super::fault::{opening, refused};
 use crate::StoreError;
 use crate::migrations::{self, Migration, migrations};
-use sqlx::{PgConnection, Row};
+use sqlx::Row;
 
 /// Every step, in order.
 pub(super) static ALL: [Migration; 9] = migrations!["postgres":
@@ -27,12 +28,12 @@ const LOCK: i64 = 0x4b65_7957;
 /// The steps that a database lacks, `None` when nothing was made in it; refuses tables that are not ours, and a database
 /// that a newer program has written to.
 pub(super) async fn pending(
-    connection: &mut PgConnection,
+    connection: &mut Connection,
     place: &str,
 ) -> Result<Option<Vec<&'static Migration>>, StoreError> {
     let fault = |error| opening(place, error);
     // The first step leaves a comment on `meta` that tells its tables from any other program's.
-    let row = sqlx::query(
+    let row = sqlx::raw_sql(
         "SELECT coalesce(obj_description(to_regclass('meta'), 'pg_class') = 'Keyward', FALSE), \
          to_regclass('meta') IS NOT NULL OR to_regclass('schema_migrations') IS NOT NULL",
     )
@@ -49,7 +50,7 @@ pub(super) async fn pending(
             ));
         }
     }
-    let rows = sqlx::query("SELECT number, name FROM schema_migrations ORDER BY number")
+    let rows = sqlx::raw_sql("SELECT number, name FROM schema_migrations ORDER BY number")
         .fetch_all(connection)
         .await
         .map_err(fault)?;
@@ -64,11 +65,7 @@ pub(super) async fn pending(
 
 /// Applies those of the first `steps` steps that the database lacks. Any number of processes may do so at once, and one
 /// that is killed leaves whole steps only.
-pub(super) async fn apply(
-    connection: &mut PgConnection,
-    place: &str,
-    steps: usize,
-) -> Result<(), StoreError> {
+pub(super) async fn apply(connection: &mut Connection, place: &str, steps: usize) -> Result<(), StoreError> {
     let mut applied = Vec::new();
     for step in ALL.iter().take(steps) {
         // The connection is closed by the caller; that rolls back what has failed.
@@ -82,7 +79,7 @@ pub(super) async fn apply(
 }
 
 /// Whether the step was still to be made.
-async fn apply_one(connection: &mut PgConnection, step: &'static Migration) -> Result<bool, sqlx::Error> {
+async fn apply_one(connection: &mut Connection, step: &'static Migration) -> Result<bool, sqlx::Error> {
     // A step over many rows takes as long as it takes, and so does the wait for another process that makes it.
     sqlx::raw_sql("BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0")
         .execute(&mut *connection)
@@ -106,7 +103,7 @@ async fn apply_one(connection: &mut PgConnection, step: &'static Migration) -> R
 }
 
 /// Waits until no other process makes a step, and says so when there is one.
-async fn take_turn(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+async fn take_turn(connection: &mut Connection) -> Result<(), sqlx::Error> {
     let row = sqlx::query("SELECT pg_try_advisory_xact_lock($1)")
         .bind(LOCK)
         .fetch_one(&mut *connection)
@@ -122,7 +119,7 @@ async fn take_turn(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     Ok(())
 }
 
-async fn is_applied(connection: &mut PgConnection, step: &Migration) -> Result<bool, sqlx::Error> {
+async fn is_applied(connection: &mut Connection, step: &Migration) -> Result<bool, sqlx::Error> {
     // `to_regclass` may answer from what this session knew before it got the lock; a query does not.
     let table = sqlx::query(
         "SELECT 1 FROM pg_catalog.pg_tables WHERE schemaname = current_schema() AND tablename = 'schema_migrations'",

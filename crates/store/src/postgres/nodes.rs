@@ -1,11 +1,11 @@
 //! The nodes, and their batches of usage.
 
+use super::connection::Connection;
 use super::fault::{reading, writing};
 use super::write::Write;
 use crate::rows::{NodeRow, node_columns};
 use crate::{FlushId, NodeRecord, SeenNode, StoreError};
 use keyward_domain::NodeId;
-use sqlx::PgConnection;
 
 /// The server's clock, in milliseconds.
 macro_rules! now {
@@ -33,7 +33,7 @@ pub(super) async fn put(write: &mut Write<'_>, node: &NodeRecord) -> Result<(), 
     Ok(())
 }
 
-pub(super) async fn list(connection: &mut PgConnection) -> Result<Vec<SeenNode>, StoreError> {
+pub(super) async fn list(connection: &mut Connection) -> Result<Vec<SeenNode>, StoreError> {
     let rows = sqlx::query(concat!(
         "SELECT ",
         node_columns!(),

@@ -1,11 +1,12 @@
 //! What may happen once only: creates under a claim, and the first set-up.
 
+use super::connection::Connection;
 use super::fault::{damaged, reading, writing};
 use super::write::Write;
 use super::{keys, users};
 use crate::{AuditEvent, IdempotencyClaim, Inserted, StoreError};
 use keyward_domain::{Key, Revision, Timestamp, User};
-use sqlx::{PgConnection, Row};
+use sqlx::Row;
 
 /// What became of a claim.
 pub(super) enum Claimed {
@@ -47,7 +48,7 @@ pub(super) async fn claim(
 
 /// What an earlier insert has added under a claim.
 pub(super) async fn find_claim(
-    connection: &mut PgConnection,
+    connection: &mut Connection,
     actor: &str,
     token: &str,
 ) -> Result<Option<Inserted>, StoreError> {

@@ -2,6 +2,7 @@
 
 use super::PostgresOptions;
 use super::connect::look;
+use super::connector::Connector;
 use crate::StoreError;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -28,6 +29,25 @@ pub(super) struct Opening {
 }
 
 impl Fault {
+    /// Of what was tried in turn: one that is away may come back, whatever the others said.
+    pub(super) fn of_all(mut faults: Vec<Self>) -> Self {
+        if faults.len() == 1
+            && let Some(only) = faults.pop()
+        {
+            return only;
+        }
+        let is_away = faults.iter().any(|fault| matches!(fault, Self::Away(_)));
+        let told: Vec<String> = faults
+            .into_iter()
+            .map(|fault| fault.into_error().to_string())
+            .collect();
+        let error = StoreError::Open(told.join("; "));
+        match is_away {
+            true => Self::Away(error),
+            false => Self::Refused(error),
+        }
+    }
+
     pub(super) fn into_error(self) -> StoreError {
         match self {
             Self::Away(error) | Self::Refused(error) => error,
@@ -36,13 +56,17 @@ impl Fault {
 }
 
 impl Opening {
-    pub(super) async fn open(&self, options: &PostgresOptions) -> Result<(), Fault> {
+    pub(super) async fn open(&self, options: &PostgresOptions, connector: &Connector) -> Result<(), Fault> {
         let mut failed = self.failed.lock().await;
-        self.try_once(options, &mut failed).await
+        self.try_once(options, connector, &mut failed).await
     }
 
     /// Opens what has not been opened yet. One at a time tries; nobody else waits for that.
-    pub(super) async fn check(&self, options: &PostgresOptions) -> Result<(), StoreError> {
+    pub(super) async fn check(
+        &self,
+        options: &PostgresOptions,
+        connector: &Connector,
+    ) -> Result<(), StoreError> {
         if self.is_done.load(Ordering::Acquire) {
             return Ok(());
         }
@@ -54,19 +78,20 @@ impl Opening {
         {
             return Err(StoreError::Unavailable(fault.clone()));
         }
-        let done = self.try_once(options, &mut failed).await;
+        let done = self.try_once(options, connector, &mut failed).await;
         done.map_err(|fault| StoreError::Unavailable(fault.into_error().to_string()))
     }
 
     async fn try_once(
         &self,
         options: &PostgresOptions,
+        connector: &Connector,
         failed: &mut Option<(Instant, String)>,
     ) -> Result<(), Fault> {
         if self.is_done.load(Ordering::Acquire) {
             return Ok(());
         }
-        let done = look(options).await;
+        let done = Box::pin(look(options, connector)).await;
         match &done {
             Ok(()) => self.is_done.store(true, Ordering::Release),
             Err(Fault::Away(error) | Fault::Refused(error)) => {

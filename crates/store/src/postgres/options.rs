@@ -1,5 +1,6 @@
 //! Where a database is, and what is asked of every connection to it.
 
+use super::PasswordSource;
 use super::form;
 use sqlx::ConnectOptions;
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
@@ -25,8 +26,10 @@ const SESSION: [(&str, &str); 9] = [
 pub struct PostgresOptions {
     /// The address: `postgres://user@host:port/database`, with the parameters that libpq knows, such as `sslmode`.
     pub url: String,
-    /// The password, unless the address has it.
-    pub password: Option<String>,
+    /// Where the password comes from, unless the address has it.
+    pub password: Option<PasswordSource>,
+    /// Where to listen for changes, when that is not the address above: the server itself, when that leads to a pooler.
+    pub listen_url: Option<String>,
     /// Whether to make the tables when there are none.
     pub create: bool,
     /// Whether to bring an older schema up to date.
@@ -50,72 +53,140 @@ impl fmt::Debug for PostgresOptions {
 impl PostgresOptions {
     /// Where the database is, in words for people: the address without passwords and parameters.
     pub fn place(&self) -> String {
-        self.settings().map_or_else(
+        self.targets().map_or_else(
             |_| "the database".to_owned(),
-            |settings| {
-                let user = settings.get_username();
-                format!("postgres://{user}@{}", address(&settings))
+            |targets| {
+                let user = targets
+                    .first()
+                    .map_or("", |target| target.settings.get_username());
+                format!("postgres://{user}@{}", addresses(&targets))
             },
         )
     }
 
-    /// Which database it is: server, port and name, whoever signs in.
+    /// Which database it is: servers, ports and name, whoever signs in.
     pub fn address(&self) -> String {
-        self.settings()
-            .map_or_else(|_| "the database".to_owned(), |settings| address(&settings))
+        self.targets()
+            .map_or_else(|_| "the database".to_owned(), |targets| addresses(&targets))
     }
 
-    /// Whether the address can be read.
+    /// Whether the addresses can be read.
+    ///
+    /// # Errors
+    /// What is wrong with them, in words that hold none of it.
+    pub fn check(&self) -> Result<(), String> {
+        self.targets().map(drop)
+    }
+
+    /// Whether the address to listen at can be read; none is good.
     ///
     /// # Errors
     /// What is wrong with it, in words that hold none of it.
-    pub fn check(&self) -> Result<(), String> {
-        self.settings().map(drop)
+    pub fn check_listen_url(&self) -> Result<(), String> {
+        self.listen_targets().map(drop)
     }
 
     /// Whether the server has to prove that it is the one that the address names.
     #[must_use]
     pub fn proves_its_name(&self) -> bool {
-        self.settings()
-            .is_ok_and(|settings| matches!(settings.get_ssl_mode(), PgSslMode::VerifyFull))
+        self.targets().is_ok_and(|targets| {
+            let proves = |target: &Target| matches!(target.settings.get_ssl_mode(), PgSslMode::VerifyFull);
+            targets.iter().all(proves)
+        })
     }
 
     /// Whether somebody between this machine and the server could take its place.
     #[must_use]
     pub fn could_be_another(&self) -> bool {
-        let is_elsewhere = self.settings().is_ok_and(|settings| !is_local(&settings));
+        let is_elsewhere = self
+            .targets()
+            .is_ok_and(|targets| targets.iter().any(|target| !is_local(&target.settings)));
         is_elsewhere && !self.proves_its_name()
     }
 
-    /// What the driver is told.
-    pub(super) fn settings(&self) -> Result<PgConnectOptions, String> {
-        form::check(&self.url)?;
-        // The driver's fault may quote the address, and that may hold a password.
-        let mut settings: PgConnectOptions = self.url.parse().map_err(|_| form::FORM.to_owned())?;
-        if let Some(password) = &self.password {
-            settings = settings.password(password);
-        }
-        if settings.get_application_name().is_none() {
-            settings = settings.application_name("keyward");
-        }
-        if !names_ssl_mode(&self.url) && !is_local(&settings) {
-            settings = settings.ssl_mode(PgSslMode::VerifyFull);
-        }
-        settings = settings.options(SESSION);
-        if self.read_only {
-            settings = settings.options([("default_transaction_read_only", "on")]);
-        }
-        Ok(settings.disable_statement_logging())
+    /// The servers of the address, in its order.
+    pub(super) fn targets(&self) -> Result<Vec<Target>, String> {
+        self.targets_of(&self.url)
+    }
+
+    /// The servers at which to listen.
+    pub(super) fn listen_targets(&self) -> Result<Vec<Target>, String> {
+        self.targets_of(self.listen_url.as_ref().unwrap_or(&self.url))
+    }
+
+    fn targets_of(&self, url: &str) -> Result<Vec<Target>, String> {
+        form::split(url)?
+            .iter()
+            .map(|one| Target::new(one, self.read_only))
+            .collect()
     }
 }
 
-pub(super) fn address(settings: &PgConnectOptions) -> String {
-    let database = settings.get_database().unwrap_or_else(|| settings.get_username());
-    let host = settings.get_socket().map_or_else(
+/// One server of an address.
+#[derive(Debug)]
+pub(super) struct Target {
+    /// In words for people.
+    pub(super) place: String,
+    settings: PgConnectOptions,
+    is_read_only: bool,
+}
+
+impl Target {
+    fn new(url: &str, is_read_only: bool) -> Result<Self, String> {
+        form::check(url)?;
+        // The driver's fault may quote the address, and that may hold a password.
+        let mut settings: PgConnectOptions = url.parse().map_err(|_| form::FORM.to_owned())?;
+        if settings.get_application_name().is_none() {
+            settings = settings.application_name("keyward");
+        }
+        if !names_ssl_mode(url) && !is_local(&settings) {
+            settings = settings.ssl_mode(PgSslMode::VerifyFull);
+        }
+        // Poolers refuse what they do not know, and no number here has a fraction.
+        let settings = settings.extra_float_digits(None).disable_statement_logging();
+        Ok(Self {
+            place: format!("postgres://{}@{}", settings.get_username(), address(&settings)),
+            settings,
+            is_read_only,
+        })
+    }
+
+    /// What the driver is told. With a mark, the session is asked to have the settings of every session from its start.
+    pub(super) fn settings(&self, password: Option<&str>, mark: Option<&str>) -> PgConnectOptions {
+        let mut settings = self.settings.clone();
+        if let Some(password) = password {
+            settings = settings.password(password);
+        }
+        let Some(mark) = mark else {
+            return settings;
+        };
+        settings = settings.options(SESSION).options([("keyward.session", mark)]);
+        match self.is_read_only {
+            true => settings.options([("default_transaction_read_only", "on")]),
+            false => settings,
+        }
+    }
+}
+
+fn addresses(targets: &[Target]) -> String {
+    let hosts: Vec<String> = targets.iter().map(|target| host(&target.settings)).collect();
+    let database = targets.first().map_or("", |target| database(&target.settings));
+    format!("{}/{database}", hosts.join(","))
+}
+
+fn address(settings: &PgConnectOptions) -> String {
+    format!("{}/{}", host(settings), database(settings))
+}
+
+fn database(settings: &PgConnectOptions) -> &str {
+    settings.get_database().unwrap_or_else(|| settings.get_username())
+}
+
+fn host(settings: &PgConnectOptions) -> String {
+    settings.get_socket().map_or_else(
         || format!("{}:{}", settings.get_host(), settings.get_port()),
         |folder| folder.display().to_string(),
-    );
-    format!("{host}/{database}")
+    )
 }
 
 /// Whether the address, or the environment, says how far the server is to prove itself.

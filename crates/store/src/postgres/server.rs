@@ -1,14 +1,15 @@
 //! What a server does otherwise than the manual advises: settings by which a crash could take back what was answered, and an account
 //! that may do more than it needs.
 
+use super::connection::Connection;
 use super::fault::reading;
 use crate::{ServerRemark, StoreError};
-use sqlx::{PgConnection, Row};
+use sqlx::Row;
 
 /// Settings without which an answer is no promise (docs/operations.md, "Durability").
 const DURABLE: [&str; 3] = ["fsync", "full_page_writes", "synchronous_commit"];
 
-pub(super) async fn remarks(connection: &mut PgConnection) -> Result<Vec<ServerRemark>, StoreError> {
+pub(super) async fn remarks(connection: &mut Connection) -> Result<Vec<ServerRemark>, StoreError> {
     let mut remarks = Vec::new();
     for setting in DURABLE {
         let row = sqlx::query("SELECT current_setting($1) = 'off'")

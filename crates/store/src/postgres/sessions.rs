@@ -1,5 +1,6 @@
 //! Sessions, sign-ins that wait for their second factor, and known devices.
 
+use super::connection::Connection;
 use super::credentials::{check_stamp, one_row, use_up};
 use super::fault::{reading, writing};
 use super::write::Write;
@@ -9,14 +10,14 @@ use crate::{
     AuditEvent, FoundSession, NewPending, NewSession, PendingSignIn, Proof, SessionRecord, StoreError,
 };
 use keyward_domain::{Fingerprint, SessionId, Timestamp, UserId};
-use sqlx::{PgConnection, Row};
+use sqlx::Row;
 use std::net::IpAddr;
 
 /// So many devices of a user are known at most.
 const MOST_DEVICES: i64 = 20;
 
 pub(super) async fn find(
-    connection: &mut PgConnection,
+    connection: &mut Connection,
     token: &Fingerprint,
 ) -> Result<Option<FoundSession>, StoreError> {
     let sql = concat!("SELECT ", session_columns!(), " FROM sessions WHERE token = $1");
@@ -44,7 +45,7 @@ pub(super) async fn find(
 }
 
 pub(super) async fn find_by_id(
-    connection: &mut PgConnection,
+    connection: &mut Connection,
     id: SessionId,
 ) -> Result<Option<SessionRecord>, StoreError> {
     let row = sqlx::query(concat!(
@@ -61,7 +62,7 @@ pub(super) async fn find_by_id(
 }
 
 pub(super) async fn list(
-    connection: &mut PgConnection,
+    connection: &mut Connection,
     user: UserId,
 ) -> Result<Vec<SessionRecord>, StoreError> {
     let sql = concat!(
@@ -225,7 +226,7 @@ pub(super) async fn insert_pending_row(
 }
 
 pub(super) async fn find_pending(
-    connection: &mut PgConnection,
+    connection: &mut Connection,
     hash: &Fingerprint,
     now: Timestamp,
 ) -> Result<Option<PendingSignIn>, StoreError> {
@@ -280,7 +281,7 @@ pub(super) async fn complete_pending(
 }
 
 pub(super) async fn find_device(
-    connection: &mut PgConnection,
+    connection: &mut Connection,
     hash: &Fingerprint,
 ) -> Result<Option<UserId>, StoreError> {
     let row = sqlx::query("SELECT user_id FROM devices WHERE hash = $1")

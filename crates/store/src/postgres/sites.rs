@@ -1,14 +1,15 @@
 //! Sites.
 
+use super::connection::Connection;
 use super::fault::{reading, writing};
 use super::once::{self, Claimed};
 use super::write::Write;
 use crate::rows::{SiteRow, site_columns, site_status_text};
 use crate::{AuditEvent, IdempotencyClaim, Inserted, StoreError};
 use keyward_domain::{Revision, Site, SiteName};
-use sqlx::{PgConnection, Row};
+use sqlx::Row;
 
-pub(super) async fn list(connection: &mut PgConnection) -> Result<Vec<Site>, StoreError> {
+pub(super) async fn list(connection: &mut Connection) -> Result<Vec<Site>, StoreError> {
     let rows = sqlx::query(concat!("SELECT ", site_columns!(), " FROM sites ORDER BY name"))
         .fetch_all(connection)
         .await
@@ -16,7 +17,7 @@ pub(super) async fn list(connection: &mut PgConnection) -> Result<Vec<Site>, Sto
     rows.iter().map(|row| Site::try_from(SiteRow(row))).collect()
 }
 
-pub(super) async fn find(connection: &mut PgConnection, name: &SiteName) -> Result<Option<Site>, StoreError> {
+pub(super) async fn find(connection: &mut Connection, name: &SiteName) -> Result<Option<Site>, StoreError> {
     let row = sqlx::query(concat!("SELECT ", site_columns!(), " FROM sites WHERE name = $1"))
         .bind(name.as_str())
         .fetch_optional(connection)

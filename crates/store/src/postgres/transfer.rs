@@ -1,16 +1,16 @@
 //! A PostgreSQL database as one side of a move to another database, or from one.
 
-use super::connect::{close, connect};
+use super::connect::connect;
+use super::connection::Connection;
 use super::fault::{opening, reading, refused, silent, writing};
 use super::lent::ANSWER;
-use super::opening::Fault;
 use super::{PostgresOptions, PostgresStore, feed};
 use crate::transfer::{Kind, Row, Side, Table, Value};
 use crate::{Store, StoreError};
 use async_trait::async_trait;
 use sqlx::postgres::PgArguments;
 use sqlx::query::Query;
-use sqlx::{AssertSqlSafe, PgConnection, Postgres, Row as _};
+use sqlx::{AssertSqlSafe, Postgres, Row as _};
 use std::future::Future;
 use std::time::Duration;
 use tokio::time::{sleep, timeout};
@@ -22,7 +22,7 @@ const COMMIT: Duration = Duration::from_secs(300);
 const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ; SET LOCAL statement_timeout = 0; \
                      SET LOCAL idle_in_transaction_session_timeout = '600s'; SELECT 1 FROM meta FOR UPDATE";
 
-struct Session(PgConnection);
+struct Session(Connection);
 
 /// A database to read from, in which nobody else has a session.
 pub(crate) async fn source(options: &PostgresOptions) -> Result<Box<dyn Side>, StoreError> {
@@ -34,7 +34,7 @@ pub(crate) async fn source(options: &PostgresOptions) -> Result<Box<dyn Side>, S
     };
     let mut session = hold(&options).await?;
     if let Err(fault) = check_alone(&mut session.0, &options.place()).await {
-        close(session.0).await;
+        session.0.close().await;
         return Err(fault);
     }
     Ok(Box::new(session))
@@ -54,10 +54,7 @@ pub(crate) async fn target(options: &PostgresOptions) -> Result<Box<dyn Side>, S
 async fn hold(options: &PostgresOptions) -> Result<Session, StoreError> {
     // As every start does: what is foreign or of another schema is refused here.
     PostgresStore::open(options).await?.close().await;
-    let settings = options.settings().map_err(StoreError::Open)?;
-    let mut connection = connect(&options.place(), &settings)
-        .await
-        .map_err(Fault::into_error)?;
+    let mut connection = connect(options).await?;
     match timeout(ANSWER, sqlx::raw_sql(BEGIN).execute(&mut connection)).await {
         Ok(Ok(_)) => Ok(Session(connection)),
         Ok(Err(error)) => Err(opening(&options.place(), error)),
@@ -66,7 +63,7 @@ async fn hold(options: &PostgresOptions) -> Result<Session, StoreError> {
 }
 
 /// A node keeps a session open always: it listens. One that has just ended is listed for a moment yet.
-async fn check_alone(connection: &mut PgConnection, place: &str) -> Result<(), StoreError> {
+async fn check_alone(connection: &mut Connection, place: &str) -> Result<(), StoreError> {
     let mut others = 0;
     for _ in 0..20 {
         others = count_others(connection).await?;
@@ -84,7 +81,7 @@ async fn check_alone(connection: &mut PgConnection, place: &str) -> Result<(), S
     ))
 }
 
-async fn count_others(connection: &mut PgConnection) -> Result<i64, StoreError> {
+async fn count_others(connection: &mut Connection) -> Result<i64, StoreError> {
     // Within a transaction the server shows the sessions that it showed before, unless it is told to look again.
     let sql = "SELECT count(*) FROM pg_stat_get_activity(NULL) WHERE datid = (SELECT oid FROM pg_database WHERE datname = \
                current_database()) AND pid <> pg_backend_pid() AND backend_type = 'client backend'";
@@ -163,7 +160,7 @@ impl Side for Session {
         let end = if keep { "COMMIT" } else { "ROLLBACK" };
         let done = timeout(COMMIT, sqlx::raw_sql(end).execute(&mut self.0)).await;
         let done = done.unwrap_or(Err(sqlx::Error::PoolTimedOut));
-        close(self.0).await;
+        self.0.close().await;
         done.map(drop).map_err(writing)
     }
 }

@@ -1,5 +1,6 @@
 //! Pruning and checks.
 
+use super::connection::Connection;
 use super::fault::{damaged, reading, writing};
 use super::feed;
 use super::lent::Lent;
@@ -10,7 +11,6 @@ use crate::rows::{
 };
 use crate::{AuditEvent, StoreError};
 use keyward_domain::Timestamp;
-use sqlx::PgConnection;
 use sqlx::postgres::PgRow;
 
 /// Drops some of what has outlived its use. Says whether there may be more.
@@ -47,7 +47,7 @@ pub(super) async fn check(mut snapshot: Lent) -> Result<(), StoreError> {
     feed::end(snapshot, done).await
 }
 
-async fn read_all(connection: &mut PgConnection) -> Result<(), StoreError> {
+async fn read_all(connection: &mut Connection) -> Result<(), StoreError> {
     type Reads = fn(&PgRow) -> Result<(), StoreError>;
     let tables: [(&'static str, Reads); 4] = [
         (concat!("SELECT ", user_columns!(), " FROM users"), |row| {

@@ -1,5 +1,6 @@
 //! Usage: a batch is a statement for the counts, one for the last uses and two for the addresses, of many rows each.
 
+use super::connection::Connection;
 use super::fault::{reading, writing};
 use super::nodes;
 use super::write::Write;
@@ -7,7 +8,6 @@ use crate::rows::{LastUsedRow, RecentAddressRow, UsageRow};
 use crate::sums::{Bucket, sums};
 use crate::{LastUsed, Period, RECENT_ADDRESSES, RecentAddress, StoreError, UsageBatch, UsageBucket};
 use keyward_domain::{KeyId, Timestamp};
-use sqlx::PgConnection;
 use std::time::Duration;
 
 /// How long a batch may take: longer than a change, and less than the engine waits before it gives the batch up.
@@ -146,7 +146,7 @@ async fn add_addresses(write: &mut Write<'_>, used_from: &[&RecentAddress]) -> R
 }
 
 pub(super) async fn recent_addresses(
-    connection: &mut PgConnection,
+    connection: &mut Connection,
     key: KeyId,
 ) -> Result<Vec<RecentAddress>, StoreError> {
     let rows = sqlx::query(
@@ -163,7 +163,7 @@ pub(super) async fn recent_addresses(
 }
 
 pub(super) async fn list(
-    connection: &mut PgConnection,
+    connection: &mut Connection,
     key: KeyId,
     period: Period,
     from: Timestamp,
@@ -186,7 +186,7 @@ pub(super) async fn list(
 }
 
 pub(super) async fn last_used(
-    connection: &mut PgConnection,
+    connection: &mut Connection,
     keys: &[KeyId],
 ) -> Result<Vec<LastUsed>, StoreError> {
     let keys: Vec<&[u8]> = keys.iter().map(|key| key.as_bytes().as_slice()).collect();

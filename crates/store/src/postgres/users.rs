@@ -1,5 +1,6 @@
 //! Users.
 
+use super::connection::Connection;
 use super::credentials;
 use super::fault::{reading, writing};
 use super::once::{self, Claimed};
@@ -8,9 +9,9 @@ use super::write::Write;
 use crate::rows::{UserRow, deleted_at, site_rule_text, user_columns};
 use crate::{AuditEvent, IdempotencyClaim, Inserted, StoreError, UserQuery};
 use keyward_domain::{Email, Revision, User, UserId};
-use sqlx::{PgConnection, Postgres, QueryBuilder};
+use sqlx::{Postgres, QueryBuilder};
 
-pub(super) async fn find(connection: &mut PgConnection, id: UserId) -> Result<Option<User>, StoreError> {
+pub(super) async fn find(connection: &mut Connection, id: UserId) -> Result<Option<User>, StoreError> {
     let row = sqlx::query(concat!("SELECT ", user_columns!(), " FROM users WHERE id = $1"))
         .bind(id.as_bytes().as_slice())
         .fetch_optional(connection)
@@ -19,10 +20,7 @@ pub(super) async fn find(connection: &mut PgConnection, id: UserId) -> Result<Op
     row.map(|row| User::try_from(UserRow(&row))).transpose()
 }
 
-pub(super) async fn find_many(
-    connection: &mut PgConnection,
-    ids: &[UserId],
-) -> Result<Vec<User>, StoreError> {
+pub(super) async fn find_many(connection: &mut Connection, ids: &[UserId]) -> Result<Vec<User>, StoreError> {
     let ids: Vec<&[u8]> = ids.iter().map(|id| id.as_bytes().as_slice()).collect();
     let rows = sqlx::query(concat!(
         "SELECT ",
@@ -37,7 +35,7 @@ pub(super) async fn find_many(
 }
 
 pub(super) async fn find_by_email(
-    connection: &mut PgConnection,
+    connection: &mut Connection,
     email: &Email,
 ) -> Result<Option<User>, StoreError> {
     let sql = concat!(
@@ -53,7 +51,7 @@ pub(super) async fn find_by_email(
     row.map(|row| User::try_from(UserRow(&row))).transpose()
 }
 
-pub(super) async fn list(connection: &mut PgConnection, query: &UserQuery) -> Result<Vec<User>, StoreError> {
+pub(super) async fn list(connection: &mut Connection, query: &UserQuery) -> Result<Vec<User>, StoreError> {
     let mut sql =
         QueryBuilder::<Postgres>::new(concat!("SELECT ", user_columns!(), " FROM users WHERE TRUE"));
     if !query.with_deleted {

@@ -1,12 +1,15 @@
 //! Transactions that write.
 
 use super::audit;
-use super::fault::{damaged, silent, writing};
+use super::connection::{Begin, Connection};
+use super::fault::{damaged, writing};
 use super::lent::{ANSWER, Lent};
 use super::listen::CHANNEL;
+use super::pool::{Lane, Pool};
 use crate::{AuditEvent, MARKS_KEPT, StoreError};
 use keyward_domain::Revision;
-use sqlx::{PgConnection, PgPool, Row};
+use sqlx::Row;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::error::Elapsed;
@@ -27,34 +30,30 @@ impl<'s> Write<'s> {
     ///
     /// What it reads afterwards it reads as it is now, because every statement sees what was committed before it, and
     /// nobody else changes anything meanwhile.
-    pub(super) async fn change(turn: &'s Semaphore, pool: &PgPool) -> Result<Self, StoreError> {
+    pub(super) async fn change(turn: &'s Semaphore, pool: &Arc<Pool>) -> Result<Self, StoreError> {
         let turn = match timeout(TURN, turn.acquire()).await {
             Ok(Ok(turn)) => turn,
             Ok(Err(_)) => return Err(StoreError::Unavailable("the store is closed".to_owned())),
             Err(_) => return Err(StoreError::Unavailable("too many changes are waiting".to_owned())),
         };
-        Self::begin(pool, "BEGIN; SELECT 1 FROM meta FOR UPDATE", Some(turn)).await
+        Self::begin(pool, Begin::Change, Some(turn)).await
     }
 
     /// Begins what is no change.
-    pub(super) async fn note(pool: &PgPool) -> Result<Self, StoreError> {
-        Self::begin(pool, "BEGIN", None).await
+    pub(super) async fn note(pool: &Arc<Pool>) -> Result<Self, StoreError> {
+        Self::begin(pool, Begin::Transaction, None).await
     }
 
     async fn begin(
-        pool: &PgPool,
-        sql: &'static str,
+        pool: &Arc<Pool>,
+        begin: Begin,
         turn: Option<SemaphorePermit<'s>>,
     ) -> Result<Self, StoreError> {
-        let mut lent = Lent::from(pool).await?;
-        match timeout(ANSWER, sqlx::raw_sql(sql).execute(lent.connection())).await {
-            Ok(Ok(_)) => Ok(Self { lent, _turn: turn }),
-            Ok(Err(error)) => Err(writing(error)),
-            Err(_) => Err(silent()),
-        }
+        let lent = Lent::begun(pool, Lane::Write, begin).await?;
+        Ok(Self { lent, _turn: turn })
     }
 
-    pub(super) fn connection(&mut self) -> &mut PgConnection {
+    pub(super) fn connection(&mut self) -> &mut Connection {
         self.lent.connection()
     }
 
@@ -95,10 +94,10 @@ impl<'s> Write<'s> {
         let ended = timeout(ANSWER, sqlx::raw_sql(end).execute(self.connection())).await;
         let ended = ended.map(|ended| ended.map(drop).map_err(writing));
         match done {
-            Ok(value) => self.lent.finish(ended).map(|()| value),
+            Ok(value) => self.lent.finish(ended).await.map(|()| value),
             Err(fault) => {
                 // That it could not be rolled back closes the connection, which rolls back as well.
-                self.lent.finish(ended).ok();
+                self.lent.finish(ended).await.ok();
                 Err(fault)
             }
         }

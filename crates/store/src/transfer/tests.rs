@@ -80,6 +80,7 @@ async fn every_table_of_postgresql_is_moved_whole_or_left_on_purpose() {
     let options = PostgresOptions {
         url: server.url("postgres"),
         password: None,
+        listen_url: None,
         create: true,
         migrate: true,
         read_only: false,

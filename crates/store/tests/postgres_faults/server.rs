@@ -203,6 +203,7 @@ fn a_server_elsewhere_has_to_prove_its_name_unless_the_address_says_otherwise() 
         let options = PostgresOptions {
             url: url.to_owned(),
             password: None,
+            listen_url: None,
             create: false,
             migrate: false,
             read_only: false,

@@ -4,7 +4,7 @@ use super::Embedded;
 use keyward_domain::{Prefix, RoutePattern, SecretFormat, Template, UseCase, UseCaseCatalogue, UseCaseName};
 use keyward_engine::{Engine, Limiter, OnStale, RedisOptions, Settings, SystemClock};
 use keyward_limit::{Mode, OnFailure};
-use keyward_store::{PostgresOptions, PostgresStore, SqliteOptions, SqliteStore, Store};
+use keyward_store::{PasswordSource, PostgresOptions, PostgresStore, SqliteOptions, SqliteStore, Store};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -151,7 +151,8 @@ impl EmbeddedOptions {
         }
         let options = PostgresOptions {
             url: self.url.clone(),
-            password: self.password.clone(),
+            password: self.password.clone().map(PasswordSource::from),
+            listen_url: None,
             create: false,
             migrate: false,
             read_only: false,

@@ -69,6 +69,7 @@ impl Manager {
         let options = PostgresOptions {
             url: url.to_owned(),
             password: None,
+            listen_url: None,
             create: true,
             migrate: true,
             read_only: false,
