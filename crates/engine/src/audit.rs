@@ -5,14 +5,14 @@ use crate::draft::Faults;
 use crate::in_force::Refusal;
 use crate::page::page_size;
 use crate::{Actor, Engine, EngineError, ExpiryDraft, FieldFault, LimitDraft, Page, RestrictionDraft};
-use keyward_domain::{AuditId, Key, Site, SiteStatus, User, UserId};
+use keyward_domain::{AuditId, Key, Revision, Site, SiteStatus, User, UserId};
 use keyward_store::{AuditActor, AuditEvent, AuditOutcome, AuditQuery};
 use serde_json::{Map, Value, json};
 
 /// What an event can be about.
-const KINDS: [&str; 4] = ["key", "user", "site", "session"];
+const KINDS: [&str; 5] = ["key", "user", "site", "session", "database"];
 /// What can have been done. Who adds an action adds it here, or nobody can filter by it.
-const ACTIONS: [&str; 30] = [
+const ACTIONS: [&str; 31] = [
     "key.create",
     "key.import",
     "key.edit",
@@ -43,6 +43,7 @@ const ACTIONS: [&str; 30] = [
     "second_factor.disable",
     "second_factor.renew_codes",
     "second_factor.reset",
+    "database.went_back",
 ];
 
 /// Which audit events to show. Texts as they were sent; each fault is named.
@@ -192,6 +193,23 @@ impl Engine {
             before,
             after,
         })
+    }
+
+    /// Writes down that the store went back: from which revision of this node to which of its own.
+    pub(crate) async fn note_went_back(
+        &self,
+        (known, there): (Revision, Revision),
+    ) -> Result<(), EngineError> {
+        let mut event = self.audit_event(
+            &Actor::OPERATOR,
+            "database.went_back",
+            ("database", "-"),
+            AuditOutcome::Done,
+            Some(json!({ "revision": known.0 })),
+            Some(json!({ "revision": there.0 })),
+        )?;
+        event.actor = AuditActor::System;
+        Ok(self.store.append_audit(&event).await?)
     }
 
     /// The event of a change of keys, users or sites. Whoever makes one has its fault told by [`Engine::answer`].

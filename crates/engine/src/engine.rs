@@ -159,7 +159,14 @@ impl Engine {
     /// # Errors
     /// Whatever the store says; the replica then stays as it is.
     pub async fn follow(&self) -> Result<(), StoreError> {
-        self.replica.follow(&*self.store).await
+        self.replica.follow(&*self.store).await?;
+        if let Some(undone) = self.replica.take_undone()
+            && let Err(error) = self.note_went_back(undone).await
+        {
+            tracing::error!(%error, "that the database went back could not be written to the audit log; tried again");
+            self.replica.put_undone(undone);
+        }
+        Ok(())
     }
 
     /// What keys may be for.

@@ -46,6 +46,9 @@ pub(crate) struct Replica {
     whole: AtomicBool,
     /// What is here comes from a snapshot, and the store has not been read yet.
     from_snapshot: AtomicBool,
+    /// The revision that was known here, and the one that was there, when the store was last found to have gone back; until that is in
+    /// the audit log.
+    undone: Mutex<Option<(Revision, Revision)>>,
     applier: tokio::sync::Mutex<Owners>,
     /// What is kept of keys that were deleted, should they be restored.
     gone: Mutex<Gone>,
@@ -112,6 +115,7 @@ impl Replica {
             confirmed: AtomicI64::new(0),
             whole: AtomicBool::new(true),
             from_snapshot: AtomicBool::new(false),
+            undone: Mutex::default(),
             applier: tokio::sync::Mutex::default(),
             gone: Mutex::default(),
             unnamed: Mutex::default(),

@@ -3,11 +3,11 @@
 
 use super::sites::SiteTable;
 use super::{Owners, Replica, put_owner};
-use keyward_domain::{Fingerprint, UserId};
+use keyward_domain::{Fingerprint, Revision, UserId};
 use keyward_store::{Change, Feed, MARKS_KEPT, Store, StoreError};
 use std::collections::HashSet;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 
 impl Replica {
     /// Whether what is here is of one instant of the store.
@@ -35,7 +35,6 @@ impl Replica {
                 "too many changes were missed to follow them one by one"
             );
         } else {
-            self.went_back.fetch_add(1, Ordering::Relaxed);
             tracing::warn!(
                 known,
                 there,
@@ -43,11 +42,32 @@ impl Replica {
                  server that was behind, or when a backup was restored. Everything is read anew; what was changed or revoked \
                  since may be undone"
             );
+            self.note_went_back(Revision(known), Revision(there));
         }
         self.reload(owners, store).await?;
         let revision = self.revision().0;
         tracing::info!(revision, keys = self.keys.len(), "everything was read anew");
         Ok(())
+    }
+
+    /// What is still to be told of it: the revision that was known here, and the one that was there.
+    pub(crate) fn take_undone(&self) -> Option<(Revision, Revision)> {
+        self.undone.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    pub(crate) fn put_undone(&self, undone: (Revision, Revision)) {
+        self.undone
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get_or_insert(undone);
+    }
+
+    /// Counts it once, also when reading everything anew takes several tries.
+    fn note_went_back(&self, known: Revision, there: Revision) {
+        if self.is_whole() {
+            self.went_back.fetch_add(1, Ordering::Relaxed);
+            self.put_undone((known, there));
+        }
     }
 
     /// Puts what the store holds in place of everything here. Requests are decided meanwhile; what the store does not have

@@ -39,9 +39,10 @@ pub(super) const ACTIONS: &[&str] = &[
     "site.enable",
     "site.disable",
     "setup.redeem",
+    "database.went_back",
 ];
 /// What things are done to.
-pub(super) const KINDS: &[&str] = &["key", "user", "site", "session"];
+pub(super) const KINDS: &[&str] = &["key", "user", "site", "session", "database"];
 /// The fields of the form.
 const FIELDS: [&str; 6] = ["user", "action", "kind", "target", "from", "to"];
 
