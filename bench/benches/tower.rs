@@ -3,6 +3,8 @@
 //!
 //! `cargo bench -p keyward-bench --bench tower`.
 
+// The futures of the database are in here whole, one within the other.
+#![recursion_limit = "256"]
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
