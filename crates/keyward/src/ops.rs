@@ -13,7 +13,7 @@ use hyper_util::service::TowerToHyperService;
 use keyward_engine::{Engine, EngineStatus, Remark};
 use keyward_listener::{NONE, Server, bind_way_out};
 pub(crate) use metrics::CertificateNumbers;
-use metrics::{EngineNumbers, ProcessNumbers, build_info};
+use metrics::{DatabaseNumbers, EngineNumbers, ProcessNumbers, build_info};
 use prometheus::core::Collector;
 use prometheus::{Encoder, IntGauge, Registry, TextEncoder};
 use serde_json::{Value, json};
@@ -74,6 +74,7 @@ impl Ops {
         let address = listener.local_addr().map_err(taken)?;
         let is_ready = readiness()?;
         register(registry, EngineNumbers::new(Arc::clone(engine))?)?;
+        register(registry, DatabaseNumbers::new(Arc::clone(engine))?)?;
         register(registry, ProcessNumbers::new(engine.clock().now())?)?;
         register(registry, build_info()?)?;
         register(registry, is_ready.clone())?;

@@ -31,9 +31,9 @@ pub use accounts::{
 pub use error::{Duplicate, StoreError};
 pub use nodes::{FlushId, NodeRecord, SeenNode};
 pub use port::{
-    AuditActor, AuditEvent, AuditOutcome, AuditQuery, Change, Direction, Feed, IdempotencyClaim, Inserted,
-    KeyMark, KeyOrder, KeyQuery, KeySource, KeyState, KeyStatusFilter, LastUsed, MARKS_KEPT, Period,
-    Position, Purge, RECENT_ADDRESSES, RecentAddress, ServerRemark, Store, UsageBatch, UsageBucket,
+    AuditActor, AuditEvent, AuditOutcome, AuditQuery, Change, Connections, Direction, Feed, IdempotencyClaim,
+    Inserted, KeyMark, KeyOrder, KeyQuery, KeySource, KeyState, KeyStatusFilter, LastUsed, MARKS_KEPT,
+    Period, Position, Purge, RECENT_ADDRESSES, RecentAddress, ServerRemark, Store, UsageBatch, UsageBucket,
     UsageCount, UserQuery,
 };
 pub use postgres::{PasswordSource, PostgresOptions, PostgresStore};

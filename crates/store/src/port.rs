@@ -17,6 +17,21 @@ pub use audit::{AuditActor, AuditEvent, AuditOutcome, AuditQuery};
 pub use server::ServerRemark;
 pub use usage::{LastUsed, Period, RECENT_ADDRESSES, RecentAddress, UsageBatch, UsageBucket, UsageCount};
 
+/// Connections to a database, and who waited for one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Connections {
+    /// At work.
+    pub in_use: usize,
+    /// Open, and not at work.
+    pub idle: usize,
+    /// How many there may be.
+    pub max: usize,
+    /// How often somebody had to wait for one.
+    pub waits: u64,
+    /// How often that took too long.
+    pub timeouts: u64,
+}
+
 /// The keys of an import, handed over in portions: a whole import is never in memory.
 #[async_trait]
 pub trait KeySource: Send {
@@ -65,6 +80,11 @@ pub trait Store: Accounts {
 
     /// Whether the store is told of changes now, so that [`Store::changed`] ends at once; `None` of one that never is.
     fn is_listening(&self) -> Option<bool> {
+        None
+    }
+
+    /// The connections of this process to the database; `None` where there is no server to be connected to.
+    fn connections(&self) -> Option<Connections> {
         None
     }
 

@@ -48,8 +48,8 @@ pub use password::PasswordSource;
 pub(crate) use transfer::{source, target};
 
 use crate::{
-    AuditEvent, AuditQuery, Change, Feed, IdempotencyClaim, Inserted, KeyQuery, KeySource, LastUsed,
-    NodeRecord, Period, Position, Purge, RecentAddress, SeenNode, ServerRemark, Store, StoreError,
+    AuditEvent, AuditQuery, Change, Connections, Feed, IdempotencyClaim, Inserted, KeyQuery, KeySource,
+    LastUsed, NodeRecord, Period, Position, Purge, RecentAddress, SeenNode, ServerRemark, Store, StoreError,
     UsageBatch, UsageBucket, UserQuery,
 };
 use ask::{change, note, read};
@@ -144,6 +144,10 @@ impl Store for PostgresStore {
 
     fn is_listening(&self) -> Option<bool> {
         Some(self.listen.is_listening())
+    }
+
+    fn connections(&self) -> Option<Connections> {
+        Some(self.pool.connections())
     }
 
     async fn find_key(&self, id: KeyId) -> Result<Option<Key>, StoreError> {

@@ -2,12 +2,14 @@
 //! mode. Who adds a number adds a field, its description, and its value in `collect`.
 
 mod certificates;
+mod database;
 mod process;
 mod redis;
 
 use crate::exit::Failure;
 use crate::logs;
 pub(crate) use certificates::CertificateNumbers;
+pub(super) use database::DatabaseNumbers;
 use keyward_engine::{Engine, EngineStatus, Limiter};
 pub(super) use process::{ProcessNumbers, build_info};
 use prometheus::core::{Collector, Desc};

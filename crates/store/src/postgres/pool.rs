@@ -6,8 +6,8 @@
 use super::connection::Connection;
 use super::connector::Connector;
 use super::opening::Fault;
-use crate::StoreError;
-use std::sync::atomic::{AtomicBool, Ordering};
+use crate::{Connections, StoreError};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -48,6 +48,9 @@ pub(super) struct Pool {
     pollers: Arc<Semaphore>,
     /// The one that was used last is the last.
     idle: Mutex<Vec<Idle>>,
+    /// How often somebody had to wait for a connection, and how often that took too long.
+    waits: AtomicU64,
+    timeouts: AtomicU64,
     is_closed: AtomicBool,
 }
 
@@ -66,6 +69,8 @@ impl Pool {
             writers: lane(WRITERS),
             pollers: lane(POLLERS),
             idle: Mutex::default(),
+            waits: AtomicU64::new(0),
+            timeouts: AtomicU64::new(0),
             is_closed: AtomicBool::new(false),
         })
     }
@@ -81,12 +86,32 @@ impl Pool {
             Lane::Write => &self.writers,
             Lane::Poll => &self.pollers,
         };
+        if semaphore.available_permits() == 0 {
+            self.waits.fetch_add(1, Ordering::Relaxed);
+        }
         match timeout(CONNECT_TIMEOUT, Arc::clone(semaphore).acquire_owned()).await {
             Ok(Ok(permit)) => Ok(permit),
             Ok(Err(_)) => Err(closed()),
-            Err(_) => Err(StoreError::Unavailable(
-                "all connections of this node are at work; the server is slow, or does not answer".to_owned(),
-            )),
+            Err(_) => {
+                self.timeouts.fetch_add(1, Ordering::Relaxed);
+                Err(StoreError::Unavailable(
+                    "all connections of this node are at work; the server is slow, or does not answer"
+                        .to_owned(),
+                ))
+            }
+        }
+    }
+
+    /// How many there are, for metrics. The one that listens is not among them.
+    pub(super) fn connections(&self) -> Connections {
+        let max = READERS + WRITERS + POLLERS;
+        let free = [&self.readers, &self.writers, &self.pollers].map(|lane| lane.available_permits());
+        Connections {
+            in_use: max.saturating_sub(free.iter().sum()),
+            idle: self.lock().len(),
+            max,
+            waits: self.waits.load(Ordering::Relaxed),
+            timeouts: self.timeouts.load(Ordering::Relaxed),
         }
     }
 
