@@ -20,12 +20,14 @@ const FLUSH_EVERY: Duration = Duration::from_secs(10);
 const CLEAR_EVERY: Duration = Duration::from_secs(600);
 /// How long a job that failed waits at most before it tries again.
 const RETRY: Duration = Duration::from_secs(10);
-/// How often it is looked whether the replica has become stale.
+/// How often it is looked whether the replica has become stale, or the database went back.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How many different faults in a row are told of.
 const MOST_TOLD: usize = 16;
 /// How long a piece of a job may take before it is given up.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// The same of following, which may be to read millions of keys anew: each of its steps has a bound of its own.
+const RELOAD_PATIENCE: Duration = Duration::from_secs(600);
 /// How long a node that has told of itself is silent at least, however many changes it follows meanwhile.
 const TELL_PAUSE: Duration = Duration::from_millis(250);
 /// How long a node that ends waits to be taken off the list of nodes.
@@ -45,6 +47,8 @@ impl Background {
         let mut tasks = JoinSet::new();
         for job in Job::ALL {
             if let Some(when) = job.when(engine) {
+                // One that fails from the start on is told of like any other.
+                engine.last_done.note(job, engine.clock().now());
                 tasks.spawn(repeat(job, when, Arc::clone(engine), stopped.clone()));
             }
         }
@@ -92,11 +96,13 @@ pub enum Job {
     Presence,
     /// The snapshot is written.
     Snapshot,
+    /// That the database went back is written to the audit log.
+    History,
 }
 
 impl Job {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Follow,
         Self::Staleness,
         Self::Usage,
@@ -104,6 +110,7 @@ impl Job {
         Self::Prune,
         Self::Presence,
         Self::Snapshot,
+        Self::History,
     ];
 
     /// Its name in metrics and in the log.
@@ -116,6 +123,7 @@ impl Job {
             Self::Prune => "prune",
             Self::Presence => "presence",
             Self::Snapshot => "snapshot",
+            Self::History => "history",
         }
     }
 
@@ -123,12 +131,19 @@ impl Job {
     fn when(self, engine: &Engine) -> Option<When> {
         Some(match self {
             Self::Follow => When::Changed(FOLLOW_EVERY),
-            Self::Staleness => When::Every(LOOK_EVERY),
+            Self::Staleness | Self::History => When::Every(LOOK_EVERY),
             Self::Usage => When::Every(FLUSH_EVERY),
             Self::Purge | Self::Prune => When::Every(CLEAR_EVERY),
             Self::Presence => When::Moved(engine.store.node_interval()),
             Self::Snapshot => When::Every(engine.snapshots.as_ref()?.settings.every),
         })
+    }
+
+    fn patience(self) -> Duration {
+        match self {
+            Self::Follow => RELOAD_PATIENCE,
+            _ => PATIENCE,
+        }
     }
 
     /// One piece of it.
@@ -141,12 +156,13 @@ impl Job {
             Self::Prune => return Ok(engine.prune_some().await?),
             Self::Presence => engine.tell_node().await?,
             Self::Snapshot => engine.write_snapshot().await?,
+            Self::History => engine.tell_went_back().await?,
         }
         Ok(Progress::Done)
     }
 }
 
-/// When each job last had nothing left to do, in Unix milliseconds; 0 is never.
+/// When each job last had nothing left to do, or began, in Unix milliseconds; 0 is never.
 #[derive(Default)]
 pub(crate) struct LastDone([AtomicI64; Job::ALL.len()]);
 
@@ -200,9 +216,9 @@ async fn repeat(job: Job, when: When, engine: Arc<Engine>, mut stopped: watch::R
             () = engine.store().changed(), if matches!(when, When::Changed(_)) => {}
             _ = moves.changed(), if matches!(when, When::Moved(_)) => {}
         }
-        let outcome = match timeout(PATIENCE, job.work(&engine)).await {
+        let outcome = match timeout(job.patience(), job.work(&engine)).await {
             Ok(outcome) => outcome.map_err(|error| with_cause(&*error)),
-            Err(_) => Err(format!("no answer within {} s", PATIENCE.as_secs())),
+            Err(_) => Err(format!("no answer within {} s", job.patience().as_secs())),
         };
         if outcome == Ok(Progress::Done) {
             engine.last_done.note(job, engine.clock().now());

@@ -99,7 +99,7 @@ pub struct EngineStatus {
     pub usage_pending: usize,
     /// Requests whose usage was dropped because the store was away for too long.
     pub usage_lost: u64,
-    /// When each background job last had nothing left to do; one that never had is not there.
+    /// When each background job last had nothing left to do, or began; one that does not run is not there.
     pub last_done: Vec<(Job, Timestamp)>,
     /// Passwords hashed since the start, to check or to keep one.
     pub password_runs: u64,
@@ -159,14 +159,22 @@ impl Engine {
     /// # Errors
     /// Whatever the store says; the replica then stays as it is.
     pub async fn follow(&self) -> Result<(), StoreError> {
-        self.replica.follow(&*self.store).await?;
-        if let Some(undone) = self.replica.take_undone()
-            && let Err(error) = self.note_went_back(undone).await
-        {
-            tracing::error!(%error, "that the database went back could not be written to the audit log; tried again");
+        self.replica.follow(&*self.store).await
+    }
+
+    /// Writes to the audit log that the database went back, if it did. Apart from following, which waits for no write.
+    ///
+    /// # Errors
+    /// Whatever the store says; it is tried again with the next call.
+    pub async fn tell_went_back(&self) -> Result<(), EngineError> {
+        let Some(undone) = self.replica.take_undone() else {
+            return Ok(());
+        };
+        let noted = self.note_went_back(undone).await;
+        if noted.is_err() {
             self.replica.put_undone(undone);
         }
-        Ok(())
+        noted
     }
 
     /// What keys may be for.

@@ -59,6 +59,8 @@ struct Sending {
     refused: u32,
     /// How many sums the next one has.
     size: usize,
+    /// Whether the last try failed.
+    has_failed: bool,
 }
 
 /// What the threads of one place have counted since the last flush.
@@ -95,6 +97,7 @@ impl Default for Sending {
             piece: None,
             refused: 0,
             size,
+            has_failed: false,
         }
     }
 }
@@ -300,7 +303,10 @@ impl Engine {
     /// Stores one piece of it.
     pub(crate) async fn flush_piece(&self) -> Result<Progress, StoreError> {
         let mut sending = self.usage.sending.lock().await;
-        self.usage.gather();
+        // What is counted while pieces are sent is for the next flush, or there would be no end of them under load.
+        if sending.has_failed || lock(&self.usage.pending).is_empty() {
+            self.usage.gather();
+        }
         if sending.piece.is_none() {
             let counted = self.usage.take(sending.size);
             if counted.is_empty() {
@@ -313,7 +319,6 @@ impl Engine {
             sending.piece = Some(piece);
         }
         self.send_piece(&mut sending).await?;
-        // What is counted meanwhile is for the next flush: under load there would be no end.
         Ok(match lock(&self.usage.pending).is_empty() {
             true => Progress::Done,
             false => Progress::More,
@@ -329,6 +334,7 @@ impl Engine {
         let begun = Instant::now();
         let stored = self.store.add_usage(piece).await;
         sending.fit(begun.elapsed());
+        sending.has_failed = stored.is_err();
         if let Err(error) = stored {
             // While the store is away, all of it waits.
             sending.refused += u32::from(self.store.position().await.is_ok());

@@ -198,6 +198,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guard<S> {
             ready!(self.reading.poll_waiting(self.limits.idle, cx));
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
+        self.count_whole_buffer();
         let bytes = self.buffer.capacity();
         if !self.link.heads.wait(&mut self.waiting, bytes, cx.waker()) {
             self.shut(Fault::NoRoom);
@@ -206,6 +207,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guard<S> {
         ready!(self.reading.poll_waiting(self.limits.head_time, cx));
         self.shut(Fault::HeadTimeout);
         Poll::Ready(Ok(()))
+    }
+
+    /// What was read off the buffer is a part of it still, though its capacity does not say so.
+    fn count_whole_buffer(&mut self) {
+        let free = self.buffer.capacity() - self.buffer.len();
+        let _moved_to_the_front = self.buffer.try_reclaim(free + 1);
     }
 
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
@@ -234,9 +241,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> hyper::rt::Read for Guard<S> {
                 out.put_slice(&this.buffer[..pass]);
                 this.buffer.advance(pass);
                 this.approved -= pass;
-                if this.buffer.is_empty() && this.buffer.capacity() > MOST_KEPT {
-                    // Of a long head: the connection may stay for hours.
-                    this.buffer = BytesMut::new();
+                if this.buffer.is_empty() {
+                    this.count_whole_buffer();
+                    if this.buffer.capacity() > MOST_KEPT {
+                        // Of a long head: the connection may stay for hours.
+                        this.buffer = BytesMut::new();
+                    }
                 }
                 return Poll::Ready(Ok(()));
             }

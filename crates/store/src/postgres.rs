@@ -47,6 +47,7 @@ pub use options::PostgresOptions;
 pub use password::PasswordSource;
 pub(crate) use transfer::{source, target};
 
+use crate::kept::OUTLIVED;
 use crate::{
     AuditEvent, AuditQuery, Change, Connections, Feed, IdempotencyClaim, Inserted, KeyQuery, KeySource,
     LastUsed, NodeRecord, Period, Position, Purge, RecentAddress, SeenNode, ServerRemark, Store, StoreError,
@@ -59,7 +60,7 @@ use keyward_domain::{Email, Key, KeyId, NodeId, Revision, Site, SiteName, Timest
 use lent::Lent;
 use listen::Listen;
 use opening::Opening;
-use pool::Pool;
+use pool::{Lane, Pool};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -130,7 +131,9 @@ impl Store for PostgresStore {
     }
 
     async fn load(&self, visit: &mut (dyn FnMut(Change) + Send)) -> Result<Position, StoreError> {
-        feed::load(self.snapshot().await?, visit).await
+        self.opening.check(&self.options, self.pool.connector()).await?;
+        let snapshot = Lent::begun(&self.pool, Lane::Follow, Begin::Snapshot).await?;
+        feed::load(snapshot, visit).await
     }
 
     async fn changes_since(&self, after: Revision) -> Result<Feed, StoreError> {
@@ -332,7 +335,11 @@ impl Store for PostgresStore {
     }
 
     async fn prune(&self, now: Timestamp) -> Result<bool, StoreError> {
-        note!(self, upkeep::prune(now))
+        let mut has_more = false;
+        for outlived in &OUTLIVED {
+            has_more |= note!(self, upkeep::prune(outlived, now))?;
+        }
+        Ok(has_more)
     }
 
     async fn backup(&self, _: &Path) -> Result<(), StoreError> {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use url::Url;
 
 /// Stands where a password stood.
-const HIDDEN: &str = "***";
+pub(super) const HIDDEN: &str = "***";
 
 /// A database that is served from.
 #[derive(Clone, Debug)]
@@ -260,6 +260,9 @@ pub(super) fn without_password(url: &str) -> String {
     if let Some(rest) = url.strip_prefix(&format!("{scheme}://"))
         && scheme.ends_with("+sentinel")
     {
+        if rest.contains("password") {
+            return format!("{scheme}://{HIDDEN}");
+        }
         return match rest.rsplit_once('@') {
             Some((user, hosts)) => match user.split_once(':') {
                 Some((name, _)) => format!("{scheme}://{name}:{HIDDEN}@{hosts}"),

@@ -1,7 +1,7 @@
 //! The form of the configuration file. Texts with a form of their own (addresses, durations, templates) are kept as
 //! texts here and read by the checks, so that all their faults are told at once.
 
-use super::database::without_password;
+use super::database::{HIDDEN, without_password};
 use serde::{Deserialize, Serialize};
 
 /// The whole file.
@@ -262,6 +262,10 @@ impl Config {
     /// The same as it may be shown to others.
     pub(crate) fn without_passwords(mut self) -> Self {
         self.database.url = without_password(&self.database.url);
+        if let Some(words) = &mut self.database.password_command {
+            // An argument may be a secret too.
+            words.iter_mut().skip(1).for_each(|word| HIDDEN.clone_into(word));
+        }
         self.database.listen_url = self.database.listen_url.as_deref().map(without_password);
         self.limits.url = self.limits.url.as_deref().map(without_password);
         self

@@ -58,7 +58,7 @@ impl EngineNumbers {
         );
         let last_done = Opts::new(
             "keyward_task_last_success_timestamp_seconds",
-            "When a background task last had nothing left to do, Unix seconds.",
+            "When a background task last had nothing left to do, or began, Unix seconds.",
         );
         Ok(Self {
             engine,

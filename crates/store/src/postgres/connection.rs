@@ -42,6 +42,8 @@ pub(super) struct Connection {
     raw: PgConnection,
     is_pooled: bool,
     opened: Instant,
+    /// The number of the address that it goes to.
+    target: usize,
 }
 
 impl Connection {
@@ -51,7 +53,17 @@ impl Connection {
             raw,
             is_pooled,
             opened: Instant::now(),
+            target: 0,
         }
+    }
+
+    /// The same, to another than the first address.
+    pub(super) fn of_target(self, target: usize) -> Self {
+        Self { target, ..self }
+    }
+
+    pub(super) fn target(&self) -> usize {
+        self.target
     }
 
     pub(super) fn opened(&self) -> Instant {

@@ -101,7 +101,7 @@ impl Connector {
             match self.connect_to(target, password.as_deref(), share).await {
                 Ok(connection) => {
                     self.preferred.store(number, Ordering::Relaxed);
-                    return Ok(connection);
+                    return Ok(connection.of_target(number));
                 }
                 Err(fault) => faults.push(fault),
             }

@@ -123,12 +123,19 @@ impl PostgresOptions {
 }
 
 /// One server of an address.
-#[derive(Debug)]
 pub(super) struct Target {
     /// In words for people.
     pub(super) place: String,
     settings: PgConnectOptions,
+    has_password: bool,
     is_read_only: bool,
+}
+
+impl fmt::Debug for Target {
+    /// Tells where it is: the driver's settings hold the password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Target").field(&self.place).finish()
+    }
 }
 
 impl Target {
@@ -147,6 +154,7 @@ impl Target {
         Ok(Self {
             place: format!("postgres://{}@{}", settings.get_username(), address(&settings)),
             settings,
+            has_password: has_password(url),
             is_read_only,
         })
     }
@@ -154,7 +162,7 @@ impl Target {
     /// What the driver is told. With a mark, the session is asked to have the settings of every session from its start.
     pub(super) fn settings(&self, password: Option<&str>, mark: Option<&str>) -> PgConnectOptions {
         let mut settings = self.settings.clone();
-        if let Some(password) = password {
+        if let Some(password) = password.filter(|_| !self.has_password) {
             settings = settings.password(password);
         }
         let Some(mark) = mark else {
@@ -166,6 +174,14 @@ impl Target {
             false => settings,
         }
     }
+}
+
+/// Whether an address holds a password, which then is the one of its server.
+fn has_password(url: &str) -> bool {
+    let (address, parameters) = url.split_once('?').unwrap_or((url, ""));
+    let user = address.rsplit_once('@').map_or("", |(before, _)| before);
+    let user = user.split_once("://").map_or(user, |(_, user)| user);
+    user.contains(':') || parameters.split('&').any(|pair| pair.starts_with("password="))
 }
 
 fn addresses(targets: &[Target]) -> String {
@@ -204,4 +220,31 @@ fn is_local(settings: &PgConnectOptions) -> bool {
             .trim_matches(['[', ']'])
             .parse::<std::net::IpAddr>()
             .is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_with_a_password_of_its_own_is_known() {
+        for (url, has) in [
+            ("postgres://keyward@db:5432/keyward", false),
+            ("postgres://db:5432/keyward?sslpassword=x", false),
+            ("postgres://keyward:s3cret@db/keyward", true),
+            (
+                "postgres://keyward@db/keyward?sslmode=disable&password=s3cret",
+                true,
+            ),
+        ] {
+            assert_eq!(has_password(url), has, "{url}");
+        }
+    }
+
+    #[test]
+    fn k1_no_password_is_told_of_a_server() {
+        let target = Target::new("postgres://keyward:s3cret@db/keyward", false).unwrap();
+        let told = format!("{target:?}");
+        assert!(told.contains("keyward@db") && !told.contains("s3cret"), "{told}");
+    }
 }

@@ -62,7 +62,8 @@ fn looked_at(pool: &Pool, answer: Result<Position, StoreError>) -> Result<Positi
 
 /// What changed after a revision.
 pub(super) async fn changes_since(pool: &Arc<Pool>, after: Revision) -> Result<Feed, StoreError> {
-    let ask = async || feed::changes_since(Lent::reader(pool, Begin::Snapshot).await?, after).await;
+    let ask =
+        async || feed::changes_since(Lent::begun(pool, Lane::Follow, Begin::Snapshot).await?, after).await;
     match timeout(SHORT_TIMEOUT, ask()).await {
         Ok(feed) => feed,
         Err(_) => {

@@ -14,7 +14,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 /// Connections that read.
-const READERS: usize = 6;
+const READERS: usize = 4;
+/// Connections that read what changed: nobody who looks something up makes a revocation wait.
+const FOLLOWERS: usize = 2;
 /// Connections that write: for the one change that has its turn, and for usage and other notes.
 const WRITERS: usize = 3;
 /// Connections that ask for the position each second, and for a second opinion.
@@ -33,6 +35,8 @@ const MAX_AGE: Duration = Duration::from_secs(1800);
 pub(super) enum Lane {
     /// To read.
     Read,
+    /// To read what changed.
+    Follow,
     /// To write.
     Write,
     /// To ask for the position.
@@ -44,6 +48,7 @@ pub(super) enum Lane {
 pub(super) struct Pool {
     connector: Arc<Connector>,
     readers: Arc<Semaphore>,
+    followers: Arc<Semaphore>,
     writers: Arc<Semaphore>,
     pollers: Arc<Semaphore>,
     /// The one that was used last is the last.
@@ -66,6 +71,7 @@ impl Pool {
         Arc::new(Self {
             connector,
             readers: lane(READERS),
+            followers: lane(FOLLOWERS),
             writers: lane(WRITERS),
             pollers: lane(POLLERS),
             idle: Mutex::default(),
@@ -83,6 +89,7 @@ impl Pool {
     pub(super) async fn permit(&self, lane: Lane) -> Result<OwnedSemaphorePermit, StoreError> {
         let semaphore = match lane {
             Lane::Read => &self.readers,
+            Lane::Follow => &self.followers,
             Lane::Write => &self.writers,
             Lane::Poll => &self.pollers,
         };
@@ -104,8 +111,9 @@ impl Pool {
 
     /// How many there are, for metrics. The one that listens is not among them.
     pub(super) fn connections(&self) -> Connections {
-        let max = READERS + WRITERS + POLLERS;
-        let free = [&self.readers, &self.writers, &self.pollers].map(|lane| lane.available_permits());
+        let max = READERS + FOLLOWERS + WRITERS + POLLERS;
+        let lanes = [&self.readers, &self.followers, &self.writers, &self.pollers];
+        let free = lanes.map(|lane| lane.available_permits());
         Connections {
             in_use: max.saturating_sub(free.iter().sum()),
             idle: self.lock().len(),
@@ -121,6 +129,11 @@ impl Pool {
             let Some(Idle { mut connection, .. }) = self.lock().pop() else {
                 return self.connect().await;
             };
+            // A server that another one took over from may still take changes: nobody goes on there.
+            if connection.target() != self.connector.preferred() {
+                tokio::spawn(connection.close());
+                continue;
+            }
             match timeout(PING_TIMEOUT, connection.ping()).await {
                 Ok(Ok(())) => return Ok(connection),
                 // It was closed; another may be good.
@@ -176,6 +189,7 @@ impl Pool {
         self.is_closed.store(true, Ordering::Release);
         let lanes = [
             (&self.readers, READERS),
+            (&self.followers, FOLLOWERS),
             (&self.writers, WRITERS),
             (&self.pollers, POLLERS),
         ];

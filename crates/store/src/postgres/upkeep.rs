@@ -5,7 +5,7 @@ use super::fault::{damaged, reading, writing};
 use super::feed;
 use super::lent::Lent;
 use super::write::Write;
-use crate::kept::{OUTLIVED, Outlived, ROWS};
+use crate::kept::{Outlived, ROWS};
 use crate::rows::{
     AuditRow, KeyRow, SiteRow, UserRow, audit_columns, key_columns, site_columns, user_columns,
 };
@@ -13,24 +13,24 @@ use crate::{AuditEvent, StoreError};
 use keyward_domain::Timestamp;
 use sqlx::postgres::PgRow;
 
-/// Drops some of what has outlived its use. Says whether there may be more.
-pub(super) async fn prune(write: &mut Write<'_>, now: Timestamp) -> Result<bool, StoreError> {
-    let mut has_more = false;
-    for outlived in &OUTLIVED {
-        let Outlived { table, when, .. } = outlived;
-        // By place: a table is never read whole for the sake of a few rows.
-        let sql = format!(
-            "DELETE FROM {table} WHERE ctid = ANY (ARRAY(SELECT ctid FROM {table} WHERE {when} $1 LIMIT $2))"
-        );
-        let done = sqlx::query(sqlx::AssertSqlSafe(sql))
-            .bind(outlived.before(now).millis())
-            .bind(ROWS)
-            .execute(write.connection())
-            .await
-            .map_err(writing)?;
-        has_more |= done.rows_affected() >= ROWS.unsigned_abs();
-    }
-    Ok(has_more)
+/// Drops some of the rows that have outlived their use in one way. Says whether there may be more.
+pub(super) async fn prune(
+    write: &mut Write<'_>,
+    outlived: &Outlived,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let Outlived { table, when, .. } = outlived;
+    // By place: a table is never read whole for the sake of a few rows. A row that was renewed meanwhile stays.
+    let sql = format!(
+        "DELETE FROM {table} WHERE ctid = ANY (ARRAY(SELECT ctid FROM {table} WHERE {when} $1 LIMIT $2)) AND {when} $1"
+    );
+    let done = sqlx::query(sqlx::AssertSqlSafe(sql))
+        .bind(outlived.before(now).millis())
+        .bind(ROWS)
+        .execute(write.connection())
+        .await
+        .map_err(writing)?;
+    Ok(done.rows_affected() >= ROWS.unsigned_abs())
 }
 
 /// Why there is no copy, and how to make one.
