@@ -1,7 +1,8 @@
 //! The memory of request heads that have begun and not ended, of all connections together. When they are more than they may be, the
-//! one that has waited longest gives way: who sends quickly is never refused for those who do not.
+//! one that has waited longest gives way: who sends quickly is never refused for those who do not. What was told to give way holds
+//! its memory until it has its turn; while those hold as much again, whoever is not done yet gives way at once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
@@ -17,6 +18,9 @@ struct Waiting {
     next: u64,
     /// In the order in which they began to wait.
     heads: BTreeMap<u64, Head>,
+    /// What those hold that were told to give way, and have not.
+    leaving: HashMap<u64, usize>,
+    leaving_bytes: usize,
 }
 
 struct Head {
@@ -75,6 +79,10 @@ impl UnfinishedHeads {
             }
             waker.wake();
         }
+        if waiting.bytes.saturating_add(waiting.leaving_bytes) > self.max_bytes.saturating_mul(2) {
+            waiting.remove(number);
+            return false;
+        }
         true
     }
 
@@ -95,11 +103,16 @@ impl Waiting {
         if let Some(head) = self.heads.remove(&number) {
             self.bytes -= head.bytes;
         }
+        if let Some(bytes) = self.leaving.remove(&number) {
+            self.leaving_bytes -= bytes;
+        }
     }
 
     fn pop(&mut self) -> Option<(u64, Waker)> {
         let (number, head) = self.heads.pop_first()?;
         self.bytes -= head.bytes;
+        self.leaving.insert(number, head.bytes);
+        self.leaving_bytes += head.bytes;
         Some((number, head.waker))
     }
 }
@@ -127,10 +140,26 @@ mod tests {
         assert!(!heads.wait(&mut first, 60, waker), "it has waited longest");
         assert!(heads.wait(&mut second, 40, waker) && heads.wait(&mut third, 60, waker));
         drop((first, second));
-        assert_eq!(heads.lock().bytes, 60);
+        assert_eq!((heads.lock().bytes, heads.lock().leaving_bytes), (60, 0));
         assert!(!heads.wait(&mut third, 101, waker), "it alone is too much");
         drop(third);
         let left = heads.lock();
-        assert_eq!((left.bytes, left.heads.len()), (0, 0));
+        assert_eq!((left.bytes, left.leaving_bytes, left.heads.len()), (0, 0, 0));
+    }
+
+    #[test]
+    fn while_those_that_give_way_hold_as_much_again_nobody_else_begins_to_wait() {
+        let heads = Arc::new(UnfinishedHeads::new(100));
+        let waker = Waker::noop();
+        let (mut first, mut second, mut third) = (None, None, None);
+        assert!(heads.wait(&mut first, 100, waker) && heads.wait(&mut second, 100, waker));
+        assert!(!heads.wait(&mut third, 50, waker), "250 bytes are held");
+        drop((first, third.take()));
+        assert!(
+            !heads.wait(&mut second, 100, waker),
+            "it was told to give way to the third"
+        );
+        drop(second.take());
+        assert!(heads.wait(&mut third, 100, waker));
     }
 }

@@ -24,7 +24,7 @@ fn old_minutes(rows: usize) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_has_gathered_is_cleared_away_at_once_and_changes_go_on_meanwhile() {
-    let (keys, rows) = (sized(4_000, 100_000), sized(50_000, 1_000_000));
+    let (keys, rows) = (sized(2_000, 100_000), sized(30_000, 1_000_000));
     let cluster = Cluster::builder().nodes(2).start().await;
     let node = &cluster.nodes[1];
     let key = node.key(KeySpec::new(OWNER, "changed")).await;

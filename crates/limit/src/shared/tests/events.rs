@@ -32,6 +32,9 @@ impl Place {
 
     /// The replica takes the place of its master, with what that has, or before it has got anything.
     fn fail_over(&self, counters: Counters) {
+        // Nobody counts at the master from here on: what the replica has not heard of would be lost indeed.
+        self.proxy.refuse();
+        self.proxy.cut();
         if counters == Counters::Kept {
             let master = self.redis.address();
             self.replica
@@ -44,7 +47,7 @@ impl Place {
         self.redis.sigkill();
         self.replica.command(&["REPLICAOF", "NO", "ONE"]);
         self.proxy.retarget(self.replica.address());
-        self.proxy.cut();
+        self.proxy.heal();
     }
 }
 
