@@ -131,7 +131,7 @@ impl Store for PostgresStore {
     }
 
     async fn load(&self, visit: &mut (dyn FnMut(Change) + Send)) -> Result<Position, StoreError> {
-        self.opening.check(&self.options, self.pool.connector()).await?;
+        self.check_open().await?;
         let snapshot = Lent::begun(&self.pool, Lane::Follow, Begin::Snapshot).await?;
         feed::load(snapshot, visit).await
     }

@@ -93,8 +93,8 @@ fn every_command_works_on_a_database_of_postgresql_and_none_tells_its_password()
     assert!(of_backup.contains("pg_dump"), "{of_backup}");
 }
 
-#[test]
-fn a_password_may_lie_in_a_file() {
+/// A server, and the address of an empty database that its owner opens with [`SECRET`] alone.
+fn server_that_asks_for_a_password() -> (Postgres, String) {
     let server = Postgres::start_quick();
     server.sql("postgres", &format!("CREATE ROLE node LOGIN PASSWORD '{SECRET}'"));
     server.sql("postgres", "CREATE DATABASE keyward OWNER node");
@@ -104,6 +104,12 @@ fn a_password_may_lie_in_a_file() {
     server.sigkill();
     server.resume();
     let url = server.url("keyward").replace("keyward@", "node@");
+    (server, url)
+}
+
+#[test]
+fn a_password_may_lie_in_a_file() {
+    let (_server, url) = server_that_asks_for_a_password();
     let place = Installation::empty();
     place.write(
         "keyward.toml",
@@ -126,14 +132,7 @@ fn a_password_may_lie_in_a_file() {
 
 #[test]
 fn a_running_node_takes_a_changed_password_by_itself() {
-    let server = Postgres::start_quick();
-    server.sql("postgres", &format!("CREATE ROLE node LOGIN PASSWORD '{SECRET}'"));
-    server.sql("postgres", "CREATE DATABASE keyward OWNER node");
-    let file = server.sql("postgres", "SHOW hba_file");
-    let rules = "VALUES ('host all node 127.0.0.1/32 scram-sha-256'), ('host all all 127.0.0.1/32 trust')";
-    server.sql("postgres", &format!("COPY ({rules}) TO '{file}'"));
-    server.sql("postgres", "SELECT pg_reload_conf()");
-    let url = server.url("keyward").replace("keyward@", "node@");
+    let (server, url) = server_that_asks_for_a_password();
     for setting in [
         "password_file = \"password\"",
         "password_command = [\"cat\", \"password\"]",
