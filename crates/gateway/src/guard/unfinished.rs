@@ -140,11 +140,14 @@ mod tests {
         assert!(!heads.wait(&mut first, 60, waker), "it has waited longest");
         assert!(heads.wait(&mut second, 40, waker) && heads.wait(&mut third, 60, waker));
         drop((first, second));
-        assert_eq!((heads.lock().bytes, heads.lock().leaving_bytes), (60, 0));
+        let held = || {
+            let waiting = heads.lock();
+            (waiting.bytes, waiting.leaving_bytes, waiting.heads.len())
+        };
+        assert_eq!(held(), (60, 0, 1));
         assert!(!heads.wait(&mut third, 101, waker), "it alone is too much");
         drop(third);
-        let left = heads.lock();
-        assert_eq!((left.bytes, left.leaving_bytes, left.heads.len()), (0, 0, 0));
+        assert_eq!(held(), (0, 0, 0));
     }
 
     #[test]

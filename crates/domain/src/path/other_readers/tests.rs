@@ -269,6 +269,24 @@ fn end() -> impl Strategy<Value = String> {
     ]
 }
 
+/// Whether a reader sees something of it: not what is dropped, nor a letter that is a blank and a mark in its plain form (`ͺ`).
+fn is_seen(letter: char) -> bool {
+    !is_dropped(letter)
+        && std::iter::once(letter)
+            .nfkc()
+            .any(|sign| !is_unseen(sign) && !is_combining_mark(sign))
+}
+
+#[test]
+fn a_letter_before_dots_is_a_word_when_it_is_seen() {
+    let letters = ('\u{80}'..=char::MAX).filter(|sign| sign.is_alphabetic() && !is_combining_mark(*sign));
+    for letter in letters {
+        let path = escaped(&format!("{letter}…"));
+        assert_eq!(fault(&path).is_none(), is_seen(letter), "{letter:?}");
+    }
+    assert!(!is_seen('ͺ') && is_seen('…'));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
@@ -287,8 +305,8 @@ proptest! {
     fn words_of_letters_pass_whatever_stands_after_them(
         word in r"\p{L}{1,8}", tail in proptest::sample::select(vec!["", "？", "％", "…", "！", ".", "．txt"]),
     ) {
-        // A letter that is dropped, or a word that is none but its dot, is another matter.
-        prop_assume!(word.chars().any(|sign| !is_unseen(sign)));
+        // A letter that nobody sees, or a word that is none but its dot, is another matter.
+        prop_assume!(word.chars().any(is_seen));
         prop_assume!(tail != "." || !word.chars().all(|sign| !sign.is_ascii()));
         // Some letters fold to what is no letter (`℀`), none of them to a dot segment.
         let path = escaped(&format!("{word}{tail}"));
