@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 /// What an event can be about.
 const KINDS: [&str; 5] = ["key", "user", "site", "session", "database"];
 /// What can have been done. Who adds an action adds it here, or nobody can filter by it.
-const ACTIONS: [&str; 31] = [
+const ACTIONS: [&str; 32] = [
     "key.create",
     "key.import",
     "key.edit",
@@ -44,6 +44,7 @@ const ACTIONS: [&str; 31] = [
     "second_factor.renew_codes",
     "second_factor.reset",
     "database.went_back",
+    "audit.archived",
 ];
 
 /// Which audit events to show. Texts as they were sent; each fault is named.
@@ -138,7 +139,10 @@ impl Engine {
     }
 
     pub(crate) async fn audit_views(&self, query: &AuditQuery) -> Result<Vec<AuditView>, EngineError> {
-        let events = self.store.list_audit(query).await?;
+        self.views_of(self.store.list_audit(query).await?).await
+    }
+
+    pub(crate) async fn views_of(&self, events: Vec<AuditEvent>) -> Result<Vec<AuditView>, EngineError> {
         let users = self.users_of(events.iter().filter_map(acting_user)).await?;
         let view = |event: AuditEvent| {
             let user = acting_user(&event).and_then(|user| users.get(&user));

@@ -18,6 +18,8 @@ const FOLLOW_EVERY: Duration = Duration::from_secs(1);
 const FLUSH_EVERY: Duration = Duration::from_secs(10);
 /// How often it is looked for deleted keys to purge and old rows to drop.
 const CLEAR_EVERY: Duration = Duration::from_secs(600);
+/// How often it is looked for lines of the audit log to archive. A node that takes over from one that ended does so by then.
+const ARCHIVE_EVERY: Duration = Duration::from_secs(60);
 /// How long a job that failed waits at most before it tries again.
 const RETRY: Duration = Duration::from_secs(10);
 /// How often it is looked whether the replica has become stale, or the database went back.
@@ -92,6 +94,8 @@ pub enum Job {
     Purge,
     /// Rows that have outlived their use are dropped.
     Prune,
+    /// Old lines of the audit log go to files.
+    Archive,
     /// The other nodes are told of this one.
     Presence,
     /// The snapshot is written.
@@ -102,12 +106,13 @@ pub enum Job {
 
 impl Job {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Follow,
         Self::Staleness,
         Self::Usage,
         Self::Purge,
         Self::Prune,
+        Self::Archive,
         Self::Presence,
         Self::Snapshot,
         Self::History,
@@ -121,6 +126,7 @@ impl Job {
             Self::Usage => "usage",
             Self::Purge => "purge",
             Self::Prune => "prune",
+            Self::Archive => "archive",
             Self::Presence => "presence",
             Self::Snapshot => "snapshot",
             Self::History => "history",
@@ -134,6 +140,10 @@ impl Job {
             Self::Staleness | Self::History => When::Every(LOOK_EVERY),
             Self::Usage => When::Every(FLUSH_EVERY),
             Self::Purge | Self::Prune => When::Every(CLEAR_EVERY),
+            Self::Archive => {
+                engine.archive.as_ref()?;
+                When::Every(ARCHIVE_EVERY)
+            }
             Self::Presence => When::Moved(engine.store.node_interval()),
             Self::Snapshot => When::Every(engine.snapshots.as_ref()?.settings.every),
         })
@@ -154,6 +164,7 @@ impl Job {
             Self::Usage => return Ok(engine.flush_piece().await?),
             Self::Purge => return Ok(engine.purge_some().await?),
             Self::Prune => return Ok(engine.prune_some().await?),
+            Self::Archive => return Ok(engine.archive_some().await?),
             Self::Presence => engine.tell_node().await?,
             Self::Snapshot => engine.write_snapshot().await?,
             Self::History => engine.tell_went_back().await?,

@@ -1,6 +1,7 @@
 //! The engine and its state.
 
 use crate::accounts::Gate;
+use crate::archive::Archive;
 use crate::background::{Job, LastDone};
 use crate::ids::Ids;
 use crate::nodes::ThisNode;
@@ -62,6 +63,7 @@ pub struct Engine {
     pub(crate) tally: Tally,
     pub(crate) gate: Gate,
     pub(crate) snapshots: Option<Snapshots>,
+    pub(crate) archive: Option<Archive>,
     pub(crate) this_node: OnceLock<ThisNode>,
     pub(crate) node_id: OnceLock<NodeId>,
     max_staleness: Duration,
@@ -124,6 +126,7 @@ impl Engine {
             tally: Tally::default(),
             gate: Gate::default(),
             snapshots: None,
+            archive: None,
             this_node: OnceLock::new(),
             node_id: OnceLock::new(),
             max_staleness: settings.max_staleness,

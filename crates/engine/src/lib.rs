@@ -8,6 +8,7 @@
 mod access;
 mod accounts;
 mod actor;
+mod archive;
 mod audit;
 mod authenticate;
 mod background;
@@ -46,6 +47,7 @@ pub use accounts::{
     SignIn, SignInFault, SignedIn, Visitor,
 };
 pub use actor::{Actor, Who};
+pub use archive::{ArchiveFault, ArchiveLine, ArchiveSettings};
 pub use audit::{AuditFilter, AuditView};
 pub use authenticate::{Asked, Counting, Decision, Denied, Granted};
 pub use background::{Background, Job};

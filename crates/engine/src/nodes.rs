@@ -55,6 +55,12 @@ pub(crate) struct ThisNode {
     started_at: Timestamp,
 }
 
+impl ThisNode {
+    pub(crate) fn host(&self) -> &str {
+        &self.about.host
+    }
+}
+
 impl Engine {
     /// Says what this node is; from then on the others are told of it. The first word holds.
     pub fn name_node(&self, about: NodeAbout) {

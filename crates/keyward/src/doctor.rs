@@ -47,6 +47,7 @@ async fn look_at_all(loaded: &Loaded, checked: &Checked, findings: &mut Vec<Find
     findings.extend(files::check_passwords(loaded));
     findings.extend(files::check_local(checked));
     findings.extend(files::check_snapshot(checked));
+    findings.extend(files::check_archive(checked));
     findings.extend(tls::check("gateway.tls", checked.gateway.tls.as_ref()));
     let authz = checked.authz.as_ref();
     findings.extend(tls::check(

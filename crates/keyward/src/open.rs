@@ -3,6 +3,7 @@
 use crate::commands::Context;
 use crate::config::{self, Checked, Database};
 use crate::exit::{Exit, Failure};
+use keyward_console::AuditWire;
 use keyward_engine::{Engine, Limiter, SystemClock};
 use keyward_store::{
     PostgresOptions, PostgresStore, SqliteOptions, SqliteStore, Store, StoreError, StorePlace,
@@ -63,12 +64,20 @@ pub(crate) async fn engine(checked: &Checked, access: Access) -> Result<Engine, 
 /// Opens the database of a configuration to serve from. With a snapshot to start from, one whose server is away is opened
 /// when that is back.
 pub(crate) async fn engine_to_serve(checked: &Checked, access: Access) -> Result<Engine, StoreError> {
-    let (Database::Postgres(place), Some(snapshot)) = (&checked.database, &checked.snapshot) else {
-        return engine(checked, access).await;
+    let engine = match (&checked.database, &checked.snapshot) {
+        (Database::Postgres(place), Some(snapshot)) => {
+            let store = Arc::new(PostgresStore::open_or_wait(&postgres(place, access)).await?);
+            let engine = Engine::new(store, Arc::new(SystemClock), checked.engine.clone());
+            engine.with_snapshot(snapshot.clone())
+        }
+        _ => engine(checked, access).await?,
     };
-    let store = Arc::new(PostgresStore::open_or_wait(&postgres(place, access)).await?);
-    let engine = Engine::new(store, Arc::new(SystemClock), checked.engine.clone());
-    Ok(engine.with_snapshot(snapshot.clone()))
+    Ok(match &checked.archive {
+        Some(archive) => {
+            engine.with_archive(archive.clone(), |line| serde_json::to_vec(&AuditWire::from(line)))
+        }
+        None => engine,
+    })
 }
 
 /// What counts the limits of requests: the memory, or the Redis of a configuration.

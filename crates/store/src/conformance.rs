@@ -38,7 +38,7 @@ use std::any::Any;
 use std::sync::Arc;
 
 /// How many cases there are, so that a run of none is seen.
-pub const CASES: usize = 138;
+pub const CASES: usize = 140;
 
 /// A fresh, empty store, and what has to live as long as it.
 pub struct Fresh {
@@ -79,6 +79,8 @@ macro_rules! store_conformance {
                 a11_an_event_cannot_be_written_over
                 events_are_filtered_by_each_field_and_by_all
                 events_are_paged_newest_first
+                what_is_archived_is_removed_with_its_event_and_nothing_else_is
+                of_several_nodes_that_are_there_one_archives
             }
             changes {
                 an_empty_store_is_at_revision_0

@@ -3,8 +3,8 @@
 use crate::{Accounts, NodeRecord, SeenNode, StoreError};
 use async_trait::async_trait;
 use keyward_domain::{
-    AddressRule, Email, Fingerprint, Key, KeyId, KeyStatus, NodeId, RateLimit, Revision, Site, SiteId,
-    SiteName, SiteRule, Timestamp, UseCaseName, User, UserId,
+    AddressRule, AuditId, Email, Fingerprint, Key, KeyId, KeyStatus, NodeId, RateLimit, Revision, Site,
+    SiteId, SiteName, SiteRule, Timestamp, UseCaseName, User, UserId,
 };
 use std::path::Path;
 use std::time::Duration;
@@ -192,6 +192,22 @@ pub trait Store: Accounts {
 
     /// Lists audit events, newest first (by id, descending).
     async fn list_audit(&self, query: &AuditQuery) -> Result<Vec<AuditEvent>, StoreError>;
+
+    /// Takes the right to archive the audit log, or keeps it: of several nodes that are there one has it, until it ends or is not
+    /// seen any more.
+    async fn claim_archive(&self, node: NodeId) -> Result<bool, StoreError>;
+
+    /// The oldest audit events before an id, by id: at most so many, and not more than fit in some MiB.
+    async fn oldest_audit(&self, before: AuditId, most: u32) -> Result<Vec<AuditEvent>, StoreError>;
+
+    /// Removes audit events that are archived, in one transaction with the event that says so. Raises no revision.
+    /// [`StoreError::Conflict`], and nothing is removed, when the node has not the right to archive, or not all of them are there.
+    async fn remove_audit(
+        &self,
+        node: NodeId,
+        archived: &[AuditId],
+        audit: &AuditEvent,
+    ) -> Result<(), StoreError>;
 
     /// Puts a set-up token, known by the SHA-256 of it, in place of any other.
     async fn put_setup_token(&self, hash: &[u8; 32], expires_at: Timestamp) -> Result<(), StoreError>;

@@ -6,6 +6,7 @@
 //! numbered migration here and for SQLite, the decoding of its rows in `rows`, and a module of its subject here.
 
 mod accounts;
+mod archive;
 mod ask;
 mod audit;
 mod connect;
@@ -56,7 +57,7 @@ use crate::{
 use ask::{change, note, read};
 use async_trait::async_trait;
 use connection::Begin;
-use keyward_domain::{Email, Key, KeyId, NodeId, Revision, Site, SiteName, Timestamp, User, UserId};
+use keyward_domain::{AuditId, Email, Key, KeyId, NodeId, Revision, Site, SiteName, Timestamp, User, UserId};
 use lent::Lent;
 use listen::Listen;
 use opening::Opening;
@@ -277,6 +278,23 @@ impl Store for PostgresStore {
 
     async fn list_audit(&self, query: &AuditQuery) -> Result<Vec<AuditEvent>, StoreError> {
         read!(self, audit::list(query))
+    }
+
+    async fn claim_archive(&self, node: NodeId) -> Result<bool, StoreError> {
+        note!(self, archive::claim(node))
+    }
+
+    async fn oldest_audit(&self, before: AuditId, most: u32) -> Result<Vec<AuditEvent>, StoreError> {
+        read!(self, archive::oldest(before, most))
+    }
+
+    async fn remove_audit(
+        &self,
+        node: NodeId,
+        archived: &[AuditId],
+        audit: &AuditEvent,
+    ) -> Result<(), StoreError> {
+        note!(self, archive::remove(node, archived, audit))
     }
 
     async fn put_setup_token(&self, hash: &[u8; 32], expires_at: Timestamp) -> Result<(), StoreError> {

@@ -69,7 +69,17 @@ macro_rules! audit_columns {
         "id, at, actor, actor_user, actor_key, address, action, target_kind, target_id, denied, before, after"
     };
 }
-pub(crate) use {audit_columns, key_columns, key_state_columns, site_columns, user_columns};
+/// The oldest lines before an id: at most so many, and of each further one only while those before it have less than 4 MiB of texts.
+macro_rules! oldest_audit {
+    () => {
+        "SELECT id, at, actor, actor_user, actor_key, address, action, target_kind, target_id, denied, before, after FROM (\
+         SELECT *, sum(coalesce(length(before), 0) + coalesce(length(after), 0)) \
+         OVER (ORDER BY id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS size FROM (\
+         SELECT * FROM audit WHERE id < $1 ORDER BY id LIMIT $2) AS first) AS summed \
+         WHERE coalesce(size, 0) < 4194304 ORDER BY id"
+    };
+}
+pub(crate) use {audit_columns, key_columns, key_state_columns, oldest_audit, site_columns, user_columns};
 
 /// A row of a known table.
 struct Cells<'r> {

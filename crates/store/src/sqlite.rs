@@ -5,6 +5,7 @@
 //! rows in `rows`, and a module of its subject here.
 
 mod accounts;
+mod archive;
 mod audit;
 mod connect;
 mod create;
@@ -44,7 +45,7 @@ use crate::{
 };
 use async_trait::async_trait;
 use fault::reading;
-use keyward_domain::{Email, Key, KeyId, NodeId, Revision, Site, SiteName, Timestamp, User, UserId};
+use keyward_domain::{AuditId, Email, Key, KeyId, NodeId, Revision, Site, SiteName, Timestamp, User, UserId};
 use place::Place;
 use presence::Presence;
 use sqlx::SqlitePool;
@@ -236,6 +237,28 @@ impl Store for SqliteStore {
 
     async fn list_audit(&self, query: &AuditQuery) -> Result<Vec<AuditEvent>, StoreError> {
         audit::list(&mut *self.reader().await?, query).await
+    }
+
+    async fn claim_archive(&self, node: NodeId) -> Result<bool, StoreError> {
+        let mut write = self.write().await?;
+        let has_ended = |other| presence::has_ended(self.place.path(), other);
+        let done = archive::claim(&mut write, node, has_ended).await;
+        write.finish(done).await
+    }
+
+    async fn oldest_audit(&self, before: AuditId, most: u32) -> Result<Vec<AuditEvent>, StoreError> {
+        archive::oldest(&mut *self.reader().await?, before, most).await
+    }
+
+    async fn remove_audit(
+        &self,
+        node: NodeId,
+        archived: &[AuditId],
+        audit: &AuditEvent,
+    ) -> Result<(), StoreError> {
+        let mut write = self.write().await?;
+        let done = archive::remove(&mut write, node, archived, audit).await;
+        write.finish(done).await
     }
 
     async fn put_setup_token(&self, hash: &[u8; 32], expires_at: Timestamp) -> Result<(), StoreError> {

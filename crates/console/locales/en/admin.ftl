@@ -279,6 +279,7 @@ admin-action-site-enable = Site enabled
 admin-action-site-disable = Site disabled
 admin-action-setup-redeem = First administrator set up
 admin-action-database-went-back = Database went back: later changes are undone
+admin-action-audit-archived = Audit log archived
 admin-field-name = Name
 admin-field-description = Description
 admin-field-owner = Owner

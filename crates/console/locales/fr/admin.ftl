@@ -279,6 +279,7 @@ admin-action-site-enable = Site activé
 admin-action-site-disable = Site désactivé
 admin-action-setup-redeem = Premier administrateur créé
 admin-action-database-went-back = Base de données revenue en arrière : changements ultérieurs annulés
+admin-action-audit-archived = Journal d’audit archivé
 admin-field-name = Nom
 admin-field-description = Description
 admin-field-owner = Propriétaire

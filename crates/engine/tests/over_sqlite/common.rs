@@ -19,7 +19,7 @@ pub(crate) const OPERATOR: &Actor = &Actor::OPERATOR;
 pub(crate) const OWNER: &str = "owner@example.com";
 
 /// A store, and what keeps it.
-pub(crate) struct Home(TestDatabase);
+pub(crate) struct Home(pub(crate) TestDatabase);
 
 impl Deref for Home {
     type Target = TestDatabase;
@@ -76,7 +76,7 @@ impl Home {
 }
 
 /// Use cases: `all` opens everything, `read` opens `GET` under `/api/{site}`, `status` opens `/status`.
-fn settings() -> Settings {
+pub(crate) fn settings() -> Settings {
     testing::settings(vec![
         use_case("all", "all"),
         use_case_of("read", "read", &["GET"], "/api/{site}/**"),

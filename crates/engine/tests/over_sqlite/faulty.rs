@@ -3,7 +3,7 @@
 mod accounts;
 
 use async_trait::async_trait;
-use keyward_domain::{Email, Key, KeyId, NodeId, Revision, Site, SiteName, Timestamp, User, UserId};
+use keyward_domain::{AuditId, Email, Key, KeyId, NodeId, Revision, Site, SiteName, Timestamp, User, UserId};
 use keyward_store::{
     AuditEvent, AuditQuery, Change, Feed, IdempotencyClaim, Inserted, KeyQuery, KeySource, LastUsed,
     NodeRecord, Period, Position, Purge, RecentAddress, SeenNode, SqliteStore, Store, StoreError, UsageBatch,
@@ -281,6 +281,23 @@ impl Store for Faulty {
 
     async fn list_audit(&self, query: &AuditQuery) -> Result<Vec<AuditEvent>, StoreError> {
         self.real().list_audit(query).await
+    }
+
+    async fn claim_archive(&self, node: NodeId) -> Result<bool, StoreError> {
+        self.real().claim_archive(node).await
+    }
+
+    async fn oldest_audit(&self, before: AuditId, most: u32) -> Result<Vec<AuditEvent>, StoreError> {
+        self.real().oldest_audit(before, most).await
+    }
+
+    async fn remove_audit(
+        &self,
+        node: NodeId,
+        archived: &[AuditId],
+        audit: &AuditEvent,
+    ) -> Result<(), StoreError> {
+        self.real().remove_audit(node, archived, audit).await
     }
 
     async fn put_setup_token(&self, hash: &[u8; 32], expires_at: Timestamp) -> Result<(), StoreError> {

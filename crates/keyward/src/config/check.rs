@@ -5,7 +5,7 @@ use super::values::Checker;
 use super::{ConfigFaults, Database, Loaded, authz, console, database, gateway, limits, public_url};
 use crate::logs;
 use keyward_domain::{Prefix, RoutePattern, SecretFormat, Template, UseCaseCatalogue, UseCaseName};
-use keyward_engine::{OnStale, SnapshotSettings};
+use keyward_engine::{ArchiveSettings, OnStale, SnapshotSettings};
 use keyward_limit::RedisOptions;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -22,6 +22,8 @@ pub(crate) struct Checked {
     pub(crate) engine: keyward_engine::Settings,
     /// Where the replica is kept on disk, when it is.
     pub(crate) snapshot: Option<SnapshotSettings>,
+    /// Where old lines of the audit log go, when they do.
+    pub(crate) archive: Option<ArchiveSettings>,
     pub(crate) gateway: keyward_gateway::Settings,
     pub(crate) rules: keyward_gateway::Rules,
     /// The plane that answers proxies, when there is to be one.
@@ -68,6 +70,7 @@ fn read(checker: &mut Checker<'_>) -> Option<Checked> {
     let limits = limits::read(checker);
     let engine = engine(checker);
     let snapshot = snapshot(checker, database.as_ref());
+    let archive = archive(checker);
     let log = log(checker);
     let access_log = config.log.access;
     let gateway = gateway::settings(checker, access_log);
@@ -92,6 +95,7 @@ fn read(checker: &mut Checker<'_>) -> Option<Checked> {
         limits: limits?,
         engine: engine?,
         snapshot,
+        archive,
         gateway: gateway?,
         rules: rules?,
         authz,
@@ -144,6 +148,48 @@ fn snapshot(checker: &mut Checker<'_>, database: Option<&Database>) -> Option<Sn
             database: options.address(),
             every,
         }),
+    }
+}
+
+fn archive(checker: &mut Checker<'_>) -> Option<ArchiveSettings> {
+    let audit = &checker.loaded.config.audit;
+    let (keep, folder) = (audit.keep.as_deref(), audit.archive.as_deref());
+    match (keep, folder) {
+        (None, None) => None,
+        (None, Some(_)) => {
+            checker.fault(
+                "audit.keep",
+                "says how long lines stay before they go to audit.archive, such as 400d: set it, or leave both out",
+            );
+            None
+        }
+        (Some(keep), folder) => {
+            let keep_days = checker.take("audit.keep", days(keep));
+            let Some(folder) = folder else {
+                checker.fault(
+                    "audit.archive",
+                    "names the folder that lines go to after audit.keep: set it, or leave both out",
+                );
+                return None;
+            };
+            Some(ArchiveSettings {
+                folder: checker.path("audit.archive", folder),
+                keep_days: keep_days?,
+            })
+        }
+    }
+}
+
+/// Whole days: lines go by the day.
+fn days(text: &str) -> Result<u32, String> {
+    let number = text
+        .strip_suffix('d')
+        .and_then(|number| number.parse::<u32>().ok());
+    match number {
+        Some(days @ 1..=36_500) => Ok(days),
+        _ => Err(format!(
+            "`{text}` is no number of days from 1d to 36500d: write it as 400d"
+        )),
     }
 }
 

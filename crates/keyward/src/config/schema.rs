@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct Config {
     pub(crate) database: Database,
     pub(crate) replica: Replica,
+    pub(crate) audit: Audit,
     pub(crate) limits: SharedLimits,
     pub(crate) keys: Keys,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -57,6 +58,16 @@ pub(crate) struct Replica {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) snapshot: Option<String>,
     pub(crate) snapshot_every: String,
+}
+
+/// How long the audit log stays in the database.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Audit {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) keep: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) archive: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]

@@ -124,6 +124,25 @@ pub(super) fn check_snapshot(checked: &Checked) -> Option<Finding> {
     })
 }
 
+/// Lines that cannot be archived stay in the database.
+pub(super) fn check_archive(checked: &Checked) -> Option<Finding> {
+    let archive = checked.archive.as_ref()?;
+    let (check, place) = ("audit log", format!("audit.archive {}", archive.folder.display()));
+    Some(match archive.check() {
+        Ok(()) => Finding::good(check, place, "files can be written there"),
+        Err(error) => {
+            let way_out =
+                "name a folder that exists, and in which the account that runs keyward may make files";
+            Finding::problem(
+                check,
+                place,
+                format!("no file can be written there: {error}"),
+                way_out,
+            )
+        }
+    })
+}
+
 /// Whoever reads a password signs in as Keyward does.
 pub(super) fn check_passwords(loaded: &Loaded) -> Vec<Finding> {
     let config = &loaded.config;

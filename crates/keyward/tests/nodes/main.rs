@@ -3,6 +3,7 @@
 //! Light by default; with `KEYWARD_HEAVY=1` the numbers are larger. Figures are printed: `--no-capture` shows them.
 #![expect(clippy::unwrap_used, reason = "test code")]
 
+mod archive;
 mod clearing;
 mod crashes;
 mod failover;

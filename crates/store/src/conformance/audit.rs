@@ -1,5 +1,6 @@
 //! The audit log: in step with every change, filtered, immutable.
 
+use super::nodes::node;
 use super::samples::{START, audit_count, claim, event, footprint, key, new, owner, purge, stored_key, user};
 use crate::{AuditActor, AuditEvent, AuditOutcome, AuditQuery, Store, StoreError};
 use keyward_domain::AuditId;
@@ -238,4 +239,68 @@ pub async fn events_are_paged_newest_first(store: Arc<dyn Store>) {
     )
     .await;
     assert_eq!([first, second].concat(), wanted);
+}
+
+pub async fn what_is_archived_is_removed_with_its_event_and_nothing_else_is(store: Arc<dyn Store>) {
+    let (here, elsewhere) = (node("a").id, node("b").id);
+    let mut written = Vec::new();
+    for _ in 0..5 {
+        let one = event("key.update");
+        store.append_audit(&one).await.unwrap();
+        written.push(one);
+    }
+    let all: Vec<AuditId> = written.iter().map(|one| one.id).collect();
+    // Long texts bound a piece as well as its number does.
+    let long = AuditEvent {
+        after: Some(json!({ "description": "x".repeat(3 << 20) })),
+        ..event("key.update")
+    };
+    let longer = AuditEvent {
+        after: long.after.clone(),
+        ..event("key.update")
+    };
+    let next = event("key.update");
+    for one in [&long, &longer, &next] {
+        store.append_audit(one).await.unwrap();
+    }
+    let oldest = async |before, most| store.oldest_audit(before, most).await.unwrap();
+    assert_eq!(oldest(all[4], 100).await, written[..4]);
+    assert_eq!(oldest(all[4], 2).await, written[..2]);
+    assert_eq!(oldest(event("later").id, 100).await.len(), 7);
+    let before = footprint(&*store).await;
+    let said = event("audit.archived");
+    // Whoever has not the right to, and what is not there.
+    assert!(store.claim_archive(here).await.unwrap());
+    let unknown = [all[0], event("unknown").id];
+    for (node, ids) in [(elsewhere, &all[..1]), (here, &unknown)] {
+        let done = store.remove_audit(node, ids, &said).await;
+        assert!(matches!(done, Err(StoreError::Conflict)), "{done:?}");
+    }
+    assert_eq!(footprint(&*store).await, before);
+    store.remove_audit(here, &all[..3], &said).await.unwrap();
+    assert_eq!(oldest(all[4], 100).await, written[3..4]);
+    assert_eq!(ids(&*store, query()).await[0], said.id);
+    assert_eq!(footprint(&*store).await, (before.0, before.1 - 3 + 1));
+    // Its event cannot be written, so it stays.
+    let done = store.remove_audit(here, &all[3..4], &said).await;
+    assert!(matches!(done, Err(StoreError::Conflict)), "{done:?}");
+    assert_eq!(oldest(all[4], 100).await, written[3..4]);
+    store.remove_audit(here, &[], &said).await.unwrap();
+}
+
+pub async fn of_several_nodes_that_are_there_one_archives(store: Arc<dyn Store>) {
+    let (one, other) = (node("a"), node("b"));
+    for told in [&one, &other] {
+        store.put_node(told).await.unwrap();
+    }
+    for _ in 0..2 {
+        assert!(store.claim_archive(one.id).await.unwrap());
+        assert!(!store.claim_archive(other.id).await.unwrap());
+    }
+    store.remove_node(one.id).await.unwrap();
+    assert!(store.claim_archive(other.id).await.unwrap());
+    store.put_node(&one).await.unwrap();
+    assert!(!store.claim_archive(one.id).await.unwrap());
+    store.remove_node(other.id).await.unwrap();
+    store.remove_node(one.id).await.unwrap();
 }

@@ -12,7 +12,7 @@ const LONG: Duration = Duration::from_secs(600);
 const LONG_AGO: Timestamp = START;
 const LATE: Timestamp = Timestamp::from_millis(32_503_680_000_000);
 
-fn node(host: &str) -> NodeRecord {
+pub(super) fn node(host: &str) -> NodeRecord {
     NodeRecord {
         id: NodeId::from_bytes(*key_id().as_bytes()),
         host: host.to_owned(),

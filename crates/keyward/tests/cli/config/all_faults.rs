@@ -139,3 +139,32 @@ fn a_variable_of_a_wrong_kind_hides_nothing_and_is_named() {
         assert!(told.contains(words), "{words}: {told}");
     }
 }
+
+#[test]
+fn how_long_the_audit_log_is_kept_and_where_it_goes_are_said_together() {
+    for (text, wanted) in [
+        ("keep = \"400d\"", "audit.archive: names the folder"),
+        ("archive = \"audit\"", "audit.keep: says how long"),
+        (
+            "keep = \"24h\"\narchive = \"audit\"",
+            "audit.keep: `24h` is no number of days",
+        ),
+        ("keep = \"0d\"", "audit.keep: `0d` is no number of days"),
+    ] {
+        let told = faults(&format!("[audit]\n{text}\n"));
+        assert!(told.contains(wanted), "{text}: {told}");
+    }
+    let place = Installation::empty();
+    place.write(
+        "keyward.toml",
+        &format!("[audit]\nkeep = \"400d\"\narchive = \"audit\"\n{FREE_PORTS}"),
+    );
+    place.run(&["init", "--no-token"]).expect(0);
+    for (exists, found) in [(false, "PROBLEM  audit log"), (true, "good     audit log")] {
+        if exists {
+            std::fs::create_dir(place.path("audit")).unwrap();
+        }
+        let told = place.run(&["doctor"]).stdout;
+        assert!(told.contains(found), "{told}");
+    }
+}

@@ -40,6 +40,7 @@ pub(super) const ACTIONS: &[&str] = &[
     "site.disable",
     "setup.redeem",
     "database.went_back",
+    "audit.archived",
 ];
 /// What things are done to.
 pub(super) const KINDS: &[&str] = &["key", "user", "site", "session", "database"];
