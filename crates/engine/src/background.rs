@@ -159,7 +159,7 @@ impl Job {
     /// One piece of it.
     async fn work(self, engine: &Arc<Engine>) -> Result<Progress, Fault> {
         match self {
-            Self::Follow => engine.follow().await?,
+            Self::Follow => return Ok(engine.follow_some().await?),
             Self::Staleness => engine.tell_staleness(),
             Self::Usage => return Ok(engine.flush_piece().await?),
             Self::Purge => return Ok(engine.purge_some().await?),

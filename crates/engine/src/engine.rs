@@ -2,7 +2,7 @@
 
 use crate::accounts::Gate;
 use crate::archive::Archive;
-use crate::background::{Job, LastDone};
+use crate::background::{Job, LastDone, Progress};
 use crate::ids::Ids;
 use crate::nodes::ThisNode;
 use crate::remarks::Remarks;
@@ -162,7 +162,20 @@ impl Engine {
     /// # Errors
     /// Whatever the store says; the replica then stays as it is.
     pub async fn follow(&self) -> Result<(), StoreError> {
-        self.replica.follow(&*self.store).await
+        self.replica.follow(&*self.store).await?;
+        while self.replica.has_imports() {
+            self.replica.take_imported(&*self.store).await?;
+        }
+        Ok(())
+    }
+
+    /// The same; of an import only some keys, between which other changes come into force.
+    pub(crate) async fn follow_some(&self) -> Result<Progress, StoreError> {
+        self.replica.follow(&*self.store).await?;
+        Ok(match self.replica.has_imports() {
+            true => Progress::More,
+            false => Progress::Done,
+        })
     }
 
     /// Writes to the audit log that the database went back, if it did. Apart from following, which waits for no write.

@@ -6,12 +6,14 @@
 
 mod follow;
 mod gone;
+mod imported;
 mod reload;
 mod sites;
 mod snapshot;
 
 use arc_swap::ArcSwap;
 use gone::Gone;
+use imported::Importing;
 use keyward_domain::{
     Expiry, Fingerprint, KeyId, KeyRecord, KeyStatus, OwnerRecord, RequestSite, Revision, SiteName, SiteRule,
     UseCaseCatalogue, UseCaseName, User, UserId,
@@ -33,10 +35,12 @@ pub(crate) struct Replica {
     sites: ArcSwap<SiteTable>,
     catalogue: Arc<UseCaseCatalogue>,
     pub(crate) limiter: Limiter,
-    applied: AtomicU64,
-    /// The same with its mark, as the store gave it.
+    /// Everything up to this revision is in force here.
+    in_force: AtomicU64,
+    /// How far the store was followed, with the mark that it gave: further than `in_force` while keys of an import are still to come.
     position: Mutex<Position>,
-    /// Tells those who wait of `applied`.
+    importing: Mutex<Importing>,
+    /// Tells those who wait that something has come into force, up to the revision that was followed.
     moved: watch::Sender<Revision>,
     loaded: AtomicBool,
     started: Instant,
@@ -107,8 +111,9 @@ impl Replica {
             sites: ArcSwap::default(),
             catalogue,
             limiter: Limiter::default(),
-            applied: AtomicU64::new(0),
+            in_force: AtomicU64::new(0),
             position: Mutex::default(),
+            importing: Mutex::default(),
             moved: watch::Sender::new(Revision(0)),
             loaded: AtomicBool::new(false),
             started: Instant::now(),
@@ -145,8 +150,9 @@ impl Replica {
         self.keys.len()
     }
 
+    /// Everything up to this revision is in force here; what came after it may be.
     pub(crate) fn revision(&self) -> Revision {
-        Revision(self.applied.load(Ordering::Acquire))
+        Revision(self.in_force.load(Ordering::Acquire))
     }
 
     /// What tells of each revision that comes into force here; of several in a row perhaps the last alone.
@@ -161,7 +167,7 @@ impl Replica {
     fn move_to(&self, position: Position) {
         *self.position.lock().unwrap_or_else(PoisonError::into_inner) = position;
         let revision = position.revision;
-        self.applied.store(revision.0, Ordering::Release);
+        self.note_in_force();
         self.moved
             .send_if_modified(|known| std::mem::replace(known, revision) != revision);
     }
@@ -199,6 +205,7 @@ impl Replica {
             })
             .await?;
         self.sites.store(Arc::new(sites));
+        self.forget_imports();
         // The tables that were outgrown on the way are freed now, not with the next changes.
         self.keys.guard().flush();
         self.confirm(position, asked_at);

@@ -38,7 +38,7 @@ use std::any::Any;
 use std::sync::Arc;
 
 /// How many cases there are, so that a run of none is seen.
-pub const CASES: usize = 140;
+pub const CASES: usize = 144;
 
 /// A fresh, empty store, and what has to live as long as it.
 pub struct Fresh {
@@ -107,6 +107,7 @@ macro_rules! store_conformance {
                 each_change_has_a_mark_that_the_feed_after_it_names
                 a_deleted_key_comes_as_deleted
                 an_import_comes_whole
+                an_imported_key_that_changes_comes_as_any_other
                 load_is_of_one_instant_while_writers_go_on
                 r4_a_replica_that_follows_ends_up_like_one_that_loads
             }
@@ -121,6 +122,9 @@ macro_rules! store_conformance {
             }
             imports {
                 an_import_is_one_change_with_progress
+                nobody_sees_a_key_of_an_import_before_all_are_there
+                changes_have_their_turn_between_the_portions_of_an_import
+                of_an_import_that_fails_nothing_stays
                 an_import_of_nothing_is_a_change_too
                 an_import_with_a_fingerprint_twice_in_it_is_refused_at_its_row
                 an_import_of_a_fingerprint_that_is_there_is_refused_at_its_row

@@ -21,6 +21,7 @@ mod port;
 mod postgres;
 mod rows;
 mod sqlite;
+mod staging;
 mod sums;
 mod transfer;
 
@@ -32,9 +33,9 @@ pub use error::{Duplicate, StoreError};
 pub use nodes::{FlushId, NodeRecord, SeenNode};
 pub use port::{
     AuditActor, AuditEvent, AuditOutcome, AuditQuery, Change, Connections, Direction, Feed, IdempotencyClaim,
-    Inserted, KeyMark, KeyOrder, KeyQuery, KeySource, KeyState, KeyStatusFilter, LastUsed, MARKS_KEPT,
-    Period, Position, Purge, RECENT_ADDRESSES, RecentAddress, ServerRemark, Store, UsageBatch, UsageBucket,
-    UsageCount, UserQuery,
+    ImportId, ImportedKeys, Inserted, KeyMark, KeyOrder, KeyQuery, KeySource, KeyState, KeyStatusFilter,
+    LastUsed, MARKS_KEPT, Period, Position, PublishedImport, Purge, RECENT_ADDRESSES, RecentAddress,
+    ServerRemark, Store, UsageBatch, UsageBucket, UsageCount, UserQuery,
 };
 pub use postgres::{PasswordSource, PostgresOptions, PostgresStore};
 pub use sqlite::{SqliteOptions, SqliteStore};

@@ -114,13 +114,22 @@ pub trait Store: Accounts {
         audit: &AuditEvent,
     ) -> Result<Revision, StoreError>;
 
-    /// Adds many keys in one command: all or none, and none when their source fails. `progress` is told how many rows are written so far.
+    /// Adds many keys as one change: all or none, and none when their source fails. Nobody sees any of them before, and other changes
+    /// do not wait meanwhile. `progress` is told how many rows are written so far.
     async fn import_keys(
         &self,
         keys: &mut dyn KeySource,
         audit: &AuditEvent,
         progress: &(dyn Fn(usize) + Sync),
     ) -> Result<Revision, StoreError>;
+
+    /// Up to `most` keys of an import that the feed has named, in their state now, by id, after one of them.
+    async fn imported_keys(
+        &self,
+        import: ImportId,
+        after: Option<KeyId>,
+        most: u32,
+    ) -> Result<ImportedKeys, StoreError>;
 
     /// Lists up to `most` keys that were deleted before an instant, oldest id first.
     async fn list_purgeable_keys(&self, deleted_before: Timestamp, most: u32)
@@ -262,7 +271,7 @@ pub trait Store: Accounts {
     /// own. Not more than a short transaction drops: says whether there may be more. What goes: minute counts older than 2 days, hour counts older than 62 days, day counts
     /// older than 800 days, idempotency claims older than 24 hours, devices not seen for 400 days, nodes not seen for a
     /// day, and expired set-up
-    /// tokens, sessions, links and waiting sign-ins.
+    /// tokens, sessions, links and waiting sign-ins; and keys of imports that came to nothing.
     async fn prune(&self, now: Timestamp) -> Result<bool, StoreError>;
 
     /// Writes a consistent copy of the whole store to a new file that only its owner may read.
@@ -351,6 +360,31 @@ pub struct Feed {
     pub mark_before: Option<[u8; 16]>,
     /// Users first, then sites, then keys.
     pub changes: Vec<Change>,
+    /// Imports, whose keys are not among the changes as long as nothing has changed them since: they may be millions, and are read
+    /// by [`Store::imported_keys`].
+    pub imports: Vec<PublishedImport>,
+}
+
+/// The number of an import.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ImportId(pub(crate) i64);
+
+/// An import whose keys are visible.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PublishedImport {
+    /// Its number.
+    pub id: ImportId,
+    /// The revision of the change that made them so.
+    pub revision: Revision,
+}
+
+/// Some keys of an import.
+#[derive(Clone, Debug)]
+pub struct ImportedKeys {
+    /// The keys.
+    pub changes: Vec<Change>,
+    /// The last of them, which the next ones come after; `None` when there were none.
+    pub last: Option<KeyId>,
 }
 
 /// Which keys to list.

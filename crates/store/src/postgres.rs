@@ -18,6 +18,7 @@ mod fault;
 mod feed;
 mod form;
 mod identities;
+mod imports;
 mod key_lists;
 mod keys;
 mod lent;
@@ -49,10 +50,11 @@ pub use password::PasswordSource;
 pub(crate) use transfer::{source, target};
 
 use crate::kept::OUTLIVED;
+use crate::staging;
 use crate::{
-    AuditEvent, AuditQuery, Change, Connections, Feed, IdempotencyClaim, Inserted, KeyQuery, KeySource,
-    LastUsed, NodeRecord, Period, Position, Purge, RecentAddress, SeenNode, ServerRemark, Store, StoreError,
-    UsageBatch, UsageBucket, UserQuery,
+    AuditEvent, AuditQuery, Change, Connections, Feed, IdempotencyClaim, ImportId, ImportedKeys, Inserted,
+    KeyQuery, KeySource, LastUsed, NodeRecord, Period, Position, Purge, RecentAddress, SeenNode,
+    ServerRemark, Store, StoreError, UsageBatch, UsageBucket, UserQuery,
 };
 use ask::{change, note, read};
 use async_trait::async_trait;
@@ -190,10 +192,16 @@ impl Store for PostgresStore {
         audit: &AuditEvent,
         progress: &(dyn Fn(usize) + Sync),
     ) -> Result<Revision, StoreError> {
-        let mut write = self.write().await?;
-        // As long as it takes: what bounds an import is each of its statements.
-        let done = keys::import(&mut write, keys, audit, progress).await;
-        write.finish(Ok(done)).await
+        staging::import(self, keys, audit, progress).await
+    }
+
+    async fn imported_keys(
+        &self,
+        import: ImportId,
+        after: Option<KeyId>,
+        most: u32,
+    ) -> Result<ImportedKeys, StoreError> {
+        poll::imported_keys(&self.pool, import, after, most).await
     }
 
     async fn list_purgeable_keys(
@@ -357,6 +365,7 @@ impl Store for PostgresStore {
         for outlived in &OUTLIVED {
             has_more |= note!(self, upkeep::prune(outlived, now))?;
         }
+        has_more |= note!(self, imports::sweep())?;
         Ok(has_more)
     }
 

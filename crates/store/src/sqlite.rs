@@ -13,6 +13,7 @@ mod credentials;
 mod fault;
 mod feed;
 mod identities;
+mod imports;
 mod inspect;
 mod key_lists;
 mod keys;
@@ -38,10 +39,11 @@ pub(crate) const STEPS: &[crate::migrations::Migration] = &migrate::ALL;
 pub use connect::SqliteOptions;
 pub(crate) use transfer::{source, target};
 
+use crate::staging;
 use crate::{
-    AuditEvent, AuditQuery, Change, Feed, IdempotencyClaim, Inserted, KeyQuery, KeySource, LastUsed,
-    NodeRecord, Period, Position, Purge, RecentAddress, SeenNode, Store, StoreError, UsageBatch, UsageBucket,
-    UserQuery,
+    AuditEvent, AuditQuery, Change, Feed, IdempotencyClaim, ImportId, ImportedKeys, Inserted, KeyQuery,
+    KeySource, LastUsed, NodeRecord, Period, Position, Purge, RecentAddress, SeenNode, Store, StoreError,
+    UsageBatch, UsageBucket, UserQuery,
 };
 use async_trait::async_trait;
 use fault::reading;
@@ -138,9 +140,16 @@ impl Store for SqliteStore {
         audit: &AuditEvent,
         progress: &(dyn Fn(usize) + Sync),
     ) -> Result<Revision, StoreError> {
-        let mut write = self.write().await?;
-        let done = keys::import(&mut write, keys, audit, progress).await;
-        write.finish(done).await
+        staging::import(self, keys, audit, progress).await
+    }
+
+    async fn imported_keys(
+        &self,
+        import: ImportId,
+        after: Option<KeyId>,
+        most: u32,
+    ) -> Result<ImportedKeys, StoreError> {
+        imports::keys(&mut *self.reader().await?, import, after, most).await
     }
 
     async fn list_purgeable_keys(
@@ -330,6 +339,11 @@ impl Store for SqliteStore {
     async fn prune(&self, now: Timestamp) -> Result<bool, StoreError> {
         let mut write = self.write().await?;
         let done = upkeep::prune(&mut write, now).await;
+        if write.finish(done).await? {
+            return Ok(true);
+        }
+        let mut write = self.write().await?;
+        let done = imports::sweep(&mut write).await;
         if write.finish(done).await? {
             return Ok(true);
         }

@@ -7,8 +7,14 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 impl Replica {
-    /// Asks the store for its position, and catches up when that is another one.
+    /// Catches up with the store, and takes over some more keys of an import, if there is one.
     pub(crate) async fn follow(&self, store: &dyn Store) -> Result<(), StoreError> {
+        self.look(store).await?;
+        self.take_imported(store).await
+    }
+
+    /// Catches up when the store's position is another than the one that is known here.
+    async fn look(&self, store: &dyn Store) -> Result<(), StoreError> {
         let asked_at = self.elapsed_millis();
         // Read before the store is asked: a change on this node may be put in force while the answer is under way.
         let known = self.position();
@@ -24,16 +30,20 @@ impl Replica {
     /// gone back since, and given the number anew.
     pub(crate) async fn put_in_force(&self, store: &dyn Store, change: Revision) -> Result<(), StoreError> {
         self.catch_up(store).await?;
-        if self.is_loaded() && self.revision() < change {
+        while self.is_importing(change) {
+            self.take_imported(store).await?;
+        }
+        if self.is_loaded() && self.position().revision < change {
             let why = "it has gone back since, and does not hold the change any more";
             return Err(StoreError::Unavailable(why.into()));
         }
         Ok(())
     }
 
-    /// Whether everything up to a revision is in force here.
-    pub(crate) fn holds(&self, revision: Revision) -> bool {
-        self.is_loaded() && !self.is_from_snapshot() && self.is_whole() && self.revision() >= revision
+    /// Whether a change is in force here.
+    pub(crate) fn holds(&self, change: Revision) -> bool {
+        let is_current = self.is_loaded() && !self.is_from_snapshot() && self.is_whole();
+        is_current && self.position().revision >= change && !self.is_importing(change)
     }
 
     /// Brings the replica to what the store holds now.
@@ -60,6 +70,7 @@ impl Replica {
             return self.replace_history(owners, store, &feed).await;
         }
         self.apply(owners, feed.changes);
+        self.note_imports(feed.imports);
         self.confirm(feed.position, asked_at);
         Ok(())
     }

@@ -27,7 +27,7 @@ impl Replica {
         store: &dyn Store,
         feed: &Feed,
     ) -> Result<(), StoreError> {
-        let (known, there) = (self.revision().0, feed.position.revision.0);
+        let (known, there) = (self.position().revision.0, feed.position.revision.0);
         if feed.mark_before.is_none() && there >= known.saturating_add(MARKS_KEPT) {
             tracing::info!(
                 known,
@@ -96,6 +96,7 @@ impl Replica {
         self.keep_only(&keys);
         owners.retain(|id, _| users.contains(id));
         self.sites.store(Arc::new(sites));
+        self.forget_imports();
         self.confirm(position, asked_at);
         self.whole.store(true, Ordering::Release);
         Ok(())

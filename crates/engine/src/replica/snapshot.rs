@@ -18,7 +18,7 @@ impl Replica {
     /// where waiting is allowed.
     pub(crate) fn to_bytes(&self, confirmed_at: Timestamp, database: &str) -> Option<(Position, Vec<u8>)> {
         let owners = self.applier.blocking_lock();
-        if !self.is_whole() {
+        if !self.is_whole() || self.has_imports() {
             return None;
         }
         let position = self.position();
@@ -102,7 +102,7 @@ impl Replica {
         owners: &mut Owners,
         store: &dyn Store,
     ) -> Result<(), StoreError> {
-        let feed = store.changes_since(self.revision()).await?;
+        let feed = store.changes_since(self.position().revision).await?;
         self.apply(owners, feed.changes);
         self.reload(owners, store).await?;
         self.from_snapshot.store(false, Ordering::Release);

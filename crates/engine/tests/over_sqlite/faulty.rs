@@ -5,9 +5,9 @@ mod accounts;
 use async_trait::async_trait;
 use keyward_domain::{AuditId, Email, Key, KeyId, NodeId, Revision, Site, SiteName, Timestamp, User, UserId};
 use keyward_store::{
-    AuditEvent, AuditQuery, Change, Feed, IdempotencyClaim, Inserted, KeyQuery, KeySource, LastUsed,
-    NodeRecord, Period, Position, Purge, RecentAddress, SeenNode, SqliteStore, Store, StoreError, UsageBatch,
-    UsageBucket, UserQuery,
+    AuditEvent, AuditQuery, Change, Feed, IdempotencyClaim, ImportId, ImportedKeys, Inserted, KeyQuery,
+    KeySource, LastUsed, NodeRecord, Period, Position, Purge, RecentAddress, SeenNode, SqliteStore, Store,
+    StoreError, UsageBatch, UsageBucket, UserQuery,
 };
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -31,6 +31,8 @@ pub(crate) struct Faulty {
     pub(crate) fail_load_after: AtomicUsize,
     /// Whether the feed that is kept back is lost on its way.
     pub(crate) fail_feed: AtomicBool,
+    /// Whether of an import nothing can be read but its first keys.
+    pub(crate) fail_imported: AtomicBool,
     /// Whether usage cannot be stored.
     pub(crate) fail_usage: AtomicBool,
     /// Whether usage is stored and nobody is told.
@@ -55,6 +57,7 @@ impl Faulty {
             held: Semaphore::new(0),
             fail_load_after: AtomicUsize::new(0),
             fail_feed: AtomicBool::new(false),
+            fail_imported: AtomicBool::new(false),
             fail_usage: AtomicBool::new(false),
             lose_answers: AtomicBool::new(false),
             lose_keys: AtomicBool::new(false),
@@ -154,6 +157,20 @@ impl Store for Faulty {
             return Err(StoreError::Unavailable("told to fail".into()));
         }
         feed
+    }
+
+    async fn imported_keys(
+        &self,
+        import: ImportId,
+        after: Option<KeyId>,
+        most: u32,
+    ) -> Result<ImportedKeys, StoreError> {
+        // A few at a time, so that there are many times.
+        let portion = late!(self, self.real().imported_keys(import, after, most.min(100)));
+        if after.is_some() && self.fail_imported.load(Ordering::SeqCst) {
+            return Err(StoreError::Unavailable("told to fail".into()));
+        }
+        portion
     }
 
     async fn find_key(&self, id: KeyId) -> Result<Option<Key>, StoreError> {

@@ -7,6 +7,7 @@ mod audit;
 mod clock;
 mod common;
 mod faulty;
+mod imported;
 mod in_force;
 mod limits;
 mod lists;

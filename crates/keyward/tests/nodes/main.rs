@@ -8,6 +8,7 @@ mod clearing;
 mod crashes;
 mod failover;
 mod faults;
+mod imports;
 mod list;
 mod load;
 mod outage;

@@ -14,6 +14,7 @@ async fn load(store: &dyn Store) -> Feed {
         position,
         mark_before: None,
         changes,
+        imports: Vec::new(),
     }
 }
 
@@ -155,8 +156,54 @@ pub async fn an_import_comes_whole(store: Arc<dyn Store>) {
         .await
         .unwrap();
     let feed = store.changes_since(owner.revision).await.unwrap();
-    assert_eq!((feed.position.revision, feed.changes.len()), (revision, 1500));
-    assert_eq!(load(&*store).await.changes.len(), 1501);
+    assert_eq!((feed.position.revision, feed.changes.len()), (revision, 0));
+    let [import] = feed.imports[..] else {
+        unreachable!("{feed:?}")
+    };
+    assert_eq!(import.revision, revision);
+    let mut imported = HashMap::new();
+    let mut after = None;
+    loop {
+        let portion = store.imported_keys(import.id, after, 700).await.unwrap();
+        for change in &portion.changes {
+            let Change::Key(key) = change else {
+                unreachable!("{change:?}")
+            };
+            assert!(after.is_none_or(|after| key.id > after));
+            imported.insert(key.id, (key.status, key.revision));
+        }
+        let Some(last) = portion.last else { break };
+        assert!(portion.changes.len() <= 700);
+        after = Some(last);
+    }
+    assert_eq!(imported.len(), 1500);
+    assert!(imported.values().all(|(_, of)| *of == revision));
+    assert_eq!(keys(&load(&*store).await), imported);
+    assert_eq!(store.changes_since(revision).await.unwrap().imports, []);
+}
+
+pub async fn an_imported_key_that_changes_comes_as_any_other(store: Arc<dyn Store>) {
+    let owner = owner(&*store).await;
+    let batch: Vec<Key> = (0..3).map(|_| super::samples::key(owner.id)).collect();
+    let imported = store
+        .import_keys(&mut batch.chunks(700), &event("key.import"), &|_| {})
+        .await
+        .unwrap();
+    let mut key = store.find_key(batch[1].id).await.unwrap().unwrap();
+    assert_eq!(key.revision, imported);
+    key.disable().unwrap();
+    let done = store
+        .update_key(&key, imported, &event("key.disable"))
+        .await
+        .unwrap();
+    let feed = store.changes_since(imported).await.unwrap();
+    assert_eq!(
+        keys(&feed),
+        HashMap::from([(key.id, (KeyStatus::Disabled, done))])
+    );
+    let stale = store.update_key(&key, imported, &event("key.disable")).await;
+    assert!(matches!(stale, Err(crate::StoreError::Conflict)), "{stale:?}");
+    assert_eq!(store.find_key(key.id).await.unwrap().unwrap().revision, done);
 }
 
 pub async fn load_is_of_one_instant_while_writers_go_on(store: Arc<dyn Store>) {

@@ -17,7 +17,7 @@ use keyward_domain::{
 use tokio::time::timeout;
 
 const COPY: &str = "COPY (SELECT id, owner, fingerprint, use_case, status, expires_at, sites, addresses, rate_limit, revision \
-                    FROM keys WHERE status <> 'deleted') TO STDOUT (FORMAT binary)";
+                    FROM visible_keys WHERE status <> 'deleted') TO STDOUT (FORMAT binary)";
 const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0";
 /// The fields of a row of [`COPY`].
 const FIELDS: i16 = 10;
@@ -57,7 +57,11 @@ async fn load_one(
     id: &[u8],
     visit: &mut (dyn FnMut(Change) + Send),
 ) -> Result<(), StoreError> {
-    let sql = concat!("SELECT ", key_state_columns!(), " FROM keys WHERE id = $1");
+    let sql = concat!(
+        "SELECT ",
+        key_state_columns!(),
+        " FROM visible_keys WHERE id = $1"
+    );
     let row = timeout(ANSWER, sqlx::query(sql).bind(id).fetch_one(snapshot))
         .await
         .map_err(|_| silent())?

@@ -7,7 +7,7 @@ use super::lent::{ANSWER, Lent};
 use crate::rows::{
     KeyRow, PositionRow, SiteRow, UserRow, change, key_change, key_state_columns, site_columns, user_columns,
 };
-use crate::{Change, Feed, Position, StoreError};
+use crate::{Change, Feed, ImportId, Position, PublishedImport, StoreError};
 use futures_util::{TryStream, TryStreamExt};
 use keyward_domain::Revision;
 use sqlx::postgres::{PgArguments, PgRow};
@@ -110,7 +110,7 @@ async fn changes_in(snapshot: &mut Connection, after: Revision) -> Result<Feed, 
     let is_newer = position.revision > after;
     let after = i64::try_from(after.0).unwrap_or(i64::MAX);
     let mark_before = mark_of(snapshot, after).await?;
-    let mut changes = Vec::new();
+    let (mut changes, mut imports) = (Vec::new(), Vec::new());
     if is_newer {
         let mut visit = |change| changes.push(change);
         let users = sqlx::query(concat!(
@@ -128,14 +128,26 @@ async fn changes_in(snapshot: &mut Connection, after: Revision) -> Result<Feed, 
         let keys = sqlx::query(concat!(
             "SELECT ",
             key_state_columns!(),
+            // What an import brought and nothing has changed since is at 0; what nobody sees yet, too.
             " FROM keys WHERE revision > $1 ORDER BY revision"
         ));
         each(snapshot, keys.bind(after), key, &mut visit).await?;
+        let rows = sqlx::query("SELECT id, revision FROM imports WHERE revision > $1 ORDER BY revision")
+            .bind(after)
+            .fetch_all(&mut *snapshot);
+        let rows = timeout(ANSWER, rows)
+            .await
+            .map_err(|_| silent())?
+            .map_err(reading)?;
+        for row in &rows {
+            imports.push(import(row)?);
+        }
     }
     Ok(Feed {
         position,
         mark_before,
         changes,
+        imports,
     })
 }
 
@@ -175,4 +187,12 @@ fn site(row: &PgRow) -> Option<Change> {
 
 fn key(row: &PgRow) -> Option<Change> {
     key_change(KeyRow(row).state())
+}
+
+fn import(row: &PgRow) -> Result<PublishedImport, StoreError> {
+    let revision: i64 = row.try_get(1).map_err(reading)?;
+    Ok(PublishedImport {
+        id: ImportId(row.try_get(0).map_err(reading)?),
+        revision: Revision(revision.unsigned_abs()),
+    })
 }

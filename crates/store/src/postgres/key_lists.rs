@@ -35,10 +35,14 @@ fn statement(query: &KeyQuery) -> QueryBuilder<Postgres> {
         QueryBuilder::new(concat!(
             "SELECT ",
             key_columns!(),
-            " FROM keys WHERE id IN (SELECT id FROM keys WHERE TRUE"
+            " FROM visible_keys AS keys WHERE id IN (SELECT id FROM visible_keys AS keys WHERE TRUE"
         ))
     } else {
-        QueryBuilder::new(concat!("SELECT ", key_columns!(), " FROM keys WHERE TRUE"))
+        QueryBuilder::new(concat!(
+            "SELECT ",
+            key_columns!(),
+            " FROM visible_keys AS keys WHERE TRUE"
+        ))
     };
     filter(&mut sql, query);
     match (query.after, query.order) {
@@ -61,7 +65,7 @@ fn statement(query: &KeyQuery) -> QueryBuilder<Postgres> {
 }
 
 pub(super) async fn count(connection: &mut Connection, query: &KeyQuery) -> Result<u64, StoreError> {
-    let mut sql = QueryBuilder::new("SELECT count(*) FROM keys WHERE TRUE");
+    let mut sql = QueryBuilder::new("SELECT count(*) FROM visible_keys AS keys WHERE TRUE");
     filter(&mut sql, query);
     let row = sql.build().fetch_one(connection).await.map_err(reading)?;
     let count: i64 = row.try_get(0).map_err(reading)?;
@@ -286,7 +290,10 @@ mod tests {
         ] {
             let plan = plan(&mut connection, &query).await;
             let is_served = indexes.iter().any(|index| plan.contains(index));
-            assert!(is_served && !plan.contains("Seq Scan"), "{query:?}\n{plan}");
+            assert!(
+                is_served && !plan.contains("Seq Scan on keys"),
+                "{query:?}\n{plan}"
+            );
         }
         // By last use all keys are looked at; what is sorted is ids, and the rows of the page are found by them.
         let used = plan(

@@ -104,7 +104,7 @@ pub(super) async fn redeem_setup_token(
     }
     let revision = write.raise().await?;
     users::insert_row(write, user, revision).await?;
-    keys::insert_rows(write, std::slice::from_ref(key), revision).await?;
+    keys::insert_rows(write, std::slice::from_ref(key), revision, None).await?;
     for event in audit {
         write.audit(event).await?;
     }

@@ -2,11 +2,11 @@
 //! one that does not answer soon is not waited for, but a new one is asked beside it.
 
 use super::connection::Begin;
-use super::feed;
 use super::lent::{ANSWER, Lent};
 use super::pool::{Lane, Pool};
-use crate::{Feed, Position, StoreError};
-use keyward_domain::Revision;
+use super::{feed, imports};
+use crate::{Feed, ImportId, ImportedKeys, Position, StoreError};
+use keyward_domain::{KeyId, Revision};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -71,4 +71,16 @@ pub(super) async fn changes_since(pool: &Arc<Pool>, after: Revision) -> Result<F
             ask().await
         }
     }
+}
+
+/// Keys of an import.
+pub(super) async fn imported_keys(
+    pool: &Arc<Pool>,
+    import: ImportId,
+    after: Option<KeyId>,
+    most: u32,
+) -> Result<ImportedKeys, StoreError> {
+    let mut lent = Lent::begun(pool, Lane::Follow, Begin::Read).await?;
+    let done = timeout(ANSWER, imports::keys(lent.connection(), import, after, most)).await;
+    lent.finish(done).await
 }

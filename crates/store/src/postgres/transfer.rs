@@ -100,7 +100,7 @@ async fn wait<T>(work: impl Future<Output = T>) -> Result<T, StoreError> {
 #[async_trait]
 impl Side for Session {
     async fn count(&mut self, table: &'static Table) -> Result<u64, StoreError> {
-        let sql = format!("SELECT count(*) FROM {}", table.name);
+        let sql = format!("SELECT count(*) FROM {}", table.read_from());
         // The one statement that reads a whole table before it answers.
         let row = timeout(COMMIT, sqlx::query(AssertSqlSafe(sql)).fetch_one(&mut self.0))
             .await

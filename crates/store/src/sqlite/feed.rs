@@ -5,7 +5,7 @@ use super::packed;
 use crate::rows::{
     KeyRow, PositionRow, SiteRow, UserRow, change, key_change, key_state_columns, site_columns, user_columns,
 };
-use crate::{Change, Feed, Position, StoreError};
+use crate::{Change, Feed, ImportId, Position, PublishedImport, StoreError};
 use futures_util::TryStreamExt;
 use keyward_domain::Revision;
 use sqlx::query::Query;
@@ -68,7 +68,7 @@ async fn load_keys(
             let rows = sqlx::query(concat!(
                 "SELECT ",
                 key_state_columns!(),
-                " FROM keys WHERE rowid > ? AND rowid <= ? AND status <> 'deleted'"
+                " FROM visible_keys WHERE place > ? AND place <= ? AND status <> 'deleted'"
             ));
             each(connection, rows.bind(chunk.after).bind(chunk.last), key, visit).await?;
         }
@@ -83,7 +83,7 @@ pub(super) async fn changes_since(readers: &SqlitePool, after: Revision) -> Resu
     let is_newer = position.revision > after;
     let after = i64::try_from(after.0).unwrap_or(i64::MAX);
     let mark_before = mark_of(&mut snapshot, after).await?;
-    let mut changes = Vec::new();
+    let (mut changes, mut imports) = (Vec::new(), Vec::new());
     if is_newer {
         let mut visit = |change| changes.push(change);
         let users = sqlx::query(concat!(
@@ -101,15 +101,25 @@ pub(super) async fn changes_since(readers: &SqlitePool, after: Revision) -> Resu
         let keys = sqlx::query(concat!(
             "SELECT ",
             key_state_columns!(),
+            // What an import brought and nothing has changed since is at 0; what nobody sees yet, too.
             " FROM keys WHERE revision > ? ORDER BY revision"
         ));
         each(&mut snapshot, keys.bind(after), key, &mut visit).await?;
+        let rows = sqlx::query("SELECT id, revision FROM imports WHERE revision > ? ORDER BY revision")
+            .bind(after)
+            .fetch_all(&mut *snapshot)
+            .await
+            .map_err(reading)?;
+        for row in &rows {
+            imports.push(import(row)?);
+        }
     }
     snapshot.commit().await.map_err(reading)?;
     Ok(Feed {
         position,
         mark_before,
         changes,
+        imports,
     })
 }
 
@@ -138,4 +148,12 @@ fn site(row: &SqliteRow) -> Option<Change> {
 
 fn key(row: &SqliteRow) -> Option<Change> {
     key_change(KeyRow(row).state())
+}
+
+fn import(row: &SqliteRow) -> Result<PublishedImport, StoreError> {
+    let revision: i64 = row.try_get(1).map_err(reading)?;
+    Ok(PublishedImport {
+        id: ImportId(row.try_get(0).map_err(reading)?),
+        revision: Revision(revision.unsigned_abs()),
+    })
 }

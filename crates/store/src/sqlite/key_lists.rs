@@ -37,10 +37,14 @@ fn statement(query: &KeyQuery) -> QueryBuilder<Sqlite> {
         QueryBuilder::new(concat!(
             "SELECT ",
             key_columns!(),
-            " FROM keys WHERE id IN (SELECT id FROM keys WHERE TRUE"
+            " FROM visible_keys AS keys WHERE id IN (SELECT id FROM visible_keys AS keys WHERE TRUE"
         ))
     } else {
-        QueryBuilder::new(concat!("SELECT ", key_columns!(), " FROM keys WHERE TRUE"))
+        QueryBuilder::new(concat!(
+            "SELECT ",
+            key_columns!(),
+            " FROM visible_keys AS keys WHERE TRUE"
+        ))
     };
     filter(&mut sql, query);
     match (query.after, query.order) {
@@ -63,7 +67,7 @@ fn statement(query: &KeyQuery) -> QueryBuilder<Sqlite> {
 }
 
 pub(super) async fn count(connection: &mut SqliteConnection, query: &KeyQuery) -> Result<u64, StoreError> {
-    let mut sql = QueryBuilder::new("SELECT count(*) FROM keys WHERE TRUE");
+    let mut sql = QueryBuilder::new("SELECT count(*) FROM visible_keys AS keys WHERE TRUE");
     filter(&mut sql, query);
     let row = sql.build().fetch_one(connection).await.map_err(reading)?;
     let count: i64 = row.try_get(0).map_err(reading)?;

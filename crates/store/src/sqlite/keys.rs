@@ -4,20 +4,21 @@ use super::fault::{reading, writing};
 use super::once::{self, Claimed};
 use super::write::Write;
 use crate::rows::{KeyRow, address_rule_text, key_columns, key_status_cells, site_rule_text};
-use crate::{AuditEvent, IdempotencyClaim, Inserted, KeySource, Purge, StoreError};
+use crate::{AuditEvent, IdempotencyClaim, ImportId, Inserted, Purge, StoreError};
 use keyward_domain::{Key, KeyId, Revision, Timestamp};
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 use std::collections::HashSet;
 
-/// Rows of one INSERT: 17 values each, of which SQLite takes 32,766.
-const CHUNK: usize = 1000;
-
 pub(super) async fn find(connection: &mut SqliteConnection, id: KeyId) -> Result<Option<Key>, StoreError> {
-    let row = sqlx::query(concat!("SELECT ", key_columns!(), " FROM keys WHERE id = ?"))
-        .bind(id.as_bytes().as_slice())
-        .fetch_optional(connection)
-        .await
-        .map_err(reading)?;
+    let row = sqlx::query(concat!(
+        "SELECT ",
+        key_columns!(),
+        " FROM visible_keys WHERE id = ?"
+    ))
+    .bind(id.as_bytes().as_slice())
+    .fetch_optional(connection)
+    .await
+    .map_err(reading)?;
     row.map(|row| Key::try_from(KeyRow(&row))).transpose()
 }
 
@@ -29,7 +30,7 @@ pub(super) async fn list_purgeable(
     let mut sql = QueryBuilder::new(concat!(
         "SELECT ",
         key_columns!(),
-        " FROM keys WHERE status = 'deleted' AND deleted_at < "
+        " FROM visible_keys WHERE status = 'deleted' AND deleted_at < "
     ));
     sql.push_bind(deleted_before.millis());
     sql.push(" ORDER BY id LIMIT ").push_bind(i64::from(most));
@@ -55,50 +56,21 @@ pub(super) async fn insert(
         return Ok(replay);
     }
     let revision = write.raise().await?;
-    insert_rows(write, std::slice::from_ref(key), revision).await?;
+    insert_rows(write, std::slice::from_ref(key), revision, None).await?;
     write.audit(audit).await?;
     Ok(Inserted::New(revision))
 }
 
-pub(super) async fn import(
-    write: &mut Write<'_>,
-    source: &mut dyn KeySource,
-    audit: &AuditEvent,
-    progress: &(dyn Fn(usize) + Sync),
-) -> Result<Revision, StoreError> {
-    let revision = write.raise().await?;
-    let mut written = 0;
-    loop {
-        let keys = source.next_keys().await?;
-        if keys.is_empty() {
-            break;
-        }
-        for chunk in keys.chunks(CHUNK) {
-            match insert_rows(write, chunk, revision).await {
-                Ok(()) => {}
-                Err(StoreError::Duplicate { what, row: _ }) => {
-                    let row = written + first_duplicate(write, chunk).await?;
-                    return Err(StoreError::Duplicate { what, row });
-                }
-                Err(fault) => return Err(fault),
-            }
-            written += chunk.len();
-            progress(written);
-        }
-    }
-    write.audit(audit).await?;
-    Ok(revision)
-}
-
-/// Writes rows with one statement.
+/// Writes rows with one statement: 18 values each, of which SQLite takes 32,766.
 pub(super) async fn insert_rows(
     write: &mut Write<'_>,
     keys: &[Key],
     revision: Revision,
+    import: Option<ImportId>,
 ) -> Result<(), StoreError> {
     let mut sql = QueryBuilder::<Sqlite>::new(
         "INSERT INTO keys (id, owner, name, description, use_case, fingerprint, hint, status, deleted_at, was_active, \
-         expires_at, sites, addresses, rate_limit, created_at, updated_at, revision) ",
+         expires_at, sites, addresses, rate_limit, created_at, updated_at, revision, import) ",
     );
     sql.push_values(keys, |mut row, key| {
         let (status, deleted_at, was_active) = key_status_cells(key.status);
@@ -118,14 +90,16 @@ pub(super) async fn insert_rows(
             .push_bind(key.limit.map(|limit| i64::from(limit.per_minute())))
             .push_bind(key.created_at.millis())
             .push_bind(key.updated_at.millis())
-            .push_bind(revision.0.cast_signed());
+            .push_bind(revision.0.cast_signed())
+            .push_bind(import.map(|import| import.0));
     });
     sql.build().execute(write.connection()).await.map_err(writing)?;
     Ok(())
 }
 
-/// The place of the first key of a chunk whose fingerprint is in the table, or in the chunk before it.
-async fn first_duplicate(write: &mut Write<'_>, chunk: &[Key]) -> Result<usize, StoreError> {
+/// The place of the first key of a chunk whose fingerprint is in the table (of a key that nobody sees yet, too), or in the chunk
+/// before it.
+pub(super) async fn first_duplicate(write: &mut Write<'_>, chunk: &[Key]) -> Result<usize, StoreError> {
     let mut seen = HashSet::new();
     for (place, key) in chunk.iter().enumerate() {
         let stored = sqlx::query("SELECT 1 FROM keys WHERE fingerprint = ?")
@@ -150,7 +124,8 @@ pub(super) async fn update(
     let (status, deleted_at, was_active) = key_status_cells(key.status);
     let done = sqlx::query(
         "UPDATE keys SET name = ?, description = ?, status = ?, deleted_at = ?, was_active = ?, sites = ?, \
-         addresses = ?, rate_limit = ?, updated_at = ?, revision = ? WHERE id = ? AND revision = ?",
+         addresses = ?, rate_limit = ?, updated_at = ?, revision = ? \
+         WHERE id = (SELECT id FROM visible_keys WHERE id = ? AND revision = ?)",
     )
     .bind(key.name.as_str())
     .bind(key.description.as_str())
@@ -185,7 +160,7 @@ async fn absent_or_changed(write: &mut Write<'_>, id: KeyId) -> Result<StoreErro
 pub(super) async fn purge(write: &mut Write<'_>, purges: &[Purge]) -> Result<Option<Revision>, StoreError> {
     let mut gone = Vec::new();
     for purge in purges {
-        let done = sqlx::query("DELETE FROM keys WHERE id = ? AND revision = ? AND status = 'deleted'")
+        let done = sqlx::query("DELETE FROM keys WHERE id = (SELECT id FROM visible_keys WHERE id = ? AND revision = ?) AND status = 'deleted'")
             .bind(purge.key.as_bytes().as_slice())
             .bind(purge.expected.0.cast_signed())
             .execute(write.connection())

@@ -35,7 +35,7 @@ pub(super) async fn chunk(
          length(id) = 16 AND length(owner) = 16 AND length(fingerprint) = 32, id, owner, fingerprint, \
          use_case, x'1f', status, x'1f', expires_at, x'1f', sites, x'1f', addresses, x'1f', rate_limit, x'1f', \
          revision, x'1f'), '') AS BLOB) \
-         FROM (SELECT rowid AS place, * FROM keys WHERE rowid > ? AND status <> 'deleted' ORDER BY rowid LIMIT 1000)",
+         FROM (SELECT * FROM visible_keys WHERE place > ? AND status <> 'deleted' ORDER BY place LIMIT 1000)",
     )
     .bind(after)
     .fetch_one(connection)

@@ -73,7 +73,7 @@ fn in_use(path: &Path) -> StoreError {
 #[async_trait]
 impl Side for File {
     async fn count(&mut self, table: &'static Table) -> Result<u64, StoreError> {
-        let sql = format!("SELECT count(*) FROM {}", table.name);
+        let sql = format!("SELECT count(*) FROM {}", table.read_from());
         let row = sqlx::query(AssertSqlSafe(sql))
             .fetch_one(&mut self.0)
             .await

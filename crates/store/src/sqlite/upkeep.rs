@@ -83,7 +83,7 @@ async fn read_all(connection: &mut SqliteConnection) -> Result<(), StoreError> {
         (concat!("SELECT ", site_columns!(), " FROM sites"), |row| {
             SiteRow(row).site()?.whole().map(drop)
         }),
-        (concat!("SELECT ", key_columns!(), " FROM keys"), |row| {
+        (concat!("SELECT ", key_columns!(), " FROM visible_keys"), |row| {
             KeyRow(row).key()?.whole().map(drop)
         }),
         (concat!("SELECT ", audit_columns!(), " FROM audit"), |row| {

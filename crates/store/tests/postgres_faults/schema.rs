@@ -7,7 +7,7 @@ use keyward_store::{Change, PostgresOptions, PostgresStore, Store, StoreError};
 use keyward_testkit::Postgres;
 use tokio::task::JoinSet;
 
-const STEPS: [&str; 10] = [
+const STEPS: [&str; 11] = [
     "0001_initial",
     "0002_audit",
     "0003_usage",
@@ -17,6 +17,7 @@ const STEPS: [&str; 10] = [
     "0007_pending_identities",
     "0008_nodes",
     "0009_marks",
+    "0010_imports",
     "0011_audit_archive",
 ];
 

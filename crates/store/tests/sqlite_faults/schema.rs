@@ -8,7 +8,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-const STEPS: [&str; 10] = [
+const STEPS: [&str; 11] = [
     "0001_initial",
     "0002_audit",
     "0003_usage",
@@ -18,6 +18,7 @@ const STEPS: [&str; 10] = [
     "0007_pending_identities",
     "0008_nodes",
     "0009_marks",
+    "0010_imports",
     "0011_audit_archive",
 ];
 

@@ -1,0 +1,107 @@
+//! An import of many keys holds up nobody: it is all or nothing, and a revocation is in force meanwhile as at any time.
+
+use crate::load::switch;
+use keyward_testkit::{
+    Cluster, Issued, KeySpec, Keyward, OWNER, RawResponse, Times, eventually, exchange, request, sized,
+};
+use std::fmt::Write;
+use std::time::{Duration, Instant};
+use tokio::task::JoinHandle;
+
+/// How soon a revocation is in force everywhere, as it is stated in docs/operations.md.
+const BOUND: Duration = Duration::from_secs(1);
+
+fn secret(number: usize) -> String {
+    format!("imported-{number:08}")
+}
+
+fn file(keys: usize) -> String {
+    (0..keys).fold(String::from("owner,name,secret\n"), |mut text, number| {
+        writeln!(text, "{OWNER},key {number},{}", secret(number)).unwrap();
+        text
+    })
+}
+
+/// An import by a node's management API, under way.
+fn import(node: &Keyward, keys: usize) -> JoinHandle<RawResponse> {
+    let (console, management) = (node.console(), node.management_secret().to_owned());
+    tokio::spawn(async move {
+        let fields = [
+            ("X-API-KEY", management.as_str()),
+            ("Content-Type", "text/csv"),
+            ("Connection", "close"),
+        ];
+        exchange(console, request("POST", "/v1/keys/import", &fields, file(keys))).await
+    })
+}
+
+/// How many rows a table or a view has.
+async fn listed(cluster: &Cluster, table: &'static str) -> String {
+    let sql = format!("SELECT count(*) FROM {table}");
+    cluster.server(move |server| server.sql("postgres", &sql)).await
+}
+
+async fn switched(cluster: &Cluster, key: &Issued, change: &str, wanted: &str) -> Duration {
+    let begun = Instant::now();
+    switch(&cluster.nodes[1], key, change).await;
+    for node in &cluster.nodes {
+        node.wait_for_verdict(&key.secret, wanted).await;
+    }
+    begun.elapsed()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_revocation_is_in_force_within_its_bound_while_many_keys_are_imported() {
+    let cluster = Cluster::start().await;
+    let keys = sized(20_000, 300_000);
+    let key = cluster.nodes[0].key(KeySpec::new(OWNER, "switched")).await;
+    cluster.agree().await;
+    let import = import(&cluster.nodes[0], keys);
+    let mut taken = Vec::new();
+    while !import.is_finished() {
+        taken.push(switched(&cluster, &key, "disable", "401 key_disabled").await);
+        taken.push(switched(&cluster, &key, "enable", "200").await);
+    }
+    let answer = import.await.unwrap();
+    assert_eq!(answer.status, 200, "{answer:?}");
+    for number in [0, keys / 2, keys - 1] {
+        assert_eq!(cluster.nodes[0].verdict(&secret(number)).await, "200");
+    }
+    for node in &cluster.nodes[1..] {
+        for number in [0, keys - 1] {
+            node.wait_for_verdict(&secret(number), "200").await;
+        }
+    }
+    assert!(taken.len() > 4, "{taken:?}");
+    let taken = Times::printed("a change during an import, in force on three nodes", taken);
+    assert!(taken.max <= BOUND, "{taken:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_import_whose_node_dies_leaves_nothing_and_can_be_repeated_elsewhere() {
+    let cluster = Cluster::start().await;
+    let keys = 20_000;
+    let before = listed(&cluster, "visible_keys").await;
+    let broken = import(&cluster.nodes[0], keys);
+    eventually("keys are written", async || {
+        listed(&cluster, "keys").await.trim().len() >= 4
+    })
+    .await;
+    cluster.nodes[0].sigkill();
+    broken.abort();
+    assert_eq!(listed(&cluster, "visible_keys").await, before);
+    for node in &cluster.nodes[1..] {
+        assert_eq!(node.verdict(&secret(0)).await, "401 key_invalid");
+    }
+    // As if it had stood still for a minute.
+    cluster
+        .server(|server| server.sql("postgres", "UPDATE imports SET seen_at = 0"))
+        .await;
+    let answer = import(&cluster.nodes[1], keys).await.unwrap();
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert_eq!(cluster.nodes[1].verdict(&secret(keys - 1)).await, "200");
+    assert_eq!(
+        listed(&cluster, "keys").await,
+        listed(&cluster, "visible_keys").await
+    );
+}

@@ -1,0 +1,23 @@
+-- Imports: their keys come in portions, and are there for anybody only when the import is published.
+
+-- `revision` is that of its publication: NULL before. One that is `dropped`, or that nobody has gone on with (`seen_at`, Unix
+-- milliseconds of the database's clock), loses its keys.
+CREATE TABLE imports (
+    id       INTEGER PRIMARY KEY AUTOINCREMENT,
+    seen_at  INTEGER NOT NULL,
+    dropped  INTEGER NOT NULL DEFAULT 0 CHECK (NOT (dropped AND revision IS NOT NULL)),
+    revision INTEGER
+) STRICT;
+
+-- The import that brought a key. As long as nothing has changed it, its `revision` is 0, and counts as that of the import.
+ALTER TABLE keys ADD COLUMN import INTEGER;
+CREATE INDEX keys_import ON keys (import, id) WHERE import IS NOT NULL;
+
+-- What is read wherever keys are read. `place` is where a row lies in the table.
+CREATE VIEW visible_keys AS
+SELECT rowid AS place, id, owner, name, description, use_case, fingerprint, hint, status, deleted_at, was_active, expires_at,
+       sites, addresses, rate_limit, created_at, updated_at, import,
+       CASE WHEN import IS NULL OR revision > 0 THEN revision
+            ELSE (SELECT imports.revision FROM imports WHERE imports.id = keys.import) END AS revision
+FROM keys
+WHERE import IS NULL OR import IN (SELECT imports.id FROM imports WHERE imports.revision IS NOT NULL);
