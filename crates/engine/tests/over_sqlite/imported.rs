@@ -83,7 +83,7 @@ async fn an_imported_key_that_is_revoked_before_it_is_taken_over_never_passes() 
     let home = Home::new().await;
     let (there, faulty, here) = half_way(&home).await;
     let all = KeyFilter {
-        limit: Some(1000),
+        limit: Some(200),
         ..KeyFilter::default()
     };
     let listed = there.list_keys(OPERATOR, &all).await.unwrap();

@@ -41,13 +41,34 @@ async fn listed(cluster: &Cluster, table: &'static str) -> String {
     cluster.server(move |server| server.sql("postgres", &sql)).await
 }
 
-async fn switched(cluster: &Cluster, key: &Issued, change: &str, wanted: &str) -> Duration {
-    let begun = Instant::now();
-    switch(&cluster.nodes[1], key, change).await;
-    for node in &cluster.nodes {
-        node.wait_for_verdict(&key.secret, wanted).await;
+/// What changes took, and how long after their answers the last request began that a node decided by the older state.
+#[derive(Default)]
+struct Changes {
+    took: Vec<Duration>,
+    late: Vec<Duration>,
+}
+
+impl Changes {
+    /// Switches a key off and on.
+    async fn make(&mut self, cluster: &Cluster, key: &Issued) {
+        for (change, wanted) in [("disable", "401 key_disabled"), ("enable", "200")] {
+            let begun = Instant::now();
+            switch(&cluster.nodes[1], key, change).await;
+            let answered = Instant::now();
+            self.took.push(answered - begun);
+            let [first, second, third] = &cluster.nodes[..] else {
+                unreachable!("three nodes")
+            };
+            let last = tokio::join!(
+                first.wait_for_verdict(&key.secret, wanted),
+                second.wait_for_verdict(&key.secret, wanted),
+                third.wait_for_verdict(&key.secret, wanted)
+            );
+            assert_eq!(last.1, None, "the node that made it");
+            self.late
+                .push(last.0.max(last.2).map_or(Duration::ZERO, |last| last - answered));
+        }
     }
-    begun.elapsed()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -56,11 +77,13 @@ async fn a_revocation_is_in_force_within_its_bound_while_many_keys_are_imported(
     let keys = sized(20_000, 300_000);
     let key = cluster.nodes[0].key(KeySpec::new(OWNER, "switched")).await;
     cluster.agree().await;
+    let (mut before, mut during) = (Changes::default(), Changes::default());
+    for _ in 0..5 {
+        before.make(&cluster, &key).await;
+    }
     let import = import(&cluster.nodes[0], keys);
-    let mut taken = Vec::new();
     while !import.is_finished() {
-        taken.push(switched(&cluster, &key, "disable", "401 key_disabled").await);
-        taken.push(switched(&cluster, &key, "enable", "200").await);
+        during.make(&cluster, &key).await;
     }
     let answer = import.await.unwrap();
     assert_eq!(answer.status, 200, "{answer:?}");
@@ -72,9 +95,12 @@ async fn a_revocation_is_in_force_within_its_bound_while_many_keys_are_imported(
             node.wait_for_verdict(&secret(number), "200").await;
         }
     }
-    assert!(taken.len() > 4, "{taken:?}");
-    let taken = Times::printed("a change during an import, in force on three nodes", taken);
-    assert!(taken.max <= BOUND, "{taken:?}");
+    let before = Times::printed("a change before an import", before.took);
+    let took = Times::printed("a change during an import", during.took);
+    let late = Times::printed("until it holds on three nodes", during.late);
+    assert!(late.max <= BOUND, "{late:?}");
+    // A machine on which one change takes its time, does not do it sooner beside an import.
+    assert!(took.max <= BOUND.max(10 * before.p50), "{took:?}; {before:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
