@@ -1,6 +1,8 @@
 //! K1, K8: where a secret may show.
 
-use keyward_testkit::{H2Client, KeySpec, OWNER, World, exchange, get, request, sized, verdict};
+use keyward_testkit::{
+    H2Client, KeySpec, OWNER, WAIT_TIMEOUT, World, exchange, get, request, sized, verdict,
+};
 use serde_json::{Value, json};
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -317,7 +319,8 @@ fn k1_no_process_of_the_same_account_reads_the_memory_and_no_core_holds_it() {
                 .eq(["Max", "core", "file", "size", "0", "0"])
         })
     };
-    while !is_sealed() && sealed.try_wait().unwrap().is_none() {
+    let until = Instant::now() + WAIT_TIMEOUT;
+    while !is_sealed() && sealed.try_wait().unwrap().is_none() && Instant::now() < until {
         std::thread::sleep(Duration::from_millis(5));
     }
     let (sealed_limit, sealed_read, open_read) = (is_sealed(), can_be_read(pid), can_be_read(open_pid));
