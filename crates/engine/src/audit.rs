@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 /// What an event can be about.
 const KINDS: [&str; 5] = ["key", "user", "site", "session", "database"];
 /// What can have been done. Who adds an action adds it here, or nobody can filter by it.
-const ACTIONS: [&str; 32] = [
+pub const ACTIONS: [&str; 32] = [
     "key.create",
     "key.import",
     "key.edit",

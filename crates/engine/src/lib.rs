@@ -48,7 +48,7 @@ pub use accounts::{
 };
 pub use actor::{Actor, Who};
 pub use archive::{ArchiveFault, ArchiveLine, ArchiveSettings};
-pub use audit::{AuditFilter, AuditView};
+pub use audit::{ACTIONS, AuditFilter, AuditView};
 pub use authenticate::{Asked, Counting, Decision, Denied, Granted};
 pub use background::{Background, Job};
 pub use clock::{Clock, ManualClock, SystemClock};

@@ -27,7 +27,8 @@ fn bounds(path: &str, name: &str) -> Option<Value> {
         }
         ("since" | "until" | "from", _) => json!({ "maxLength": 64 }),
         ("owner" | "user" | "id", _) => json!({ "minLength": 1, "maxLength": 254 }),
-        ("text" | "action" | "target_id", _) => json!({ "maxLength": 1000 }),
+        ("action", _) => json!({ "enum": keyward_engine::ACTIONS }),
+        ("text" | "target_id", _) => json!({ "maxLength": 1000 }),
         _ => return None,
     })
 }

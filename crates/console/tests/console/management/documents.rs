@@ -256,6 +256,15 @@ async fn everything_that_is_sent_has_bounds() {
             }
         }
     }
+    // What a list is filtered by is one of these words, or 422.
+    let audit = document["paths"]["/v1/audit"]["get"]["parameters"]
+        .as_array()
+        .unwrap();
+    let action = audit
+        .iter()
+        .find(|parameter| parameter["name"] == "action")
+        .unwrap();
+    assert_eq!(action["schema"]["enum"], json!(keyward_engine::ACTIONS));
     // Exactly one of two, and the word for open is always true: said without a union, and without an `enum` of one truth value.
     for (name, open) in [
         ("Sites", "any"),
