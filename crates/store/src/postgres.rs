@@ -345,7 +345,9 @@ impl Store for PostgresStore {
     }
 
     async fn put_node(&self, node: &NodeRecord) -> Result<(), StoreError> {
-        note!(self, nodes::put(node))
+        self.check_writable()?;
+        self.check_open().await?;
+        nodes::put(&self.pool, node).await
     }
 
     async fn list_nodes(&self) -> Result<Vec<SeenNode>, StoreError> {

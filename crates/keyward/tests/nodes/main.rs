@@ -11,6 +11,7 @@ mod faults;
 mod imports;
 mod list;
 mod load;
+mod many;
 mod outage;
 mod pooler;
 mod revocation;

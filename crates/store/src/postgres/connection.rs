@@ -62,6 +62,11 @@ impl Connection {
         Self { target, ..self }
     }
 
+    /// Whether the session is known to be its own, so that what is left there is found again.
+    pub(super) fn has_own_session(&self) -> bool {
+        !self.is_pooled
+    }
+
     pub(super) fn target(&self) -> usize {
         self.target
     }

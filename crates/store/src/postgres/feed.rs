@@ -26,12 +26,14 @@ pub(super) async fn revision(connection: &mut Connection) -> Result<Revision, St
 }
 
 /// The position, from a server that has the last word on it: a standby may be behind by any time. One message, so it needs no
-/// transaction.
+/// transaction; in a session of its own, a statement that the server need not read and plan each second.
 pub(super) async fn position(connection: &mut Connection) -> Result<Position, StoreError> {
     let sql = "SELECT revision, (SELECT mark FROM marks WHERE marks.revision = meta.revision), pg_is_in_recovery() FROM meta";
-    let row = sqlx::raw_sql(sql)
-        .fetch_optional(connection)
-        .await
+    let row = match connection.has_own_session() {
+        true => sqlx::query(sql).fetch_optional(connection).await,
+        false => sqlx::raw_sql(sql).fetch_optional(connection).await,
+    };
+    let row = row
         .map_err(reading)?
         .ok_or_else(|| damaged("the table meta has no row".to_owned()))?;
     if row.try_get(2).map_err(reading)? {

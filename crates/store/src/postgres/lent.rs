@@ -34,14 +34,33 @@ impl Lent {
     pub(super) async fn begun(pool: &Arc<Pool>, lane: Lane, begin: Begin) -> Result<Self, StoreError> {
         let permit = pool.permit(lane).await?;
         let connection = pool.get().await?;
-        let mut lent = Self::of(pool, connection, permit);
-        match timeout(ANSWER, lent.connection().begin(begin)).await {
-            Ok(Ok(is_wrapped)) => lent.is_wrapped = is_wrapped,
+        Self::of(pool, connection, permit).begin(lane, begin).await
+    }
+
+    /// The same on a connection that is open, and was not asked whether it still answers: for what may be done twice.
+    pub(super) async fn unasked(
+        pool: &Arc<Pool>,
+        lane: Lane,
+        begin: Begin,
+    ) -> Result<Option<Self>, StoreError> {
+        let permit = pool.permit(lane).await?;
+        match pool.open() {
+            Some(connection) => Self::of(pool, connection, permit)
+                .begin(lane, begin)
+                .await
+                .map(Some),
+            None => Ok(None),
+        }
+    }
+
+    async fn begin(mut self, lane: Lane, begin: Begin) -> Result<Self, StoreError> {
+        match timeout(ANSWER, self.connection().begin(begin)).await {
+            Ok(Ok(is_wrapped)) => self.is_wrapped = is_wrapped,
             Ok(Err(error)) if lane == Lane::Write => return Err(writing(error)),
             Ok(Err(error)) => return Err(reading(error)),
             Err(_) => return Err(silent()),
         }
-        Ok(lent)
+        Ok(self)
     }
 
     /// One that nobody has used before.

@@ -1,11 +1,19 @@
 //! The nodes, and their batches of usage.
 
-use super::connection::Connection;
+use super::connection::{Begin, Connection};
 use super::fault::{reading, writing};
+use super::lent::{ANSWER, Lent};
+use super::pool::{Lane, Pool};
 use super::write::Write;
 use crate::rows::{NodeRow, node_columns};
 use crate::{FlushId, NodeRecord, SeenNode, StoreError};
 use keyward_domain::NodeId;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// How long a connection that is open may take over a node's word of itself before another one is used.
+const DOUBT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The server's clock, in milliseconds.
 macro_rules! now {
@@ -14,7 +22,26 @@ macro_rules! now {
     };
 }
 
-pub(super) async fn put(write: &mut Write<'_>, node: &NodeRecord) -> Result<(), StoreError> {
+/// Puts it by one statement. It may be put twice, so a connection that is open is not asked beforehand whether it still answers.
+pub(super) async fn put(pool: &Arc<Pool>, node: &NodeRecord) -> Result<(), StoreError> {
+    let by_an_open_one = async {
+        match Lent::unasked(pool, Lane::Write, Begin::Read).await {
+            Ok(Some(open)) => put_by(open, node).await.is_ok(),
+            _ => false,
+        }
+    };
+    if timeout(DOUBT_TIMEOUT, by_an_open_one).await == Ok(true) {
+        return Ok(());
+    }
+    put_by(Lent::begun(pool, Lane::Write, Begin::Read).await?, node).await
+}
+
+async fn put_by(mut lent: Lent, node: &NodeRecord) -> Result<(), StoreError> {
+    let done = timeout(ANSWER, put_on(lent.connection(), node)).await;
+    lent.finish(done).await
+}
+
+async fn put_on(connection: &mut Connection, node: &NodeRecord) -> Result<(), StoreError> {
     sqlx::query(concat!(
         "INSERT INTO nodes (id, host, address, version, revision, started_at, seen_at) \
          VALUES ($1, $2, $3, $4, $5, $6, ",
@@ -27,7 +54,7 @@ pub(super) async fn put(write: &mut Write<'_>, node: &NodeRecord) -> Result<(), 
     .bind(&node.version)
     .bind(i64::try_from(node.revision.0).unwrap_or(i64::MAX))
     .bind(node.started_at.millis())
-    .execute(write.connection())
+    .execute(connection)
     .await
     .map_err(writing)?;
     Ok(())

@@ -23,8 +23,12 @@ const SHORT_TIMEOUT: Duration = Duration::from_secs(1);
 pub(super) async fn position(pool: &Arc<Pool>) -> Result<Position, StoreError> {
     let begun = Instant::now();
     let mut first = pin!(async {
-        let lent = Lent::begun(pool, Lane::Poll, Begin::Nothing).await?;
-        ask(lent).await
+        if let Ok(Some(open)) = Lent::unasked(pool, Lane::Poll, Begin::Nothing).await
+            && let Ok(position) = ask(open).await
+        {
+            return Ok(position);
+        }
+        ask(Lent::begun(pool, Lane::Poll, Begin::Nothing).await?).await
     });
     if let Ok(answer) = timeout(DOUBT_TIMEOUT, &mut first).await {
         return looked_at(pool, answer);

@@ -1,7 +1,9 @@
 //! The connections of a node that are open, and how many there may be.
 //!
 //! The last one that was used is used next, so those that are not needed are closed after a while. Each is asked whether its
-//! server still answers before it is used again: a connection that the network has swallowed tells nothing by itself.
+//! server still answers before it is used again: a connection that the network has swallowed tells nothing by itself. What each node
+//! says all the time is said without that question, which would double what a hundred nodes cost a server, and once more when it
+//! came to nothing.
 
 use super::connection::Connection;
 use super::connector::Connector;
@@ -85,6 +87,10 @@ impl Pool {
         &self.connector
     }
 
+    pub(super) fn shared_connector(&self) -> Arc<Connector> {
+        Arc::clone(&self.connector)
+    }
+
     /// The right to a connection.
     pub(super) async fn permit(&self, lane: Lane) -> Result<OwnedSemaphorePermit, StoreError> {
         let semaphore = match lane {
@@ -126,14 +132,9 @@ impl Pool {
     /// A connection that answers: one that is open, or a new one.
     pub(super) async fn get(&self) -> Result<Connection, StoreError> {
         loop {
-            let Some(Idle { mut connection, .. }) = self.lock().pop() else {
+            let Some(mut connection) = self.open() else {
                 return self.connect().await;
             };
-            // A server that another one took over from may still take changes: nobody goes on there.
-            if connection.target() != self.connector.preferred() {
-                tokio::spawn(connection.close());
-                continue;
-            }
             match timeout(PING_TIMEOUT, connection.ping()).await {
                 Ok(Ok(())) => return Ok(connection),
                 // It was closed; another may be good.
@@ -141,6 +142,19 @@ impl Pool {
                 // What does not answer was swallowed, and the others with it.
                 Err(_) => self.forget_idle(),
             }
+        }
+    }
+
+    /// A connection that is open; whether it still answers was not asked.
+    pub(super) fn open(&self) -> Option<Connection> {
+        let preferred = self.connector.preferred();
+        loop {
+            let connection = self.lock().pop()?.connection;
+            // A server that another one took over from may still take changes: nobody goes on there.
+            if connection.target() == preferred {
+                return Some(connection);
+            }
+            tokio::spawn(connection.close());
         }
     }
 
