@@ -22,6 +22,9 @@ const ASK: &str = "SELECT coalesce(current_setting('keyward.session', TRUE), '')
 /// What the three are then.
 const TIMEOUTS: [&str; 3] = ["10s", "10s", "5s"];
 
+/// How long a program that gives the password is waited for where there is no other bound.
+const PASSWORD_PATIENCE: Duration = Duration::from_secs(4);
+
 /// Makes connections.
 #[derive(Debug)]
 pub(super) struct Connector {
@@ -64,7 +67,7 @@ impl Connector {
             .targets
             .get(self.preferred())
             .ok_or("the address names no server")?;
-        let password = self.password.get().await?;
+        let password = self.password.get(PASSWORD_PATIENCE).await?;
         let mark = (!self.is_pooled()).then_some(self.mark.as_str());
         let settings = target.settings(password.as_deref(), mark);
         let name = format!("{} {name}", settings.get_application_name().unwrap_or("keyward"));
@@ -86,9 +89,9 @@ impl Connector {
         self.preferred.load(Ordering::Relaxed)
     }
 
-    /// Connects within a time; a program that gives the password has its own beforehand.
+    /// Connects within a time; a program that gives the password has as much beforehand.
     pub(super) async fn connect(&self, patience: Duration) -> Result<Connection, Fault> {
-        let password = self.password.get().await;
+        let password = self.password.get(patience).await;
         let password = password.map_err(|why| Fault::Away(StoreError::Open(why)))?;
         let deadline = Instant::now() + patience;
         let first = self.preferred();
@@ -130,7 +133,7 @@ impl Connector {
             let settings = target.settings(password, Some(&self.mark));
             match settings.connect().await {
                 Err(error) if is_refused_parameter(&error) => {}
-                Err(error) => return Err(self.fault(target, error).await),
+                Err(error) => return Err(self.fault(target, error)),
                 Ok(mut raw) => {
                     if self.ask(target, &mut raw).await? {
                         return Ok(Connection::new(raw, false));
@@ -151,13 +154,13 @@ impl Connector {
                 self.ask(target, &mut raw).await?;
                 Ok(Connection::new(raw, true))
             }
-            Err(error) => Err(self.fault(target, error).await),
+            Err(error) => Err(self.fault(target, error)),
         }
     }
 
-    async fn fault(&self, target: &Target, error: sqlx::Error) -> Fault {
+    fn fault(&self, target: &Target, error: sqlx::Error) -> Fault {
         if is_bad_password(&error) {
-            self.password.forget().await;
+            self.password.forget();
         }
         match is_away(&error) {
             true => Fault::Away(opening(&target.place, error)),
@@ -169,7 +172,7 @@ impl Connector {
     async fn ask(&self, target: &Target, raw: &mut PgConnection) -> Result<bool, Fault> {
         let row = match sqlx::raw_sql(ASK).fetch_one(raw).await {
             Ok(row) => row,
-            Err(error) => return Err(self.fault(target, error).await),
+            Err(error) => return Err(self.fault(target, error)),
         };
         let read = || -> Result<(bool, bool), sqlx::Error> {
             let mark: &str = row.try_get(0)?;

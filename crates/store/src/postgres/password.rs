@@ -4,15 +4,18 @@ use std::fmt;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::{Duration, Instant};
-use tokio::sync::Mutex;
+use tokio::sync::watch;
 use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 
 /// How long a program may take to give a password.
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long what it gave is used again, so that connections that open together run it once.
 const REMEMBERED: Duration = Duration::from_secs(5);
+/// The same of a failure: a program that fails is not run by each who wants to connect.
+const FAILURE_REMEMBERED: Duration = Duration::from_secs(1);
 /// How much of what a file or a program gives is read, in bytes.
 const MAX_LENGTH: u64 = 64 * 1024;
 /// How much is told of what a program complains of, in characters.
@@ -51,19 +54,34 @@ impl From<String> for PasswordSource {
 #[derive(Debug)]
 pub(super) struct Password {
     source: Option<PasswordSource>,
-    given: Mutex<Option<Given>>,
+    /// What the program gave last, and its run that is under way.
+    asked: Arc<Mutex<Asked>>,
 }
 
-struct Given {
-    at: Instant,
-    password: String,
+/// A password, or what is wrong.
+type Answer = Result<String, String>;
+
+#[derive(Default)]
+struct Asked {
+    last: Option<(Instant, Answer)>,
+    run: Option<watch::Receiver<Option<Answer>>>,
 }
 
-impl fmt::Debug for Given {
+impl fmt::Debug for Asked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Given")
-            .field("at", &self.at)
-            .finish_non_exhaustive()
+        f.debug_struct("Asked").finish_non_exhaustive()
+    }
+}
+
+impl Asked {
+    /// What may be used again.
+    fn known(&self) -> Option<Answer> {
+        let (at, answer) = self.last.as_ref()?;
+        let remembered = match answer {
+            Ok(_) => REMEMBERED,
+            Err(_) => FAILURE_REMEMBERED,
+        };
+        (at.elapsed() < remembered).then(|| answer.clone())
     }
 }
 
@@ -71,43 +89,72 @@ impl Password {
     pub(super) fn new(source: Option<PasswordSource>) -> Self {
         Self {
             source,
-            given: Mutex::default(),
+            asked: Arc::default(),
         }
     }
 
-    /// The password of now; none when the address has it, or none is needed. An error says what is wrong with the source.
-    pub(super) async fn get(&self) -> Result<Option<String>, String> {
+    /// The password of now; none when the address has it, or none is needed. An error says what is wrong with the source. A program
+    /// is waited for no longer than `patience`, and goes on for those who come later.
+    pub(super) async fn get(&self, patience: Duration) -> Result<Option<String>, String> {
         match &self.source {
             None => Ok(None),
             Some(PasswordSource::Text(text)) => Ok(Some(text.clone())),
             Some(PasswordSource::File(path)) => read_file(path).await.map(Some),
-            Some(PasswordSource::Command(words)) => self.ask(words).await.map(Some),
+            Some(PasswordSource::Command(words)) => self.ask(words, patience).await.map(Some),
         }
     }
 
     /// Forgets what a program gave: the server does not take it.
-    pub(super) async fn forget(&self) {
-        *self.given.lock().await = None;
+    pub(super) fn forget(&self) {
+        lock(&self.asked).last = None;
     }
 
-    /// One at a time asks; those who have waited take what it was given.
-    async fn ask(&self, words: &[String]) -> Result<String, String> {
-        let mut given = self.given.lock().await;
-        if let Some(known) = &*given
-            && known.at.elapsed() < REMEMBERED
-        {
-            return Ok(known.password.clone());
+    /// It runs once for all who ask meanwhile.
+    async fn ask(&self, words: &[String], patience: Duration) -> Answer {
+        let mut given = {
+            let mut asked = lock(&self.asked);
+            if let Some(known) = asked.known() {
+                return known;
+            }
+            match &asked.run {
+                Some(run) if run.has_changed().is_ok() => run.clone(),
+                _ => self.run(&mut asked, words.to_vec()),
+            }
+        };
+        let given = timeout(patience, given.wait_for(Option::is_some)).await;
+        let fault = |what: &str| format!("the password command `{}`: {what}", program(words));
+        match given {
+            Ok(Ok(answer)) => answer.clone().unwrap_or_else(|| Err(fault("gave nothing"))),
+            Ok(Err(_)) => Err(fault("was given up")),
+            Err(_) => Err(fault(&format!(
+                "has given nothing within {} ms; it goes on",
+                patience.as_millis()
+            ))),
         }
-        let words = words.to_vec();
-        let password = spawn_blocking(move || run(&words))
-            .await
-            .map_err(|error| format!("the password command: {error}"))??;
-        *given = Some(Given {
-            at: Instant::now(),
-            password: password.clone(),
-        });
-        Ok(password)
     }
+
+    /// Runs the program, whoever waits for it.
+    fn run(&self, asked: &mut Asked, words: Vec<String>) -> watch::Receiver<Option<Answer>> {
+        let (told, given) = watch::channel(None);
+        asked.run = Some(given.clone());
+        let shared = Arc::clone(&self.asked);
+        spawn_blocking(move || {
+            let answer = run(&words);
+            let mut asked = lock(&shared);
+            asked.last = Some((Instant::now(), answer.clone()));
+            asked.run = None;
+            told.send_replace(Some(answer));
+        });
+        given
+    }
+}
+
+fn lock(asked: &Mutex<Asked>) -> MutexGuard<'_, Asked> {
+    asked.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn program(words: &[String]) -> &str {
+    words.first().map_or("", String::as_str)
 }
 
 async fn read_file(path: &Path) -> Result<String, String> {
@@ -240,14 +287,48 @@ mod tests {
         let script = format!("echo x >> {}; echo s3cret", count.display());
         let words = ["/bin/sh", "-c", &script].map(str::to_owned).to_vec();
         let password = Password::new(Some(PasswordSource::Command(words)));
-        let asked = futures_util::future::join_all((0..12).map(|_| password.get())).await;
+        let asked = futures_util::future::join_all((0..12).map(|_| password.get(COMMAND_TIMEOUT))).await;
         assert!(
             asked.iter().all(|given| given == &Ok(Some("s3cret".to_owned()))),
             "12 times"
         );
         assert_eq!(std::fs::read_to_string(&count).unwrap(), "x\n");
-        password.forget().await;
-        password.get().await.unwrap();
+        password.forget();
+        password.get(COMMAND_TIMEOUT).await.unwrap();
         assert_eq!(std::fs::read_to_string(&count).unwrap(), "x\nx\n");
+    }
+
+    #[tokio::test]
+    async fn a_program_that_fails_is_run_once_for_those_who_ask_together() {
+        let folder = tempfile::tempdir().unwrap();
+        let count = folder.path().join("count");
+        let script = format!("echo x >> {}; echo no token >&2; exit 3", count.display());
+        let words = ["/bin/sh", "-c", &script].map(str::to_owned).to_vec();
+        let password = Password::new(Some(PasswordSource::Command(words)));
+        let asked = futures_util::future::join_all((0..12).map(|_| password.get(COMMAND_TIMEOUT))).await;
+        assert!(
+            asked
+                .iter()
+                .all(|given| given.as_ref().is_err_and(|why| why.contains("no token"))),
+            "{asked:?}"
+        );
+        assert_eq!(std::fs::read_to_string(&count).unwrap(), "x\n");
+    }
+
+    /// It is waited for no longer than who asks has time, and what it gives at last is there for the next one.
+    #[tokio::test]
+    async fn nobody_waits_longer_for_a_program_than_there_is_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let gate = folder.path().join("gate");
+        let script = format!(
+            "until test -e {}; do sleep 0.05; done; echo s3cret",
+            gate.display()
+        );
+        let words = ["/bin/sh", "-c", &script].map(str::to_owned).to_vec();
+        let password = Password::new(Some(PasswordSource::Command(words)));
+        let told = password.get(Duration::from_millis(1)).await.unwrap_err();
+        assert!(told.contains("within 1 ms"), "{told}");
+        std::fs::write(&gate, "").unwrap();
+        assert_eq!(password.get(COMMAND_TIMEOUT).await, Ok(Some("s3cret".to_owned())));
     }
 }
