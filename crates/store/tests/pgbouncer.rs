@@ -57,3 +57,24 @@ async fn fresh(servers: &Servers) -> Fresh {
 }
 
 keyward_store::store_conformance!(one_after_another servers fresh);
+
+/// Who is given another session each time hears nothing, though each look at its session may show the same one.
+#[tokio::test]
+async fn s9_a_pooler_that_hands_sessions_out_in_turn_tells_of_nothing_and_that_is_said() {
+    let server = Postgres::start_quick();
+    let in_turn = "default_pool_size = 2\nmin_pool_size = 2\nserver_round_robin = 1";
+    let pooler = PgBouncer::start(server.address(), "transaction", in_turn);
+    let store = PostgresStore::open(&options(pooler.address(), "postgres"))
+        .await
+        .unwrap();
+    for _ in 0..3 {
+        let remarks = store.server_remarks().await.unwrap();
+        assert!(
+            remarks
+                .iter()
+                .any(|remark| remark.what.contains("is not told of")),
+            "{remarks:?}"
+        );
+    }
+    store.close().await;
+}

@@ -76,7 +76,7 @@ async fn check_server(checked: &Checked, engine: &Engine) -> Vec<Finding> {
         && options.could_be_another()
     {
         let what = "sslmode asks for less than a proof of the server's name: somebody in between could take its place";
-        let way_out = "leave sslmode out of database.url, or set sslmode=verify-full, with sslrootcert for an authority of your own";
+        let way_out = "leave sslmode out of database.url and database.listen_url, or set sslmode=verify-full, with sslrootcert for an authority of your own";
         findings.push(Finding::warning(CHECK, place, what, way_out));
     }
     findings

@@ -9,6 +9,7 @@ use super::pool::Pool;
 use super::{PostgresOptions, PostgresStore, migrate};
 use crate::StoreError;
 use crate::migrations::Migration;
+use futures_util::future::BoxFuture;
 use sqlx::Row;
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,8 +33,7 @@ impl PostgresStore {
     /// starts empty unless it is to be made.
     pub async fn open(options: &PostgresOptions) -> Result<Self, StoreError> {
         let store = Self::unopened(options)?;
-        let opened = Box::pin(store.opening.open(options, store.pool.connector())).await;
-        opened.map_err(Fault::into_error)?;
+        store.try_open().await.map_err(Fault::into_error)?;
         Ok(store)
     }
 
@@ -44,19 +44,24 @@ impl PostgresStore {
     /// As [`PostgresStore::open`], unless that is so.
     pub async fn open_or_wait(options: &PostgresOptions) -> Result<Self, StoreError> {
         let store = Self::unopened(options)?;
-        match Box::pin(store.opening.open(options, store.pool.connector())).await {
+        match store.try_open().await {
             Ok(()) | Err(Fault::Away(_)) => Ok(store),
             Err(Fault::Refused(error)) => Err(error),
         }
     }
 
+    /// The driver's futures end here, or whoever opens a store would have their whole depth in a future of their own.
+    fn try_open(&self) -> BoxFuture<'_, Result<(), Fault>> {
+        Box::pin(self.opening.open(&self.options, self.pool.connector()))
+    }
+
     fn unopened(options: &PostgresOptions) -> Result<Self, StoreError> {
-        let connector = Connector::new(options)?;
-        let pool = Pool::new(Arc::clone(&connector));
-        let listen = match &options.listen_url {
-            None => Listen::new(connector, None),
-            Some(_) => Listen::new(Connector::to_listen(options)?, Some(Arc::clone(&pool))),
+        let pool = Pool::new(Connector::new(options)?);
+        let elsewhere = match &options.listen_url {
+            None => None,
+            Some(_) => Some(Connector::to_listen(options)?),
         };
+        let listen = Listen::new(Arc::clone(&pool), elsewhere);
         Ok(Self {
             is_read_only: options.read_only,
             turn: Semaphore::new(1),

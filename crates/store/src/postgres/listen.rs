@@ -41,6 +41,10 @@ const DEAF: &str = "a pooler that shares sessions stands before the server, so t
 const DEAF_WAY_OUT: &str =
     "name the server's own address, or that of a pool in session mode, in database.listen_url";
 
+/// What is said where another way was named, and leads elsewhere.
+const UNHEARD: &str = "what is told by way of database.url is not heard at database.listen_url; both name the same database, and the \
+                       second a server or a pool in session mode";
+
 /// Listens from the first wait on, until it is dropped.
 #[derive(Debug)]
 pub(super) struct Listen {
@@ -51,8 +55,10 @@ pub(super) struct Listen {
 #[derive(Debug)]
 struct Shared {
     connector: Arc<Connector>,
-    /// The way of the changes, when it is another one than the connector's.
-    pool: Option<Arc<Pool>>,
+    /// By which changes are made.
+    pool: Arc<Pool>,
+    /// Listening goes another way than changes do.
+    is_elsewhere: bool,
     wake: Notify,
     is_listening: AtomicBool,
 }
@@ -72,12 +78,14 @@ impl From<Error> for End {
 }
 
 impl Listen {
-    /// `pool`: by which changes are made, when listening goes another way.
-    pub(super) fn new(connector: Arc<Connector>, pool: Option<Arc<Pool>>) -> Self {
+    /// `pool`: by which changes are made. `elsewhere`: where to listen, when that is another way.
+    pub(super) fn new(pool: Arc<Pool>, elsewhere: Option<Arc<Connector>>) -> Self {
+        let is_elsewhere = elsewhere.is_some();
         Self {
             shared: Arc::new(Shared {
-                connector,
+                connector: elsewhere.unwrap_or_else(|| pool.shared_connector()),
                 pool,
+                is_elsewhere,
                 wake: Notify::new(),
                 is_listening: AtomicBool::new(false),
             }),
@@ -101,7 +109,7 @@ impl Listen {
 
     /// Why it could not be told of any.
     pub(super) async fn remark(&self) -> Option<ServerRemark> {
-        let (what, way_out) = match self.shared.start().await {
+        let (what, way_out) = match self.shared.start_hearing().await {
             Ok(_) => return None,
             Err(End::Deaf) => (DEAF.to_owned(), DEAF_WAY_OUT),
             Err(End::Lost(why)) => (format!("cannot be listened to: {why}"), "do as it says"),
@@ -211,13 +219,19 @@ impl Shared {
         }
     }
 
-    async fn try_listen(&self, has_listened: &mut bool, silence: &mut Silence) -> Result<&'static str, End> {
+    /// Begins to listen. Behind a pooler, or by another way, that what is told is heard is not taken for granted.
+    async fn start_hearing(&self) -> Result<PgListener, End> {
         let mut listener = self.start().await?;
-        let target = self.connector.preferred();
         in_time(START_TIMEOUT, listener.listen(CHANNEL)).await?;
-        if let Some(pool) = &self.pool {
-            self.hear(&mut listener, pool).await?;
+        if self.is_elsewhere || self.connector.is_pooled() {
+            self.hear(&mut listener).await?;
         }
+        Ok(listener)
+    }
+
+    async fn try_listen(&self, has_listened: &mut bool, silence: &mut Silence) -> Result<&'static str, End> {
+        let mut listener = self.start_hearing().await?;
+        let target = self.connector.preferred();
         *has_listened = true;
         self.is_listening.store(true, Ordering::Relaxed);
         silence.is_over();
@@ -238,15 +252,25 @@ impl Shared {
         }
     }
 
-    /// Sees to it that what is told where changes are made is heard here: that it is the same database.
-    async fn hear(&self, listener: &mut PgListener, pool: &Pool) -> Result<(), End> {
+    /// Sees to it that what is told where changes are made is heard here: that it is the same database, and that no pooler gives the
+    /// session that listens to somebody else. One that hands sessions out in turn may give back the same each time that it is asked.
+    async fn hear(&self, listener: &mut PgListener) -> Result<(), End> {
         let channel = format!("keyward_probe_{}", self.connector.mark());
         in_time(START_TIMEOUT, listener.listen(&channel)).await?;
-        let sender = pool.get().await.map_err(|error| End::Lost(error.to_string()));
+        let sender = self
+            .pool
+            .get()
+            .await
+            .map_err(|error| End::Lost(error.to_string()));
         let mut sender: Connection = sender?;
         let notify = AssertSqlSafe(format!("NOTIFY \"{channel}\""));
-        in_time(START_TIMEOUT, sqlx::raw_sql(notify).execute(&mut sender)).await?;
-        pool.give_back(sender);
+        match timeout(START_TIMEOUT, sqlx::raw_sql(notify).execute(&mut sender)).await {
+            Ok(Ok(_)) => self.pool.give_back(sender),
+            // The sender was told itself: it was given the session that listens.
+            Ok(Err(Error::Protocol(_))) => return Err(self.unheard()),
+            Ok(Err(error)) => return Err(error.into()),
+            Err(_) => return Err(End::Lost("the server does not answer".to_owned())),
+        }
         let heard = timeout(START_TIMEOUT, async {
             loop {
                 match listener.try_recv().await {
@@ -257,11 +281,14 @@ impl Shared {
                 }
             }
         });
-        heard.await.unwrap_or_else(|_| {
-            Err(End::Lost(
-                "what is told by way of database.url is not heard at database.listen_url; both name the same database".to_owned(),
-            ))
-        })
+        heard.await.unwrap_or_else(|_| Err(self.unheard()))
+    }
+
+    fn unheard(&self) -> End {
+        match self.is_elsewhere {
+            true => End::Lost(UNHEARD.to_owned()),
+            false => End::Deaf,
+        }
     }
 }
 

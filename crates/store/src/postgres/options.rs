@@ -98,10 +98,14 @@ impl PostgresOptions {
     /// Whether somebody between this machine and the server could take its place.
     #[must_use]
     pub fn could_be_another(&self) -> bool {
-        let is_elsewhere = self
-            .targets()
-            .is_ok_and(|targets| targets.iter().any(|target| !is_local(&target.settings)));
-        is_elsewhere && !self.proves_its_name()
+        [self.targets(), self.listen_targets()]
+            .into_iter()
+            .flatten()
+            .flatten()
+            .any(|target| {
+                let is_proven = matches!(target.settings.get_ssl_mode(), PgSslMode::VerifyFull);
+                !is_proven && !is_local(&target.settings)
+            })
     }
 
     /// The servers of the address, in its order.
@@ -238,6 +242,33 @@ mod tests {
             ),
         ] {
             assert_eq!(has_password(url), has, "{url}");
+        }
+    }
+
+    #[test]
+    fn each_server_has_to_prove_its_name_also_the_one_that_tells_of_changes() {
+        let prefer = "postgres://keyward@db.example/keyward?sslmode=prefer";
+        for (url, listen_url, could_be) in [
+            ("postgres://keyward@db.example/keyward", None, false),
+            (prefer, None, true),
+            ("postgres://keyward@127.0.0.1/keyward?sslmode=prefer", None, false),
+            ("postgres://keyward@127.0.0.1:6432/keyward", Some(prefer), true),
+            ("postgres://keyward@db.example/keyward", Some(prefer), true),
+            (
+                "postgres://keyward@127.0.0.1:6432/keyward",
+                Some("postgres://keyward@db.example/keyward"),
+                false,
+            ),
+        ] {
+            let options = PostgresOptions {
+                url: url.to_owned(),
+                password: None,
+                listen_url: listen_url.map(str::to_owned),
+                create: false,
+                migrate: false,
+                read_only: false,
+            };
+            assert_eq!(options.could_be_another(), could_be, "{url}, {listen_url:?}");
         }
     }
 

@@ -9,6 +9,7 @@ use super::write::Writer;
 use super::{SqliteStore, create};
 use crate::StoreError;
 use crate::migrations::Migration;
+use futures_util::future::BoxFuture;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 use std::path::{Path, PathBuf};
@@ -38,6 +39,12 @@ impl SqliteStore {
     /// newer than this program or older and not to be migrated, no access, damaged pages. A file that exists is never
     /// written over, and a store never starts empty in place of one that was there.
     pub async fn open(options: &SqliteOptions) -> Result<Self, StoreError> {
+        // The driver's futures end here, or whoever opens one would have their whole depth in a future of their own.
+        let opening: BoxFuture<'_, _> = Box::pin(Self::try_open(options));
+        opening.await
+    }
+
+    async fn try_open(options: &SqliteOptions) -> Result<Self, StoreError> {
         let path = absolute(&options.path)?;
         let mut size = look_at(&path)?;
         if size.is_none() {

@@ -1,7 +1,5 @@
 //! The layer around a small service, over the engine in this process.
 
-// The futures of the database are in here whole, one within the other.
-#![recursion_limit = "256"]
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
