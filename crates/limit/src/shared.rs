@@ -330,6 +330,9 @@ impl Shared {
 
     /// Notes that Redis is away, unless that is known, or cannot be said yet.
     fn away<T>(&self, epoch: u64, fault: &Fault) -> Option<T> {
+        if matches!(fault, Fault::Unmade) {
+            return None;
+        }
         let is_late = matches!(fault, Fault::Slow(_));
         if is_late && !self.breaker.is_silent(self.clock.elapsed()) {
             return None;

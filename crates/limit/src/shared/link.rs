@@ -4,7 +4,7 @@
 use super::breaker::Silence;
 use super::options::{RedisOptions, Target};
 use super::script::RIGHTS;
-use super::sentinel::shown;
+use super::sentinel::{self, Master, Sentinels, shown};
 use super::{PATIENCE, Shared};
 use redis::aio::MultiplexedConnection;
 use redis::cluster::ClusterClient;
@@ -18,13 +18,15 @@ use std::cell::RefCell;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
-use tokio::sync::watch;
+use std::time::{Duration, Instant};
+use tokio::sync::{Mutex, watch};
 
 /// How long a connection may take to be made.
 const CONNECT: Duration = Duration::from_secs(1);
-/// The same, when sentinels are asked before, one of which may be silent.
+/// The same, when sentinels are asked before.
 const CONNECT_BY_SENTINELS: Duration = Duration::from_secs(3);
+/// How long what sentinels have said holds for whoever connects: threads that lose their master together ask once.
+const NAMED: Duration = Duration::from_millis(500);
 /// A connection that nobody uses is looked at after so long, and ended when the other end says nothing for as long again.
 const KEEPALIVE: Duration = Duration::from_secs(10);
 const KEEPALIVE_AGAIN: Duration = Duration::from_secs(3);
@@ -43,6 +45,8 @@ pub(super) enum Fault {
     Denied(String),
     /// What Redis says.
     Other(String),
+    /// There is no connection, and whoever tried to make it has told why.
+    Unmade,
 }
 
 /// How connections are made: each anew from the options, since passwords change, and masters too.
@@ -50,6 +54,8 @@ pub(super) struct Links {
     options: RedisOptions,
     target: Target,
     place: String,
+    /// The master that sentinels named last, and when.
+    named: Mutex<Option<(Instant, Master)>>,
     /// Tells the limiters of one process apart; in service there is one.
     number: u64,
 }
@@ -74,8 +80,16 @@ pub(super) struct Link {
 struct Kept {
     made: Made,
     epoch: u64,
-    opened: watch::Receiver<Option<Connection>>,
+    opened: Opened,
     silence: Arc<Silence>,
+}
+
+/// A connection, once it is made; when it cannot be, its sender is gone.
+type Opened = watch::Receiver<Option<Connection>>;
+
+/// Whether it is being made, or is there.
+fn is_alive(opened: &Opened) -> bool {
+    opened.has_changed().is_ok() || opened.borrow().is_some()
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -97,6 +111,7 @@ impl Links {
         let links = Self {
             target: options.target()?,
             place: options.place(),
+            named: Mutex::default(),
             options: options.clone(),
             number: NUMBERS.fetch_add(1, Ordering::Relaxed),
         };
@@ -131,9 +146,11 @@ impl Links {
     async fn try_connect(&self) -> RedisResult<Connection> {
         match &self.target {
             Target::Sentinels(sentinels) => {
-                let master = sentinels.master(&self.options).await?;
-                let address = shown(master.get_connection_info().addr());
-                Ok(Connection::Master(connect_to(&master).await?, address.into()))
+                let master = self.master(sentinels, NAMED).await?;
+                let account = sentinels.account().clone().set_addr(master.clone());
+                let mut connection = connect_to(&self.client(&account)?).await?;
+                sentinel::check_master(&mut connection, &master).await?;
+                Ok(Connection::Master(connection, shown(&master).into()))
             }
             Target::Server(info) if self.options.cluster => {
                 let cluster = self.cluster(info)?;
@@ -149,11 +166,24 @@ impl Links {
         else {
             return false;
         };
-        let asked = tokio::time::timeout(CONNECT_BY_SENTINELS, sentinels.master(&self.options)).await;
-        match asked {
-            Ok(Ok(master)) => shown(master.get_connection_info().addr()) != **address,
-            _ => false,
+        match self.master(sentinels, Duration::ZERO).await {
+            Ok(master) => shown(&master) != **address,
+            Err(_) => false,
         }
+    }
+
+    /// The master of now; or the one that was named before, when that is no longer ago. One at a time asks.
+    async fn master(&self, sentinels: &Sentinels, ago: Duration) -> RedisResult<Master> {
+        let mut named = self.named.lock().await;
+        if let Some((at, master)) = &*named
+            && at.elapsed() < ago
+        {
+            return Ok(master.clone());
+        }
+        let before = named.take().map(|(_, master)| master);
+        let master = sentinels.master(&self.options, before.as_ref()).await?;
+        *named = Some((Instant::now(), master.clone()));
+        Ok(master)
     }
 
     /// Where the server is and who comes, with the password of now.
@@ -170,11 +200,7 @@ impl Links {
     }
 
     fn client(&self, info: &ConnectionInfo) -> RedisResult<Client> {
-        let info = self.account(info)?;
-        match self.options.certificates() {
-            Some(certificates) => Client::build_with_tls(info, certificates),
-            None => Client::open(info),
-        }
+        self.options.client(self.account(info)?)
     }
 
     fn cluster(&self, info: &ConnectionInfo) -> RedisResult<ClusterClient> {
@@ -217,12 +243,13 @@ impl Links {
 }
 
 impl Shared {
-    /// This thread's connection. The first one who needs it has it made, and whoever gives up waiting does not stop that.
+    /// This thread's connection. The first one who needs it has it made, and whoever gives up waiting does not stop that. That one
+    /// connection is slow to be made says nothing of Redis, as long as others are answered.
     pub(super) async fn link(self: &Arc<Self>, epoch: u64) -> Result<Link, Fault> {
         let (made, mut opened, silence) = self.kept(epoch);
         let opened = opened.wait_for(Option::is_some).await;
         let connection = opened.ok().and_then(|opened| opened.clone());
-        let connection = connection.ok_or_else(|| Fault::Other("no connection".into()))?;
+        let connection = connection.ok_or(Fault::Unmade)?;
         Ok(Link {
             connection,
             made,
@@ -230,12 +257,12 @@ impl Shared {
         })
     }
 
-    fn kept(self: &Arc<Self>, epoch: u64) -> (Made, watch::Receiver<Option<Connection>>, Arc<Silence>) {
+    fn kept(self: &Arc<Self>, epoch: u64) -> (Made, Opened, Arc<Silence>) {
         static SERIALS: AtomicU64 = AtomicU64::new(0);
         let limiter = self.links.number;
         KEPT.with_borrow_mut(|kept| {
             // What was made while Redis was last there may be of a server that is gone.
-            kept.retain(|one| one.made.limiter != limiter || one.epoch == epoch);
+            kept.retain(|one| one.made.limiter != limiter || one.epoch == epoch && is_alive(&one.opened));
             if let Some(one) = kept.iter().find(|one| one.made.limiter == limiter) {
                 return (one.made, one.opened.clone(), Arc::clone(&one.silence));
             }
@@ -279,7 +306,7 @@ pub(super) fn tcp_settings() -> TcpSettings {
     settings
 }
 
-async fn connect_to(client: &Client) -> RedisResult<MultiplexedConnection> {
+pub(super) async fn connect_to(client: &Client) -> RedisResult<MultiplexedConnection> {
     let config = AsyncConnectionConfig::new()
         .set_connection_timeout(None)
         .set_response_timeout(None);
@@ -341,6 +368,7 @@ impl fmt::Display for Fault {
             Self::Slow(time) => write!(f, "no answer within {} ms", time.as_millis()),
             Self::Denied(text) => write!(f, "{text}; the account needs: {RIGHTS}"),
             Self::Dropped(text) | Self::Other(text) => f.write_str(text),
+            Self::Unmade => f.write_str("there is no connection"),
         }
     }
 }

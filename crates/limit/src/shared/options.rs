@@ -2,7 +2,9 @@
 
 use super::sentinel::{Sentinels, shown};
 use keyward_domain::ServerUrl;
-use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisError, RedisResult, TlsCertificates};
+use redis::{
+    Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisError, RedisResult, TlsCertificates,
+};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -147,6 +149,14 @@ impl RedisOptions {
         let file = self.sentinel_password_file.as_ref();
         file.map(|file| read_password("limits.sentinel_password_file", file))
             .transpose()
+    }
+
+    /// Who connects there, trusting whom these options say.
+    pub(super) fn client(&self, info: ConnectionInfo) -> RedisResult<Client> {
+        match self.certificates() {
+            Some(certificates) => Client::build_with_tls(info, certificates),
+            None => Client::open(info),
+        }
     }
 
     pub(super) fn certificates(&self) -> Option<TlsCertificates> {

@@ -1,11 +1,20 @@
-//! A master that sentinels tell of: they are asked anew for each connection, and what they name has to say that it is a master.
+//! A master that sentinels tell of. All are asked at once, and what most of those say who answer is taken; it has to say itself that
+//! it is a master.
 
-use super::link::tcp_settings;
+use super::link::{connect_to, tcp_settings};
 use super::options::RedisOptions;
-use redis::sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType};
-use redis::{Client, ConnectionAddr, ConnectionInfo, RedisResult, TlsMode};
+use redis::aio::MultiplexedConnection;
+use redis::{ConnectionAddr, ConnectionInfo, RedisConnectionInfo, RedisError, RedisResult, Value};
+use std::time::Duration;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 const DEFAULT_PORT: &str = ":26379";
+/// How long a sentinel may take over its answer, connection included.
+const ANSWER: Duration = Duration::from_secs(1);
+
+/// Where a master is.
+pub(super) type Master = ConnectionAddr;
 
 /// Where sentinels are, and what they are asked for.
 #[derive(Clone, Debug)]
@@ -67,36 +76,114 @@ impl Sentinels {
         format!("{} of {}", self.name, addresses.join(","))
     }
 
-    /// The master of now.
-    pub(super) async fn master(&self, options: &RedisOptions) -> RedisResult<Client> {
-        self.client(options)?.async_get_client().await
-    }
-
-    fn client(&self, options: &RedisOptions) -> RedisResult<SentinelClient> {
-        let settings = self.account.redis_settings();
-        let mut builder =
-            SentinelClientBuilder::new(self.addresses.clone(), &self.name, SentinelServerType::Master)?
-                .set_client_to_redis_db(settings.db())
-                .set_client_to_redis_tcp_settings(tcp_settings())
-                .set_client_to_sentinel_tcp_settings(tcp_settings());
-        if let Some(user) = settings.username() {
-            builder = builder.set_client_to_redis_username(user);
+    /// The master of now. `before`: the one of before, which stays when as many say so as say anything else.
+    pub(super) async fn master(
+        &self,
+        options: &RedisOptions,
+        before: Option<&Master>,
+    ) -> RedisResult<Master> {
+        let mut asked = JoinSet::new();
+        for (number, address) in self.addresses.iter().enumerate() {
+            let client = options.client(self.account_of(address, options)?)?;
+            let name = self.name.clone();
+            asked.spawn(async move { (number, timeout(ANSWER, ask(client, name)).await) });
         }
-        if let Some(password) = options.password_of(&self.account)? {
-            builder = builder.set_client_to_redis_password(password);
-        }
-        if let Some(password) = options.sentinel_password()? {
-            builder = builder.set_client_to_sentinel_password(password);
-        }
-        if matches!(self.account.addr(), ConnectionAddr::TcpTls { .. }) {
-            builder = builder.set_client_to_redis_tls_mode(TlsMode::Secure);
-            if let Some(certificates) = options.certificates() {
-                builder = builder
-                    .set_client_to_redis_certificates(certificates.clone())
-                    .set_client_to_sentinel_certificates(certificates);
+        // In the order of the addresses, whoever answers first.
+        let mut told: Vec<Option<Master>> = vec![None; self.addresses.len()];
+        let mut fault = None;
+        while let Some(done) = asked.join_next().await {
+            match done {
+                Ok((number, Ok(Ok(Some((host, port)))))) => told[number] = Some(self.at(host, port)),
+                Ok((_, Ok(Ok(None)))) => {
+                    fault = Some(error(format!("{} was not found in sentinel", self.name)));
+                }
+                Ok((_, Ok(Err(other)))) => fault = worse(fault, other),
+                Ok((_, Err(_))) | Err(_) => {
+                    let silent = error(format!("no sentinel answers within {} ms", ANSWER.as_millis()));
+                    fault = worse(fault, silent);
+                }
+            }
+            if let Some(master) = chosen(&told, before)
+                && votes(&told, master) * 2 > told.len()
+            {
+                return Ok(master.clone());
             }
         }
-        builder.build()
+        let fault = fault.unwrap_or_else(|| error("no sentinel answers".to_owned()));
+        chosen(&told, before).cloned().ok_or(fault)
+    }
+
+    /// Who comes to a sentinel: nobody by name, with the password that sentinels have.
+    fn account_of(&self, address: &ConnectionAddr, options: &RedisOptions) -> RedisResult<ConnectionInfo> {
+        let settings = RedisConnectionInfo::default().set_skip_set_lib_name();
+        let settings = match options.sentinel_password()? {
+            Some(password) => settings.set_password(password),
+            None => settings,
+        };
+        let account = self.account.clone().set_addr(address.clone());
+        Ok(account
+            .set_redis_settings(settings)
+            .set_tcp_settings(tcp_settings()))
+    }
+
+    /// A place that sentinels have named, reached as they are.
+    fn at(&self, host: String, port: u16) -> Master {
+        match self.account.addr() {
+            ConnectionAddr::TcpTls { .. } => ConnectionAddr::TcpTls {
+                host,
+                port,
+                insecure: false,
+                tls_params: None,
+            },
+            _ => ConnectionAddr::Tcp(host, port),
+        }
+    }
+}
+
+async fn ask(client: redis::Client, name: String) -> RedisResult<Option<(String, u16)>> {
+    let mut connection = connect_to(&client).await?;
+    let mut command = redis::cmd("SENTINEL");
+    command.arg("GET-MASTER-ADDR-BY-NAME").arg(name);
+    command.query_async(&mut connection).await
+}
+
+fn votes(told: &[Option<Master>], master: &Master) -> usize {
+    told.iter().flatten().filter(|other| *other == master).count()
+}
+
+/// What most say; of several, the one of before, or else what the first sentinel of them says.
+fn chosen<'t>(told: &'t [Option<Master>], before: Option<&Master>) -> Option<&'t Master> {
+    let most = told.iter().flatten().map(|master| votes(told, master)).max()?;
+    let mut masters = told.iter().flatten().filter(|master| votes(told, master) == most);
+    let first = masters.clone().next();
+    masters.find(|master| Some(*master) == before).or(first)
+}
+
+/// The fault that is told: what a sentinel says before that another one cannot be reached.
+fn worse(known: Option<RedisError>, other: RedisError) -> Option<RedisError> {
+    match known {
+        Some(known) if other.is_io_error() || !known.is_io_error() => Some(known),
+        _ => Some(other),
+    }
+}
+
+fn error(what: String) -> RedisError {
+    RedisError::from(std::io::Error::other(what))
+}
+
+/// Sees to it that what sentinels have named says itself that it is a master.
+pub(super) async fn check_master(
+    connection: &mut MultiplexedConnection,
+    address: &Master,
+) -> RedisResult<()> {
+    let told: Vec<Value> = redis::cmd("ROLE").query_async(connection).await?;
+    let role = told.into_iter().next().map(redis::from_redis_value::<String>);
+    match role {
+        Some(Ok(role)) if role == "master" => Ok(()),
+        _ => Err(error(format!(
+            "the sentinels name {}, which is no master",
+            shown(address)
+        ))),
     }
 }
 
@@ -107,5 +194,31 @@ pub(super) fn shown(address: &ConnectionAddr) -> String {
             format!("{host}:{port}")
         }
         other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_most_say_is_taken_and_of_as_many_what_was_so_before() {
+        let at = |port| ConnectionAddr::Tcp("10.0.0.1".to_owned(), port);
+        let (one, two) = (Some(at(1)), Some(at(2)));
+        for (told, before, wanted) in [
+            (vec![one.clone(), two.clone(), two.clone()], None, 2),
+            (vec![one.clone(), two.clone(), two.clone()], Some(1), 2),
+            (vec![one.clone(), None, two.clone()], None, 1),
+            (vec![one.clone(), None, two.clone()], Some(2), 2),
+            (vec![one.clone(), two.clone()], Some(3), 1),
+            (vec![None, None, two], None, 2),
+        ] {
+            assert_eq!(
+                chosen(&told, before.map(at).as_ref()),
+                Some(&at(wanted)),
+                "{told:?}"
+            );
+        }
+        assert_eq!(chosen(&[None, None], Some(&at(1))), None);
     }
 }

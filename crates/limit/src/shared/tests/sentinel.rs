@@ -141,6 +141,46 @@ async fn s8_a_master_that_sentinels_have_given_up_is_left() {
     eprintln!("left {:?} after the sentinels did", named.elapsed());
 }
 
+/// One that was cut off from the others still names the master of before, which is one still. It is named first.
+#[tokio::test]
+async fn s8_what_most_sentinels_say_is_taken_whoever_is_named_first() {
+    let (old, new) = (Redis::start(), Redis::start());
+    let sentinels = [&old, &new, &new].map(|master| Redis::start_sentinel(master, None));
+    let addresses = sentinels
+        .each_ref()
+        .map(|sentinel| sentinel.address().to_string());
+    let url = format!("redis+sentinel://{}/mymaster", addresses.join(","));
+    let node = Node::start(options(&url, Mode::Exact, OnFailure::Refuse)).await;
+    assert!(matches!(node.request(key(1), 1000).await, Verdict::Pass(_)));
+    let counted = |server: &Redis| {
+        !server
+            .command(&["GET", &format!("keyward:{}", key(1))])
+            .is_empty()
+    };
+    assert!(counted(&new) && !counted(&old));
+}
+
+/// As after a failover, when each thread makes a connection.
+#[tokio::test]
+async fn threads_that_connect_together_ask_the_sentinels_once() {
+    let master = Redis::start();
+    let sentinel = Redis::start_sentinel(&master, None);
+    let url = format!("redis+sentinel://{}/mymaster", sentinel.address());
+    let links = Links::new(&options(&url, Mode::Exact, OnFailure::Refuse)).unwrap();
+    let connections = || -> u32 {
+        let told = sentinel.command(&["INFO", "stats"]);
+        let count = told
+            .lines()
+            .find_map(|line| line.strip_prefix("total_connections_received:"));
+        count.unwrap().trim().parse().unwrap()
+    };
+    let before = connections();
+    let made = futures_util::future::join_all((0..8).map(|_| links.connect())).await;
+    assert!(made.iter().all(Result::is_ok));
+    // The other one is this count's own.
+    assert_eq!(connections() - before, 2);
+}
+
 #[tokio::test]
 async fn what_sentinels_and_masters_refuse_is_told() {
     let folder = tempfile::tempdir().unwrap();
