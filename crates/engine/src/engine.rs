@@ -91,6 +91,8 @@ pub struct EngineStatus {
     pub from_snapshot: bool,
     /// What is on disk of it.
     pub snapshot: Option<SnapshotStatus>,
+    /// How long ago the store confirmed that; since the start, when nothing is on disk yet. None without a snapshot.
+    pub snapshot_age: Option<Duration>,
     /// Keys in memory.
     pub keys: usize,
     /// Requests granted since the start.
@@ -230,12 +232,17 @@ impl Engine {
             decides: self.can_tell(),
             revision: self.replica.revision(),
             age: self.age(),
-            stale: self.is_stale(),
+            // What is being loaded for the first time is not old.
+            stale: self.replica.is_loaded() && self.is_stale(),
             from_snapshot: self.replica.is_from_snapshot(),
             snapshot: self
                 .snapshots
                 .as_ref()
                 .and_then(|snapshots| snapshots.status(self.clock.now())),
+            snapshot_age: self
+                .snapshots
+                .as_ref()
+                .map(|snapshots| snapshots.age(self.clock.now())),
             keys: self.replica.len(),
             granted: self.tally.granted.load(Ordering::Relaxed),
             denied: Reason::ALL

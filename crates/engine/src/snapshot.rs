@@ -48,6 +48,7 @@ pub struct SnapshotStatus {
 /// What is on disk, as far as this process knows.
 pub(crate) struct Snapshots {
     pub(crate) settings: SnapshotSettings,
+    started_at: Timestamp,
     /// One writes at a time.
     turn: Mutex<()>,
     written: Mutex<Option<Written>>,
@@ -81,9 +82,10 @@ impl SnapshotSettings {
 }
 
 impl Snapshots {
-    fn new(settings: SnapshotSettings) -> Self {
+    fn new(settings: SnapshotSettings, started_at: Timestamp) -> Self {
         Self {
             settings,
+            started_at,
             turn: Mutex::default(),
             written: Mutex::default(),
         }
@@ -95,6 +97,14 @@ impl Snapshots {
 
     fn note(&self, written: Written) {
         *self.written.lock().unwrap_or_else(PoisonError::into_inner) = Some(written);
+    }
+
+    /// How old what is on disk is; since the start, when there is nothing: that it cannot be written shall be seen then too.
+    pub(crate) fn age(&self, now: Timestamp) -> Duration {
+        let since = self
+            .written()
+            .map_or(self.started_at, |written| written.confirmed_at);
+        between(since, now)
     }
 
     pub(crate) fn status(&self, now: Timestamp) -> Option<SnapshotStatus> {
@@ -114,7 +124,7 @@ impl Engine {
     /// The same, with a snapshot of its replica on disk.
     #[must_use]
     pub fn with_snapshot(mut self, settings: SnapshotSettings) -> Self {
-        self.snapshots = Some(Snapshots::new(settings));
+        self.snapshots = Some(Snapshots::new(settings, self.clock.now()));
         self
     }
 

@@ -420,3 +420,21 @@ async fn a_write_that_fails_leaves_the_snapshot_before() {
     assert_ne!(fs::read(&world.file).unwrap(), before);
     assert!(!draft_file.exists());
 }
+
+/// What is loaded for the first time has no age; and that no snapshot was ever written is seen by its age.
+#[tokio::test]
+async fn a_node_that_takes_long_to_load_is_not_stale_and_a_snapshot_that_was_never_written_grows_old() {
+    let home = Home::new().await;
+    let file = home.folder().join("replica.snapshot");
+    let node = home.node_keeping(&file);
+    let without = home.node().await;
+    home.clock.advance(3_601_000);
+    let status = node.status();
+    assert!(!status.loaded && !status.stale);
+    assert_eq!(status.snapshot, None);
+    assert_eq!(status.snapshot_age, Some(Duration::from_secs(3601)));
+    assert_eq!(without.status().snapshot_age, None);
+    node.load().await.unwrap();
+    node.write_snapshot().await.unwrap();
+    assert!(node.status().snapshot_age < Some(Duration::from_secs(60)));
+}

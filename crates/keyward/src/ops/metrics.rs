@@ -84,7 +84,7 @@ impl EngineNumbers {
             )?,
             snapshot_age: Gauge::new(
                 "keyward_snapshot_age_seconds",
-                "How old the snapshot on disk is; 0 without one.",
+                "How old the snapshot on disk is; since the start when none was written yet.",
             )?,
             keys: IntGauge::new("keyward_keys", "Keys in memory.")?,
             limiter: IntGaugeVec::new(limiter, &["mode"])?,
@@ -146,8 +146,8 @@ impl EngineNumbers {
         self.listen.set(i64::from(is_listening));
         let revision = status.snapshot.map_or(0, |snapshot| snapshot.revision.0);
         self.snapshot_revision.set(gauge(revision));
-        let age = status.snapshot.map_or(0.0, |snapshot| snapshot.age.as_secs_f64());
-        self.snapshot_age.set(age);
+        let age = status.snapshot_age.unwrap_or_default();
+        self.snapshot_age.set(age.as_secs_f64());
         self.keys.set(gauge(status.keys));
         for mode in Limiter::MODES {
             let is_in_force = i64::from(mode == status.limiter.mode);
