@@ -66,6 +66,17 @@ fn o9_metrics_hold_bounded_labels_and_no_secret() {
     }
 }
 
+/// Whoever has the machine and has lost the key makes another one.
+#[test]
+fn a_management_key_that_is_made_on_the_machine_opens_the_management_api() {
+    let place = Installation::populated();
+    let key = place.key("management", &["--use-case", "management"]);
+    let running = RunningProgram::start(&place, &["serve"]);
+    let secret = key["secret"].as_str().unwrap();
+    let answer = running.ask("console", "/v1/keys", &format!("x-api-key: {secret}\r\n"));
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+}
+
 #[test]
 fn k6_no_log_at_any_level_holds_a_secret() {
     for format in ["human", "json"] {

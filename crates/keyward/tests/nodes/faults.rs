@@ -8,6 +8,10 @@ use keyward_testkit::{
 use serde_json::Value;
 use std::time::{Duration, Instant};
 
+/// How soon after a fault all nodes follow each other again, and half of the times, as it is stated: docs/architecture.md.
+const RECOVERED: Duration = Duration::from_secs(5);
+const HALF_RECOVERED: Duration = Duration::from_secs(2);
+
 /// A fault: its name, how it begins, how it ends, and whether a change may still be made.
 struct Fault {
     name: &'static str,
@@ -141,9 +145,13 @@ async fn s9_s10_requests_are_decided_and_changes_refused_whatever_becomes_of_the
         recoveries.push(ended.elapsed());
         judge(&cluster, &keys, fault.name).await;
     }
-    Times::printed(
+    let recovery = Times::printed(
         "from the end of a fault until all nodes follow each other again",
         recoveries,
+    );
+    assert!(
+        recovery.p50 <= HALF_RECOVERED && recovery.max <= RECOVERED,
+        "{recovery:?}"
     );
 }
 

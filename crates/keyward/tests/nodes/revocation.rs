@@ -10,8 +10,9 @@ use std::time::{Duration, Instant};
 const BOUND: Duration = Duration::from_secs(1);
 /// The same when PostgreSQL tells nobody of anything, so that each node looks by itself.
 const SILENT_BOUND: Duration = Duration::from_secs(2);
-/// Half of the changes are stated to hold so soon, on a machine that answers in time.
+/// Half of the changes are stated to hold so soon, and 99 in 100, on a machine that answers in time.
 const HALF_WITHIN: Duration = Duration::from_millis(50);
+const NEARLY_ALL_WITHIN: Duration = Duration::from_millis(500);
 
 /// How late changes were at the other nodes.
 struct Delays {
@@ -77,6 +78,10 @@ async fn r1_a_change_on_one_node_holds_on_the_others_under_load() {
     assert!(late.max <= BOUND, "{late:?}");
     // A machine on which one exchange takes its time cannot do ten of them sooner.
     assert!(late.p50 <= HALF_WITHIN.max(20 * busy.p50), "{late:?}; {busy:?}");
+    assert!(
+        late.p99 <= NEARLY_ALL_WITHIN.max(10 * busy.p99),
+        "{late:?}; {busy:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -122,3 +122,42 @@ async fn s14_three_nodes_restarted_one_after_another_fail_no_request() {
     assert_eq!(answered, cluster.upstream.count(), "{}", proxy.log());
     println!("rolling restart of three nodes: {answered} requests, 0 failed");
 }
+
+/// Each client has one request under way when a node is killed: that one may break, and no other does.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_is_killed_breaks_what_is_under_way_on_it_and_nothing_else() {
+    const REQUESTS_AFTER: usize = 60;
+    let cluster = Cluster::start().await;
+    let key = cluster.nodes[0].key(KeySpec::new(OWNER, "one")).await;
+    cluster.agree().await;
+    let (proxy, address) = balancer(&cluster.nodes).await;
+    let is_killed = Arc::new(AtomicBool::new(false));
+    let mut clients = JoinSet::new();
+    for number in 0..12 {
+        let is_killed = Arc::clone(&is_killed);
+        let bytes = match number % 2 {
+            0 => request("POST", "/api/1/x", &[("X-API-KEY", &key.secret)], "body"),
+            _ => get("/api/1/x", &key.secret),
+        };
+        clients.spawn(async move {
+            let (mut broken, mut after) = (Vec::new(), 0);
+            while after < REQUESTS_AFTER {
+                after += usize::from(is_killed.load(Ordering::SeqCst));
+                let mut client = RawClient::connect(address).await;
+                client.send(&bytes).await;
+                let answer = client.read_response().await;
+                if verdict(&answer) != "200" {
+                    broken.push(answer.text());
+                }
+            }
+            broken
+        });
+    }
+    wait_for_traffic(&cluster.nodes[1]).await;
+    cluster.nodes[1].sigkill();
+    is_killed.store(true, Ordering::SeqCst);
+    while let Some(broken) = clients.join_next().await {
+        let broken = broken.unwrap();
+        assert!(broken.len() <= 1, "{broken:#?}\n{}", proxy.log());
+    }
+}

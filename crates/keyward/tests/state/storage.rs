@@ -7,7 +7,7 @@ use keyward_testkit::{ApiAnswer, EchoUpstream, KeySpec, Keyward, OWNER, RawClien
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -280,6 +280,35 @@ async fn list_names(keyward: &Keyward) -> usize {
         .iter()
         .filter(|item| item["name"] == "filling")
         .count()
+}
+
+/// Another program has the one place for those who write, and keeps it.
+#[tokio::test]
+async fn s3_while_another_program_locks_the_database_keys_are_checked_and_changes_are_503() {
+    const LOCK: &str = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1], isolation_level=None); \
+                        c.execute('BEGIN IMMEDIATE'); print('locked', flush=True); sys.stdin.read()";
+    let upstream = EchoUpstream::start().await;
+    let keyward = Keyward::before(&upstream).no_access_log().start().await;
+    keyward.user(OWNER, "member").await;
+    let mut victim = Victim::new(&keyward).await;
+    let mut other = Command::new("python3")
+        .args(["-c", LOCK])
+        .arg(keyward.dir().join("keyward.db"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(other.stdout.take().unwrap())
+        .read_line(&mut line)
+        .unwrap();
+    assert_eq!(line, "locked\n");
+    assert!(!victim.flip(&keyward).await);
+    victim.assert_consistent(&keyward).await;
+    drop(other.stdin.take());
+    other.wait().unwrap();
+    assert!(victim.flip(&keyward).await);
+    victim.assert_consistent(&keyward).await;
 }
 
 #[tokio::test]
