@@ -68,6 +68,7 @@ fn folded_signs(sign: char) -> impl Iterator<Item = char> {
 pub struct Search {
     /// Ways in which it may be written; in each, the signs that may stand at each place.
     ways: Vec<Vec<String>>,
+    folded: String,
 }
 
 impl Search {
@@ -89,7 +90,17 @@ impl Search {
             let chosen = |n: usize| (chosen >> n) & 1 == 1;
             way(&folded, &joined, chosen)
         });
-        Self { ways: ways.collect() }
+        Self {
+            ways: ways.collect(),
+            folded: folded.iter().collect(),
+        }
+    }
+
+    /// What stands in the lower-case form of every text of ASCII alone that is found, and in no other's: to look for it is far
+    /// quicker than a pattern. `None` when such texts are not found at all, or when it holds control characters.
+    pub fn plain(&self) -> Option<&str> {
+        let is_plain = |byte: u8| byte.is_ascii() && !byte.is_ascii_control();
+        self.folded.bytes().all(is_plain).then_some(self.folded.as_str())
     }
 
     /// As patterns of SQLite's `GLOB`; a text is found when one of them fits.
@@ -226,6 +237,12 @@ mod tests {
         #[test]
         fn a_text_is_found_as_its_folded_forms_say(text in "[a-fA-Fé-ïØøÀ-ÅŁłαΆ *?\\[\\]^.-]{0,12}", sought in "[a-fé-ïøłα *?\\[\\]^.-]{0,3}") {
             let search = Search::new(&sought);
+            let has = |plain: &str| text.to_ascii_lowercase().contains(plain);
+            if text.is_ascii() {
+                prop_assert_eq!(search.plain().is_some_and(has), fold(&text).contains(&fold(&sought)));
+            } else if search.plain().is_some_and(has) {
+                prop_assert!(finds(&search, &text));
+            }
             prop_assert_eq!(finds(&search, &text), fold(&text).contains(&fold(&sought)));
         }
     }

@@ -38,7 +38,7 @@ use std::any::Any;
 use std::sync::Arc;
 
 /// How many cases there are, so that a run of none is seen.
-pub const CASES: usize = 144;
+pub const CASES: usize = 146;
 
 /// A fresh, empty store, and what has to live as long as it.
 pub struct Fresh {
@@ -78,6 +78,8 @@ macro_rules! store_conformance {
                 a11_a_change_whose_event_cannot_be_written_is_not_made
                 a11_an_event_cannot_be_written_over
                 events_are_filtered_by_each_field_and_by_all
+                a_time_bounds_lines_whatever_their_ids_say
+                lines_of_users_with_a_text_are_found_however_many_they_are
                 events_are_paged_newest_first
                 what_is_archived_is_removed_with_its_event_and_nothing_else_is
                 of_several_nodes_that_are_there_one_archives

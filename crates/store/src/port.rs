@@ -14,6 +14,7 @@ mod server;
 mod usage;
 
 pub use audit::{AuditActor, AuditEvent, AuditOutcome, AuditQuery};
+pub(crate) use audit::{SKEW, first_id};
 pub use server::ServerRemark;
 pub use usage::{LastUsed, Period, RECENT_ADDRESSES, RecentAddress, UsageBatch, UsageBucket, UsageCount};
 

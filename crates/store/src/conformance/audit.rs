@@ -221,6 +221,67 @@ pub async fn events_are_filtered_by_each_field_and_by_all(store: Arc<dyn Store>)
     );
 }
 
+/// Ids begin with an instant, which is not always that of the line.
+pub async fn a_time_bounds_lines_whatever_their_ids_say(store: Arc<dyn Store>) {
+    const MINUTE: i64 = 60_000;
+    let mut written = Vec::new();
+    // Of each pair the first number is the minute of the id, the second that of the line.
+    for (by_id, at) in [(0, 0), (1, 1), (2, 2), (3, 900), (4, 4), (500, 5), (501, 501)] {
+        let millis = START.plus_millis(by_id * MINUTE).millis().unsigned_abs();
+        let line = AuditEvent {
+            id: AuditId::v7(millis, &[1; 10]),
+            at: START.plus_millis(at * MINUTE + 1),
+            ..event("key.update")
+        };
+        store.append_audit(&line).await.unwrap();
+        written.push((at, line.id));
+    }
+    for (since, until) in [(0, 3), (2, 5), (5, 6), (3, 600), (0, 1000), (600, 1000), (6, 7)] {
+        let found = AuditQuery {
+            since: Some(START.plus_millis(since * MINUTE)),
+            until: Some(START.plus_millis(until * MINUTE)),
+            ..query()
+        };
+        let mut wanted: Vec<AuditId> = written
+            .iter()
+            .filter(|(at, _)| (since..until).contains(at))
+            .map(|(_, id)| *id)
+            .collect();
+        wanted.sort_by(|a, b| b.cmp(a));
+        assert_eq!(ids(&*store, found).await, wanted, "{since} to {until}");
+    }
+}
+
+pub async fn lines_of_users_with_a_text_are_found_however_many_they_are(store: Arc<dyn Store>) {
+    let mut wanted = Vec::new();
+    for n in 0..120 {
+        let owner = owner(&*store).await;
+        let line = AuditEvent {
+            actor: AuditActor::User {
+                user: owner.id,
+                key: None,
+            },
+            ..event("key.update")
+        };
+        store.append_audit(&line).await.unwrap();
+        wanted.insert(0, line.id);
+        if [0, 99, 119].contains(&n) {
+            let found = AuditQuery {
+                user_text: Some("EXAMPLE.com".to_owned()),
+                action: Some("key.update".to_owned()),
+                ..query()
+            };
+            let most = wanted.len().min(100);
+            assert_eq!(ids(&*store, found).await, wanted[..most], "{n}");
+        }
+    }
+    let nobody = AuditQuery {
+        user_text: Some("nobody".to_owned()),
+        ..query()
+    };
+    assert_eq!(ids(&*store, nobody).await, []);
+}
+
 pub async fn events_are_paged_newest_first(store: Arc<dyn Store>) {
     let mut wanted = Vec::new();
     for _ in 0..7 {

@@ -53,6 +53,17 @@ pub enum AuditOutcome {
     Denied(String),
 }
 
+/// How far the instant of a line may be from that of its id, in milliseconds; lines of which it is farther have an index of their own.
+pub(crate) const SKEW: i64 = 60_000;
+
+/// The first 16 bytes of all ids of an instant.
+pub(crate) fn first_id(at: Timestamp) -> [u8; 16] {
+    let millis = u64::try_from(at.millis()).unwrap_or(0).to_be_bytes();
+    let mut id = [0; 16];
+    id[..6].copy_from_slice(&millis[2..]);
+    id
+}
+
 /// Which audit events to list.
 #[derive(Clone, Debug, Default)]
 pub struct AuditQuery {

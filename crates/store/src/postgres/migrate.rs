@@ -10,7 +10,7 @@ use crate::migrations::{self, Migration, migrations};
 use sqlx::Row;
 
 /// Every step, in order.
-pub(super) static ALL: [Migration; 11] = migrations!["postgres":
+pub(super) static ALL: [Migration; 12] = migrations!["postgres":
     1 "0001_initial",
     2 "0002_audit",
     3 "0003_usage",
@@ -22,6 +22,7 @@ pub(super) static ALL: [Migration; 11] = migrations!["postgres":
     9 "0009_marks",
     10 "0010_imports",
     11 "0011_audit_archive",
+    12 "0012_lists",
 ];
 
 /// Any number will do that no other program in the same database takes: "KeyW".

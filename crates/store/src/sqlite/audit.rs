@@ -2,6 +2,7 @@
 
 use super::fault::{reading, writing};
 use super::search;
+use crate::port::{SKEW, first_id};
 use crate::rows::{AuditRow, actor_cells, audit_columns, denied_cell};
 use crate::{AuditEvent, AuditQuery, StoreError};
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
@@ -28,6 +29,14 @@ pub(super) async fn append(connection: &mut SqliteConnection, event: &AuditEvent
     .await
     .map_err(writing)?;
     Ok(())
+}
+
+/// Lines whose instant is not that of their id; spelt as the index `audit_clock` has it.
+macro_rules! with_another_clock {
+    () => {
+        "(SELECT id FROM audit WHERE hex(substr(id, 1, 6)) NOT BETWEEN printf('%012X', at - 60000) AND printf('%012X', at + 60000) \
+         ORDER BY id "
+    };
 }
 
 pub(super) async fn list(
@@ -60,10 +69,20 @@ pub(super) async fn list(
         });
     }
     if let Some(since) = query.since {
+        let first = first_id(since.plus_millis(-SKEW)).to_vec();
         sql.push(" AND at >= ").push_bind(since.millis());
+        sql.push(" AND id >= min(").push_bind(first.clone());
+        sql.push(concat!(", coalesce(", with_another_clock!(), "LIMIT 1), "))
+            .push_bind(first)
+            .push("))");
     }
     if let Some(until) = query.until {
+        let end = first_id(until.plus_millis(SKEW + 1)).to_vec();
         sql.push(" AND at < ").push_bind(until.millis());
+        sql.push(" AND id <= max(").push_bind(end.clone());
+        sql.push(concat!(", coalesce(", with_another_clock!(), "DESC LIMIT 1), "))
+            .push_bind(end)
+            .push("))");
     }
     if let Some(after) = query.after {
         sql.push(" AND id < ").push_bind(after.as_bytes().to_vec());

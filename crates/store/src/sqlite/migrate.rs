@@ -10,7 +10,7 @@ use sqlx::{Row, SqliteConnection};
 use std::path::Path;
 
 /// Every step, in order.
-pub(super) static ALL: [Migration; 11] = migrations!["sqlite":
+pub(super) static ALL: [Migration; 12] = migrations!["sqlite":
     1 "0001_initial",
     2 "0002_audit",
     3 "0003_usage",
@@ -22,6 +22,7 @@ pub(super) static ALL: [Migration; 11] = migrations!["sqlite":
     9 "0009_marks",
     10 "0010_imports",
     11 "0011_audit_archive",
+    12 "0012_lists",
 ];
 
 /// "KeyW", as the first step writes it into the file's header.

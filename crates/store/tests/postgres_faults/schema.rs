@@ -7,7 +7,7 @@ use keyward_store::{Change, PostgresOptions, PostgresStore, Store, StoreError};
 use keyward_testkit::Postgres;
 use tokio::task::JoinSet;
 
-const STEPS: [&str; 11] = [
+const STEPS: [&str; 12] = [
     "0001_initial",
     "0002_audit",
     "0003_usage",
@@ -19,6 +19,7 @@ const STEPS: [&str; 11] = [
     "0009_marks",
     "0010_imports",
     "0011_audit_archive",
+    "0012_lists",
 ];
 
 async fn pending(options: &PostgresOptions) -> Vec<String> {

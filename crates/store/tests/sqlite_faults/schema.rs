@@ -8,7 +8,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-const STEPS: [&str; 11] = [
+const STEPS: [&str; 12] = [
     "0001_initial",
     "0002_audit",
     "0003_usage",
@@ -20,6 +20,7 @@ const STEPS: [&str; 11] = [
     "0009_marks",
     "0010_imports",
     "0011_audit_archive",
+    "0012_lists",
 ];
 
 fn migrating(path: &Path) -> SqliteOptions {
