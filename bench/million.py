@@ -8,7 +8,7 @@ how long it takes until /readyz says 200, how much memory is resident then, and 
 server of its own (Debian: postgresql), without settings beyond the package's; in the end it is stopped, and Keyward starts from
 its snapshot on disk.
 """
-import argparse, hashlib, json, pathlib, shutil, signal, socket, subprocess, sys, time, urllib.request
+import argparse, hashlib, json, os, pathlib, shutil, signal, socket, subprocess, sys, time, urllib.request
 import nodes
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -32,11 +32,16 @@ access = false
 
 
 def run(*command):
+    """The seconds that a command takes, and the MiB that it has at most."""
     began = time.monotonic()
-    done = subprocess.run([KEYWARD, *command], cwd=RUN, capture_output=True, text=True)
-    if done.returncode != 0:
-        sys.exit(f"{' '.join(command)}\n{done.stdout}{done.stderr}")
-    return time.monotonic() - began
+    with open(RUN / "command.log", "w+") as log:
+        process = subprocess.Popen([KEYWARD, *command], cwd=RUN, stdout=log, stderr=log)
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode != 0:
+            log.seek(0)
+            sys.exit(f"{' '.join(command)}\n{log.read()}")
+    return time.monotonic() - began, used.ru_maxrss / 1024
 
 
 def ready():
@@ -121,7 +126,8 @@ def measure(keys, size):
             row = {"owner": "bench@example.com", "name": f"k{number}", "sites": {"only": [f"s{number % 100}"]},
                    "addresses": {"only": ["192.0.2.0/24"]}, "limit": {"per_minute": 60}, "secret": key(number)}
             file.write(json.dumps(row) + "\n")
-    took = run("import", "import.jsonl", "--format", "jsonl")
+    took, most = run("import", "import.jsonl", "--format", "jsonl")
+    text = (RUN / "import.jsonl").stat().st_size / 2**20
     after_use = []
 
     def use(pid):
@@ -130,7 +136,7 @@ def measure(keys, size):
 
     started, after_start = start(use)
     print("| what | figure |\n|---|---|")
-    print(f"| keys | {keys:,} |\n| import from JSON lines | {took:.1f} s |\n| database | {size() / 2**20:.0f} MiB |")
+    print(f"| keys | {keys:,} |\n| import from JSON lines | {took:.1f} s |\n| most memory of the import | {most:.0f} MiB, of which {text:.0f} MiB the file |\n| database | {size() / 2**20:.0f} MiB |")
     print(f"| start to ready | {started:.2f} s |\n| resident when ready | {after_start:.0f} MiB |")
     print(f"| resident after 100,000 requests | {after_use[0]:.0f} MiB |")
 

@@ -76,7 +76,7 @@ async fn dispatch(context: Context<'_>, command: &Command) -> Result<Exit, Failu
             open::with_engine(context, access, async |engine| {
                 let done = on_database(context, engine, other).await;
                 if access == Access::Write {
-                    nodes::wait(engine, done.is_ok()).await;
+                    nodes::wait(engine, other, done.is_ok()).await;
                 }
                 done
             })
