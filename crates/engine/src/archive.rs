@@ -10,7 +10,7 @@ mod file;
 use crate::audit::AuditView;
 use crate::background::Progress;
 use crate::{Actor, Engine, EngineError};
-use file::Folder;
+use file::{Appended, Folder};
 use keyward_domain::{AuditId, Timestamp};
 use keyward_store::{AuditActor, AuditEvent, AuditOutcome, Period};
 use serde_json::json;
@@ -125,9 +125,10 @@ impl Engine {
         let event = self.archived_event(&events, &file)?;
         let archived: Vec<AuditId> = events.iter().map(|event| event.id).collect();
         let views = self.views_of(events).await?;
-        archive.write(&views, file).await?;
+        let appended = archive.write(&views, file).await?;
         let removed = self.store.remove_audit(node, &archived, &event).await;
         removed.map_err(EngineError::from)?;
+        archive.folder.note(appended);
         Ok(Progress::More)
     }
 
@@ -156,7 +157,7 @@ impl Engine {
 
 impl Archive {
     /// Writes lines to a file; they are on the disk when this ends.
-    async fn write(&self, views: &[AuditView], name: String) -> Result<(), ArchiveFault> {
+    async fn write(&self, views: &[AuditView], name: String) -> Result<Appended, ArchiveFault> {
         let path = self.settings.folder.join(&name);
         let fault = |fault: String| ArchiveFault::File {
             path: path.clone(),

@@ -59,9 +59,18 @@ impl Engine {
         &self,
         rows: impl IntoIterator<Item = Revision>,
     ) -> Result<InForce, EngineError> {
-        let newest = rows.into_iter().max().unwrap_or_default();
+        let rows: Vec<Revision> = rows.into_iter().collect();
+        let newest = rows.iter().copied().max().unwrap_or_default();
         if !self.replica.holds(newest) {
             self.put_in_force(newest).await?;
+        }
+        // Of an import, keys may still be to come when later changes are in force.
+        if let Some(import) = rows
+            .into_iter()
+            .filter(|row| self.replica.is_importing(*row))
+            .max()
+        {
+            self.put_in_force(import).await?;
         }
         Ok(InForce(()))
     }

@@ -54,6 +54,8 @@ pub(crate) struct Replica {
     /// the audit log.
     undone: Mutex<Option<(Revision, Revision)>>,
     applier: tokio::sync::Mutex<Owners>,
+    /// Held by whoever takes over keys of an import.
+    taker: tokio::sync::Mutex<()>,
     /// What is kept of keys that were deleted, should they be restored.
     gone: Mutex<Gone>,
     /// Use cases of keys that the configuration does not name, which have been told of.
@@ -122,6 +124,7 @@ impl Replica {
             from_snapshot: AtomicBool::new(false),
             undone: Mutex::default(),
             applier: tokio::sync::Mutex::default(),
+            taker: tokio::sync::Mutex::default(),
             gone: Mutex::default(),
             unnamed: Mutex::default(),
             went_back: AtomicU64::new(0),

@@ -124,12 +124,14 @@ pub trait Store: Accounts {
         progress: &(dyn Fn(usize) + Sync),
     ) -> Result<Revision, StoreError>;
 
-    /// Up to `most` keys of an import that the feed has named, in their state now, by id, after one of them.
+    /// Up to `most` keys of an import that the feed has named, in their state as of one instant, by id, after one of them. `known` is
+    /// the revision up to which the caller has followed the feed.
     async fn imported_keys(
         &self,
         import: ImportId,
         after: Option<KeyId>,
         most: u32,
+        known: Revision,
     ) -> Result<ImportedKeys, StoreError>;
 
     /// Lists up to `most` keys that were deleted before an instant, oldest id first.
@@ -382,6 +384,10 @@ pub struct PublishedImport {
 /// Some keys of an import.
 #[derive(Clone, Debug)]
 pub struct ImportedKeys {
+    /// Of the instant at which they were read.
+    pub position: Position,
+    /// The mark that the revision has here up to which the caller has followed.
+    pub mark_before: Option<[u8; 16]>,
     /// The keys.
     pub changes: Vec<Change>,
     /// The last of them, which the next ones come after; `None` when there were none.

@@ -200,8 +200,9 @@ impl Store for PostgresStore {
         import: ImportId,
         after: Option<KeyId>,
         most: u32,
+        known: Revision,
     ) -> Result<ImportedKeys, StoreError> {
-        poll::imported_keys(&self.pool, import, after, most).await
+        poll::imported_keys(&self.pool, import, (after, most), known).await
     }
 
     async fn list_purgeable_keys(

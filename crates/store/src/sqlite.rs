@@ -148,8 +148,10 @@ impl Store for SqliteStore {
         import: ImportId,
         after: Option<KeyId>,
         most: u32,
+        known: Revision,
     ) -> Result<ImportedKeys, StoreError> {
-        imports::keys(&mut *self.reader().await?, import, after, most).await
+        self.place.check()?;
+        imports::keys(&self.readers, import, (after, most), known).await
     }
 
     async fn list_purgeable_keys(

@@ -14,11 +14,18 @@ pub(crate) const REMOVED: i64 = 5000;
 /// How long an import may stand still before it counts as given up: its node has ended, or cannot reach the database.
 pub(crate) const STANDS_STILL_MILLIS: i64 = 60_000;
 
-/// What an import that was given up says when it wants to go on.
+/// What an import that was given up says when it wants to go on; or one of which the database has lost a part, as after a failover.
 pub(crate) fn given_up() -> StoreError {
-    StoreError::Unavailable(
-        "the import stood still for too long, and was given up; import the file again".to_owned(),
-    )
+    let why =
+        "the import stood still for too long, or the database has lost a part of it; import the file again";
+    StoreError::Unavailable(why.to_owned())
+}
+
+/// What is said of a key that another import holds, which is not published.
+pub(crate) fn held_elsewhere() -> StoreError {
+    let why = "another import that is not finished holds a key of this file; when it is over, or a minute after it broke off, \
+               import the file again";
+    StoreError::Unavailable(why.to_owned())
 }
 
 /// What a database does of an import, each in a transaction of its own.
@@ -27,11 +34,16 @@ pub(crate) trait Staging: Sync {
     /// Begins one; of those that were given up, nothing is left then.
     async fn begin(&self) -> Result<ImportId, StoreError>;
 
-    /// Writes keys that nobody sees yet. The row of a duplicate is its place among them.
-    async fn put(&self, import: ImportId, keys: &[Key]) -> Result<(), StoreError>;
+    /// Writes keys that nobody sees yet, after so many. The row of a duplicate is its place among them.
+    async fn put(&self, import: ImportId, written: i64, keys: &[Key]) -> Result<(), StoreError>;
 
-    /// Makes all of its keys visible: one change.
-    async fn publish(&self, import: ImportId, audit: &AuditEvent) -> Result<Revision, StoreError>;
+    /// Makes all of its keys visible, so many: one change.
+    async fn publish(
+        &self,
+        import: ImportId,
+        written: i64,
+        audit: &AuditEvent,
+    ) -> Result<Revision, StoreError>;
 
     /// Gives up one that is not published.
     async fn give_up(&self, import: ImportId) -> Result<(), StoreError>;
@@ -46,7 +58,7 @@ pub(crate) async fn import(
 ) -> Result<Revision, StoreError> {
     let import = staging.begin().await?;
     let done = match put_all(staging, import, source, progress).await {
-        Ok(()) => staging.publish(import, audit).await,
+        Ok(written) => staging.publish(import, number(written), audit).await,
         Err(fault) => Err(fault),
     };
     if done.is_err()
@@ -62,7 +74,7 @@ async fn put_all(
     import: ImportId,
     source: &mut dyn KeySource,
     progress: &(dyn Fn(usize) + Sync),
-) -> Result<(), StoreError> {
+) -> Result<usize, StoreError> {
     let mut written = 0;
     loop {
         let mut portion = source.next_keys().await?;
@@ -73,7 +85,8 @@ async fn put_all(
             portion.extend(more);
         }
         for keys in portion.chunks(PORTION) {
-            staging.put(import, keys).await.map_err(|fault| match fault {
+            let put = staging.put(import, number(written), keys).await;
+            put.map_err(|fault| match fault {
                 StoreError::Duplicate { what, row } => StoreError::Duplicate {
                     what,
                     row: written + row,
@@ -84,7 +97,11 @@ async fn put_all(
             progress(written);
         }
         if is_end {
-            return Ok(());
+            return Ok(written);
         }
     }
+}
+
+fn number(keys: usize) -> i64 {
+    i64::try_from(keys).unwrap_or(i64::MAX)
 }

@@ -1,7 +1,8 @@
 //! How a node takes over the keys of an import: in portions, between which changes have their turn. They may be millions, and
 //! nothing that is revoked meanwhile waits for them.
 //!
-//! A portion is read and put in under the lock of the applier, so the proof of order holds for it as for every other change.
+//! A portion is read and put in under the lock of the applier, and of a store that continues what is known here, so the proof of
+//! order holds for it as for every other change. Of one that does not, the next look at the store reads everything anew.
 
 use super::Replica;
 use keyward_domain::{KeyId, Revision};
@@ -30,11 +31,20 @@ impl Replica {
         if !self.has_imports() {
             return Ok(());
         }
+        // However many wait for an import, one of them at most stands before a change in the queue of appliers.
+        let _turn = self.taker.lock().await;
         let mut owners = self.applier.lock().await;
         let Some(Begun { import, after }) = self.lock_imports().front().copied() else {
             return Ok(());
         };
-        let keys = store.imported_keys(import.id, after, PORTION).await?;
+        let known = self.position();
+        let keys = store
+            .imported_keys(import.id, after, PORTION, known.revision)
+            .await?;
+        if keys.position.revision < known.revision || keys.mark_before != known.mark {
+            let why = "it does not hold the history that this node has followed";
+            return Err(StoreError::Unavailable(why.into()));
+        }
         self.apply(&mut owners, keys.changes);
         let mut imports = self.lock_imports();
         match (imports.front_mut(), keys.last) {
@@ -55,7 +65,7 @@ impl Replica {
     }
 
     /// Whether a change is an import of which keys are still to come.
-    pub(super) fn is_importing(&self, change: Revision) -> bool {
+    pub(crate) fn is_importing(&self, change: Revision) -> bool {
         self.lock_imports()
             .iter()
             .any(|begun| begun.import.revision == change)

@@ -1,19 +1,22 @@
 //! Old lines of the audit log go to files, and then from the store.
 
 use crate::common::{Home, OPERATOR, create_key, create_user, draft};
+use crate::faulty::Faulty;
 use keyward_engine::{ArchiveSettings, AuditFilter, Engine};
+use keyward_store::Store;
 use std::fs;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 const DAY: i64 = 86_400_000;
 
 /// A node that keeps lines for 30 days.
-fn archiving(home: &Home) -> Arc<Engine> {
+fn archiving(home: &Home, store: Arc<dyn Store>) -> Arc<Engine> {
     let settings = ArchiveSettings {
         keep_days: 30,
         folder: home.folder().join("archive"),
     };
-    let node = home.0.node_over(home.store.clone(), crate::common::settings());
+    let node = home.0.node_over(store, crate::common::settings());
     Arc::new(node.with_archive(settings, |line| {
         serde_json::to_vec(&serde_json::json!({ "action": line.event.action, "email": line.actor_email }))
     }))
@@ -27,7 +30,8 @@ async fn actions(node: &Engine) -> Vec<String> {
 #[tokio::test]
 async fn lines_of_days_that_are_past_their_keep_go_to_files_and_nothing_else_does() {
     let home = Home::new().await;
-    let node = archiving(&home);
+    let faulty = Faulty::before(home.store.clone());
+    let node = archiving(&home, faulty.clone());
     node.load().await.unwrap();
     create_user(&node, crate::common::OWNER).await;
     home.clock.advance(DAY);
@@ -44,6 +48,11 @@ async fn lines_of_days_that_are_past_their_keep_go_to_files_and_nothing_else_doe
     assert!(fault.contains("archive/audit-2026-11-23.jsonl"), "{fault}");
     assert_eq!(actions(&node).await.len(), 3);
     fs::create_dir(home.folder().join("archive")).unwrap();
+    // What could not be removed from the store is in its file once, however often it is tried.
+    for _ in 0..2 {
+        faulty.fail_removal.store(true, Ordering::SeqCst);
+        node.archive_audit().await.unwrap_err();
+    }
     node.archive_audit().await.unwrap();
     assert_eq!(
         actions(&node).await,

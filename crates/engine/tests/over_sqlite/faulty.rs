@@ -33,6 +33,8 @@ pub(crate) struct Faulty {
     pub(crate) fail_feed: AtomicBool,
     /// Whether of an import nothing can be read but its first keys.
     pub(crate) fail_imported: AtomicBool,
+    /// Whether the next lines of the audit log that are archived cannot be removed.
+    pub(crate) fail_removal: AtomicBool,
     /// Whether usage cannot be stored.
     pub(crate) fail_usage: AtomicBool,
     /// Whether usage is stored and nobody is told.
@@ -58,6 +60,7 @@ impl Faulty {
             fail_load_after: AtomicUsize::new(0),
             fail_feed: AtomicBool::new(false),
             fail_imported: AtomicBool::new(false),
+            fail_removal: AtomicBool::new(false),
             fail_usage: AtomicBool::new(false),
             lose_answers: AtomicBool::new(false),
             lose_keys: AtomicBool::new(false),
@@ -164,9 +167,11 @@ impl Store for Faulty {
         import: ImportId,
         after: Option<KeyId>,
         most: u32,
+        known: Revision,
     ) -> Result<ImportedKeys, StoreError> {
         // A few at a time, so that there are many times.
-        let portion = late!(self, self.real().imported_keys(import, after, most.min(100)));
+        let few = most.min(100);
+        let portion = late!(self, self.real().imported_keys(import, after, few, known));
         if after.is_some() && self.fail_imported.load(Ordering::SeqCst) {
             return Err(StoreError::Unavailable("told to fail".into()));
         }
@@ -314,6 +319,9 @@ impl Store for Faulty {
         archived: &[AuditId],
         audit: &AuditEvent,
     ) -> Result<(), StoreError> {
+        if self.fail_removal.swap(false, Ordering::SeqCst) {
+            return Err(StoreError::Unavailable("told to fail".into()));
+        }
         self.real().remove_audit(node, archived, audit).await
     }
 

@@ -106,9 +106,14 @@ async fn an_imported_key_that_is_revoked_before_it_is_taken_over_never_passes() 
 async fn a_key_of_an_import_is_in_force_where_it_is_shown() {
     let home = Home::new().await;
     let (there, faulty, here) = half_way(&home).await;
-    faulty.fail_imported.store(false, Ordering::SeqCst);
+    // What has changed since is in force by itself, and says nothing about the import.
+    there.create_site(OPERATOR, "later", None).await.unwrap();
+    here.follow().await.unwrap_err();
+    assert!(here.is_site("later"));
     let listed = there.list_keys(OPERATOR, &KeyFilter::default()).await.unwrap();
     let newest = &listed.items[0].key;
+    assert_eq!(judged(&here, &secret_of(newest)), Err(Reason::KeyInvalid));
+    faulty.fail_imported.store(false, Ordering::SeqCst);
     here.get_key(OPERATOR, &newest.id.to_string()).await.unwrap();
     assert_eq!(judged(&here, &secret_of(newest)), Ok(()));
 }

@@ -29,7 +29,7 @@ pub(super) async fn wait(engine: &Engine, command: &Command, is_done: bool) {
 
 fn late(node: &NodeView, within: Duration) -> String {
     format!(
-        "warning: the node {} at {} has not said within {} s that it has what is stored, and may decide without it; it was last \
+        "warning: the node {} at {} has not said within {} s that it has all that is stored, and may decide without a part of it; it was last \
          seen {} s ago. One that has ended without a word is forgotten by itself; else look at its log.",
         node.host,
         node.address,

@@ -5,11 +5,16 @@ use keyward_testkit::{
     Cluster, Issued, KeySpec, Keyward, OWNER, RawResponse, Times, eventually, exchange, request, sized,
 };
 use std::fmt::Write;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
 
 /// How soon a revocation is in force everywhere, as it is stated in docs/operations.md.
 const BOUND: Duration = Duration::from_secs(1);
+
+/// Holds the lock that every change takes, until there is a table of this name.
+const HOLD: &str = "DO $$ BEGIN PERFORM 1 FROM meta FOR UPDATE; \
+    WHILE NOT EXISTS (SELECT 1 FROM pg_tables WHERE tablename = 'go_on') LOOP PERFORM pg_sleep(0.02); END LOOP; END $$";
 
 fn secret(number: usize) -> String {
     format!("imported-{number:08}")
@@ -95,6 +100,8 @@ async fn a_revocation_is_in_force_within_its_bound_while_many_keys_are_imported(
             node.wait_for_verdict(&secret(number), "200").await;
         }
     }
+    // One that waited for all of it would have been the last.
+    assert!(during.took.len() > 4, "{:?}", during.took);
     let before = Times::printed("a change before an import", before.took);
     let took = Times::printed("a change during an import", during.took);
     let late = Times::printed("until it holds on three nodes", during.late);
@@ -108,6 +115,19 @@ async fn an_import_whose_node_dies_leaves_nothing_and_can_be_repeated_elsewhere(
     let cluster = Cluster::start().await;
     let keys = 20_000;
     let before = listed(&cluster, "visible_keys").await;
+    // Nobody can publish anything for now.
+    let server = Arc::clone(&cluster.server);
+    let held = tokio::task::spawn_blocking(move || server.sql("postgres", HOLD));
+    eventually("the lock is held", async || {
+        listed(
+            &cluster,
+            "pg_locks WHERE relation = 'meta'::regclass AND mode = 'RowShareLock'",
+        )
+        .await
+        .trim()
+            != "0"
+    })
+    .await;
     let broken = import(&cluster.nodes[0], keys);
     eventually("keys are written", async || {
         listed(&cluster, "keys").await.trim().len() >= 4
@@ -115,10 +135,17 @@ async fn an_import_whose_node_dies_leaves_nothing_and_can_be_repeated_elsewhere(
     .await;
     cluster.nodes[0].sigkill();
     broken.abort();
+    cluster
+        .server(|server| server.sql("postgres", "CREATE TABLE go_on ()"))
+        .await;
+    held.await.unwrap();
     assert_eq!(listed(&cluster, "visible_keys").await, before);
     for node in &cluster.nodes[1..] {
         assert_eq!(node.verdict(&secret(0)).await, "401 key_invalid");
     }
+    // Whoever repeats it at once is told why not.
+    let answer = import(&cluster.nodes[1], keys).await.unwrap();
+    assert_eq!(answer.status, 503, "{answer:?}");
     // As if it had stood still for a minute.
     cluster
         .server(|server| server.sql("postgres", "UPDATE imports SET seen_at = 0"))

@@ -1,13 +1,16 @@
 -- Imports: their keys come in portions, and are there for anybody only when the import is published.
 
--- `revision` is that of its publication: NULL before. One that is `dropped`, or that nobody has gone on with (`seen_at`, Unix
+-- `keys` is how many were written. `revision` is that of its publication: NULL before. One that is `dropped`, or that nobody has gone on with (`seen_at`, Unix
 -- milliseconds of the database's clock), loses its keys.
 CREATE TABLE imports (
     id       INTEGER PRIMARY KEY AUTOINCREMENT,
     seen_at  INTEGER NOT NULL,
+    keys     INTEGER NOT NULL DEFAULT 0,
     dropped  INTEGER NOT NULL DEFAULT 0 CHECK (NOT (dropped AND revision IS NOT NULL)),
     revision INTEGER
 ) STRICT;
+
+CREATE INDEX imports_revision ON imports (revision);
 
 -- The import that brought a key. As long as nothing has changed it, its `revision` is 0, and counts as that of the import.
 ALTER TABLE keys ADD COLUMN import INTEGER;
@@ -20,4 +23,4 @@ SELECT rowid AS place, id, owner, name, description, use_case, fingerprint, hint
        CASE WHEN import IS NULL OR revision > 0 THEN revision
             ELSE (SELECT imports.revision FROM imports WHERE imports.id = keys.import) END AS revision
 FROM keys
-WHERE import IS NULL OR import IN (SELECT imports.id FROM imports WHERE imports.revision IS NOT NULL);
+WHERE import IS NULL OR EXISTS (SELECT 1 FROM imports WHERE imports.id = keys.import AND imports.revision IS NOT NULL);

@@ -164,7 +164,12 @@ pub async fn an_import_comes_whole(store: Arc<dyn Store>) {
     let mut imported = HashMap::new();
     let mut after = None;
     loop {
-        let portion = store.imported_keys(import.id, after, 700).await.unwrap();
+        let portion = store
+            .imported_keys(import.id, after, 700, revision)
+            .await
+            .unwrap();
+        assert_eq!(portion.position, feed.position);
+        assert_eq!(portion.mark_before, feed.position.mark);
         for change in &portion.changes {
             let Change::Key(key) = change else {
                 unreachable!("{change:?}")

@@ -53,14 +53,17 @@ pub(super) async fn position(connection: &mut Connection) -> Result<Position, St
 }
 
 /// The position at the instant that this first read of a transaction fixes for those after it.
-async fn instant(snapshot: &mut Connection) -> Result<Position, StoreError> {
+pub(super) async fn instant(snapshot: &mut Connection) -> Result<Position, StoreError> {
     timeout(ANSWER, position(snapshot))
         .await
         .unwrap_or_else(|_| Err(silent()))
 }
 
 /// The mark that a revision has here.
-async fn mark_of(connection: &mut Connection, revision: i64) -> Result<Option<[u8; 16]>, StoreError> {
+pub(super) async fn mark_of(
+    connection: &mut Connection,
+    revision: i64,
+) -> Result<Option<[u8; 16]>, StoreError> {
     let sql = "SELECT revision, (SELECT mark FROM marks WHERE revision = $1) FROM meta";
     let query = sqlx::query(sql).bind(revision);
     let row = timeout(ANSWER, query.fetch_one(connection))

@@ -1,18 +1,19 @@
 //! Imports: keys that nobody sees yet, and how they become visible.
 
-use super::PostgresStore;
 use super::ask::{change, note};
 use super::connection::Connection;
-use super::fault::{reading, writing};
-use super::imports;
+use super::fault::{reading, silent, writing};
 use super::keys::{first_duplicate, insert_rows};
+use super::lent::{ANSWER, Lent};
 use super::write::Write;
+use super::{PostgresStore, feed, imports};
 use crate::rows::{KeyRow, key_change, key_state_columns};
 use crate::staging::{REMOVED, STANDS_STILL_MILLIS, Staging, given_up};
 use crate::{AuditEvent, ImportId, ImportedKeys, StoreError};
 use async_trait::async_trait;
 use keyward_domain::{Key, KeyId, Revision};
 use sqlx::Row;
+use tokio::time::timeout;
 
 /// Unix milliseconds of the database's clock.
 macro_rules! now {
@@ -28,18 +29,23 @@ impl Staging for PostgresStore {
         note!(self, imports::begin())
     }
 
-    async fn put(&self, import: ImportId, keys: &[Key]) -> Result<(), StoreError> {
-        match note!(self, imports::put(import, keys)) {
+    async fn put(&self, import: ImportId, written: i64, keys: &[Key]) -> Result<(), StoreError> {
+        match note!(self, imports::put(import, written, keys)) {
             Err(StoreError::Duplicate { what, row: _ }) => {
-                let row = note!(self, imports::find_duplicate(keys))?;
+                let row = note!(self, imports::find_duplicate(import, keys))?;
                 Err(StoreError::Duplicate { what, row })
             }
             done => done,
         }
     }
 
-    async fn publish(&self, import: ImportId, audit: &AuditEvent) -> Result<Revision, StoreError> {
-        change!(self, imports::publish(import, audit))
+    async fn publish(
+        &self,
+        import: ImportId,
+        written: i64,
+        audit: &AuditEvent,
+    ) -> Result<Revision, StoreError> {
+        change!(self, imports::publish(import, written, audit))
     }
 
     async fn give_up(&self, import: ImportId) -> Result<(), StoreError> {
@@ -58,14 +64,16 @@ async fn begin(write: &mut Write<'_>) -> Result<ImportId, StoreError> {
     Ok(ImportId(row.try_get(0).map_err(writing)?))
 }
 
-async fn put(write: &mut Write<'_>, import: ImportId, keys: &[Key]) -> Result<(), StoreError> {
+async fn put(write: &mut Write<'_>, import: ImportId, written: i64, keys: &[Key]) -> Result<(), StoreError> {
     let sql = concat!(
-        "UPDATE imports SET seen_at = ",
+        "UPDATE imports SET keys = keys + $3, seen_at = ",
         now!(),
-        " WHERE id = $1 AND revision IS NULL AND NOT dropped"
+        " WHERE id = $1 AND keys = $2 AND revision IS NULL AND NOT dropped"
     );
     let done = sqlx::query(sql)
         .bind(import.0)
+        .bind(written)
+        .bind(i64::try_from(keys.len()).unwrap_or(i64::MAX))
         .execute(write.connection())
         .await
         .map_err(writing)?;
@@ -75,23 +83,26 @@ async fn put(write: &mut Write<'_>, import: ImportId, keys: &[Key]) -> Result<()
     insert_rows(write, keys, Revision(0), Some(import)).await
 }
 
-async fn find_duplicate(write: &mut Write<'_>, keys: &[Key]) -> Result<usize, StoreError> {
-    first_duplicate(write, keys).await
+async fn find_duplicate(write: &mut Write<'_>, import: ImportId, keys: &[Key]) -> Result<usize, StoreError> {
+    first_duplicate(write, import, keys).await
 }
 
 async fn publish(
     write: &mut Write<'_>,
     import: ImportId,
+    written: i64,
     audit: &AuditEvent,
 ) -> Result<Revision, StoreError> {
     let revision = write.raise().await?;
-    let done =
-        sqlx::query("UPDATE imports SET revision = $1 WHERE id = $2 AND revision IS NULL AND NOT dropped")
-            .bind(revision.0.cast_signed())
-            .bind(import.0)
-            .execute(write.connection())
-            .await
-            .map_err(writing)?;
+    let done = sqlx::query(
+        "UPDATE imports SET revision = $1 WHERE id = $2 AND keys = $3 AND revision IS NULL AND NOT dropped",
+    )
+    .bind(revision.0.cast_signed())
+    .bind(import.0)
+    .bind(written)
+    .execute(write.connection())
+    .await
+    .map_err(writing)?;
     if done.rows_affected() == 0 {
         return Err(given_up());
     }
@@ -115,11 +126,15 @@ pub(super) async fn sweep(write: &mut Write<'_>) -> Result<bool, StoreError> {
         now!(),
         " - $1"
     );
-    sqlx::query(sql)
+    let given_up = sqlx::query(sql)
         .bind(STANDS_STILL_MILLIS)
         .execute(write.connection())
         .await
         .map_err(writing)?;
+    if given_up.rows_affected() > 0 {
+        // Whoever wants to go on with it, is told so before its keys are removed, which takes longer.
+        return Ok(true);
+    }
     // Another node may be about it.
     let dropped = sqlx::query("SELECT id FROM imports WHERE dropped LIMIT 1 FOR UPDATE SKIP LOCKED")
         .fetch_optional(write.connection())
@@ -146,13 +161,25 @@ pub(super) async fn sweep(write: &mut Write<'_>) -> Result<bool, StoreError> {
     Ok(true)
 }
 
-/// Keys of a published import, by id, after one of them.
+/// Keys of a published import, by id: so many, after one of them.
 pub(super) async fn keys(
-    connection: &mut Connection,
+    mut snapshot: Lent,
     import: ImportId,
-    after: Option<KeyId>,
-    most: u32,
+    page: (Option<KeyId>, u32),
+    known: Revision,
 ) -> Result<ImportedKeys, StoreError> {
+    let done = keys_in(snapshot.connection(), import, page, known).await;
+    feed::end(snapshot, done).await
+}
+
+async fn keys_in(
+    snapshot: &mut Connection,
+    import: ImportId,
+    (after, most): (Option<KeyId>, u32),
+    known: Revision,
+) -> Result<ImportedKeys, StoreError> {
+    let position = feed::instant(snapshot).await?;
+    let mark_before = feed::mark_of(snapshot, i64::try_from(known.0).unwrap_or(i64::MAX)).await?;
     let sql = concat!(
         "SELECT ",
         key_state_columns!(),
@@ -162,11 +189,15 @@ pub(super) async fn keys(
         .bind(import.0)
         .bind(after.map_or_else(Vec::new, |id| id.as_bytes().to_vec()))
         .bind(i64::from(most))
-        .fetch_all(connection)
+        .fetch_all(snapshot);
+    let rows = timeout(ANSWER, rows)
         .await
+        .map_err(|_| silent())?
         .map_err(reading)?;
     let last = rows.last().map(|row| row.try_get::<Vec<u8>, _>(0)).transpose();
     Ok(ImportedKeys {
+        position,
+        mark_before,
         changes: rows
             .iter()
             .filter_map(|row| key_change(KeyRow(row).state()))

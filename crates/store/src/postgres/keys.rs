@@ -5,6 +5,7 @@ use super::fault::{reading, writing};
 use super::once::{self, Claimed};
 use super::write::Write;
 use crate::rows::{KeyRow, address_rule_text, key_columns, key_status_cells, site_rule_text};
+use crate::staging::held_elsewhere;
 use crate::{AuditEvent, IdempotencyClaim, ImportId, Inserted, Purge, StoreError};
 use keyward_domain::{Key, KeyId, Revision, Timestamp};
 use sqlx::{Postgres, QueryBuilder, Row};
@@ -105,18 +106,30 @@ pub(super) async fn insert_rows(
     Ok(())
 }
 
-/// The place of the first key of a chunk whose fingerprint is in the table (of a key that nobody sees yet, too), or in the chunk
-/// before it.
-pub(super) async fn first_duplicate(write: &mut Write<'_>, chunk: &[Key]) -> Result<usize, StoreError> {
+/// The place of the first key of a portion whose fingerprint is in the table, or in the portion before it.
+///
+/// # Errors
+/// `Unavailable` when it is that of a key which nobody sees yet: of another import, which may end well or not.
+pub(super) async fn first_duplicate(
+    write: &mut Write<'_>,
+    import: ImportId,
+    keys: &[Key],
+) -> Result<usize, StoreError> {
     let mut seen = HashSet::new();
-    for (place, key) in chunk.iter().enumerate() {
-        let stored = sqlx::query("SELECT 1 FROM keys WHERE fingerprint = $1")
+    for (place, key) in keys.iter().enumerate() {
+        let sql = "SELECT coalesce(import = $1, FALSE) OR EXISTS (SELECT 1 FROM visible_keys WHERE visible_keys.id = keys.id) \
+                   FROM keys WHERE fingerprint = $2";
+        let stored = sqlx::query(sql)
+            .bind(import.0)
             .bind(key.fingerprint.as_bytes().as_slice())
             .fetch_optional(write.connection())
             .await
             .map_err(writing)?;
-        if stored.is_some() || !seen.insert(key.fingerprint) {
-            return Ok(place);
+        match stored.map(|row| row.try_get(0)).transpose().map_err(writing)? {
+            Some(false) => return Err(held_elsewhere()),
+            Some(true) => return Ok(place),
+            None if !seen.insert(key.fingerprint) => return Ok(place),
+            None => {}
         }
     }
     Ok(0)

@@ -66,25 +66,35 @@ fn looked_at(pool: &Pool, answer: Result<Position, StoreError>) -> Result<Positi
 
 /// What changed after a revision.
 pub(super) async fn changes_since(pool: &Arc<Pool>, after: Revision) -> Result<Feed, StoreError> {
-    let ask =
-        async || feed::changes_since(Lent::begun(pool, Lane::Follow, Begin::Snapshot).await?, after).await;
-    match timeout(SHORT_TIMEOUT, ask()).await {
-        Ok(feed) => feed,
-        Err(_) => {
-            pool.forget_idle();
-            ask().await
-        }
-    }
+    let ask = || async move { feed::changes_since(snapshot(pool).await?, after).await };
+    soon(pool, ask).await
 }
 
 /// Keys of an import.
 pub(super) async fn imported_keys(
     pool: &Arc<Pool>,
     import: ImportId,
-    after: Option<KeyId>,
-    most: u32,
+    page: (Option<KeyId>, u32),
+    known: Revision,
 ) -> Result<ImportedKeys, StoreError> {
-    let mut lent = Lent::begun(pool, Lane::Follow, Begin::Read).await?;
-    let done = timeout(ANSWER, imports::keys(lent.connection(), import, after, most)).await;
-    lent.finish(done).await
+    let ask = || async move { imports::keys(snapshot(pool).await?, import, page, known).await };
+    soon(pool, ask).await
+}
+
+async fn snapshot(pool: &Arc<Pool>) -> Result<Lent, StoreError> {
+    Lent::begun(pool, Lane::Follow, Begin::Snapshot).await
+}
+
+/// What is answered soon; or else by a new connection, with more time.
+async fn soon<T, F>(pool: &Pool, ask: impl Fn() -> F) -> Result<T, StoreError>
+where
+    F: Future<Output = Result<T, StoreError>>,
+{
+    match timeout(SHORT_TIMEOUT, ask()).await {
+        Ok(done) => done,
+        Err(_) => {
+            pool.forget_idle();
+            ask().await
+        }
+    }
 }

@@ -33,7 +33,10 @@ pub(super) async fn position(connection: &mut SqliteConnection) -> Result<Positi
 }
 
 /// The mark that a revision has here.
-async fn mark_of(connection: &mut SqliteConnection, revision: i64) -> Result<Option<[u8; 16]>, StoreError> {
+pub(super) async fn mark_of(
+    connection: &mut SqliteConnection,
+    revision: i64,
+) -> Result<Option<[u8; 16]>, StoreError> {
     let sql = "SELECT revision, (SELECT mark FROM marks WHERE revision = ?) FROM meta";
     let query = sqlx::query(sql).bind(revision);
     let row = query.fetch_one(connection).await.map_err(reading)?;

@@ -1,15 +1,15 @@
 //! Imports: keys that nobody sees yet, and how they become visible.
 
-use super::SqliteStore;
 use super::fault::{reading, writing};
 use super::keys::{first_duplicate, insert_rows};
 use super::write::Write;
+use super::{SqliteStore, feed};
 use crate::rows::{KeyRow, key_change, key_state_columns};
 use crate::staging::{REMOVED, STANDS_STILL_MILLIS, Staging, given_up};
 use crate::{AuditEvent, ImportId, ImportedKeys, StoreError};
 use async_trait::async_trait;
 use keyward_domain::{Key, KeyId, Revision};
-use sqlx::{Row, SqliteConnection};
+use sqlx::{Row, SqlitePool};
 
 /// Unix milliseconds of the database's clock.
 macro_rules! now {
@@ -27,15 +27,20 @@ impl Staging for SqliteStore {
         write.finish(done).await
     }
 
-    async fn put(&self, import: ImportId, keys: &[Key]) -> Result<(), StoreError> {
+    async fn put(&self, import: ImportId, written: i64, keys: &[Key]) -> Result<(), StoreError> {
         let mut write = self.write().await?;
-        let done = put(&mut write, import, keys).await;
+        let done = put(&mut write, import, written, keys).await;
         write.finish(done).await
     }
 
-    async fn publish(&self, import: ImportId, audit: &AuditEvent) -> Result<Revision, StoreError> {
+    async fn publish(
+        &self,
+        import: ImportId,
+        written: i64,
+        audit: &AuditEvent,
+    ) -> Result<Revision, StoreError> {
         let mut write = self.write().await?;
-        let done = publish(&mut write, import, audit).await;
+        let done = publish(&mut write, import, written, audit).await;
         write.finish(done).await
     }
 
@@ -69,14 +74,16 @@ async fn begin(write: &mut Write<'_>) -> Result<ImportId, StoreError> {
     Ok(ImportId(row.try_get(0).map_err(writing)?))
 }
 
-async fn put(write: &mut Write<'_>, import: ImportId, keys: &[Key]) -> Result<(), StoreError> {
+async fn put(write: &mut Write<'_>, import: ImportId, written: i64, keys: &[Key]) -> Result<(), StoreError> {
     let sql = concat!(
-        "UPDATE imports SET seen_at = ",
+        "UPDATE imports SET keys = keys + ?, seen_at = ",
         now!(),
-        " WHERE id = ? AND revision IS NULL AND NOT dropped"
+        " WHERE id = ? AND keys = ? AND revision IS NULL AND NOT dropped"
     );
     let done = sqlx::query(sql)
+        .bind(i64::try_from(keys.len()).unwrap_or(i64::MAX))
         .bind(import.0)
+        .bind(written)
         .execute(write.connection())
         .await
         .map_err(writing)?;
@@ -85,7 +92,7 @@ async fn put(write: &mut Write<'_>, import: ImportId, keys: &[Key]) -> Result<()
     }
     match insert_rows(write, keys, Revision(0), Some(import)).await {
         Err(StoreError::Duplicate { what, row: _ }) => {
-            let row = first_duplicate(write, keys).await?;
+            let row = first_duplicate(write, import, keys).await?;
             Err(StoreError::Duplicate { what, row })
         }
         done => done,
@@ -95,16 +102,19 @@ async fn put(write: &mut Write<'_>, import: ImportId, keys: &[Key]) -> Result<()
 async fn publish(
     write: &mut Write<'_>,
     import: ImportId,
+    written: i64,
     audit: &AuditEvent,
 ) -> Result<Revision, StoreError> {
     let revision = write.raise().await?;
-    let done =
-        sqlx::query("UPDATE imports SET revision = ? WHERE id = ? AND revision IS NULL AND NOT dropped")
-            .bind(revision.0.cast_signed())
-            .bind(import.0)
-            .execute(write.connection())
-            .await
-            .map_err(writing)?;
+    let done = sqlx::query(
+        "UPDATE imports SET revision = ? WHERE id = ? AND keys = ? AND revision IS NULL AND NOT dropped",
+    )
+    .bind(revision.0.cast_signed())
+    .bind(import.0)
+    .bind(written)
+    .execute(write.connection())
+    .await
+    .map_err(writing)?;
     if done.rows_affected() == 0 {
         return Err(given_up());
     }
@@ -158,13 +168,16 @@ pub(super) async fn sweep(write: &mut Write<'_>) -> Result<bool, StoreError> {
     Ok(true)
 }
 
-/// Keys of a published import, by id, after one of them.
+/// Keys of a published import, by id: so many, after one of them.
 pub(super) async fn keys(
-    connection: &mut SqliteConnection,
+    readers: &SqlitePool,
     import: ImportId,
-    after: Option<KeyId>,
-    most: u32,
+    (after, most): (Option<KeyId>, u32),
+    known: Revision,
 ) -> Result<ImportedKeys, StoreError> {
+    let mut snapshot = readers.begin().await.map_err(reading)?;
+    let position = feed::position(&mut snapshot).await?;
+    let mark_before = feed::mark_of(&mut snapshot, i64::try_from(known.0).unwrap_or(i64::MAX)).await?;
     let sql = concat!(
         "SELECT ",
         key_state_columns!(),
@@ -174,11 +187,14 @@ pub(super) async fn keys(
         .bind(import.0)
         .bind(after.map_or_else(Vec::new, |id| id.as_bytes().to_vec()))
         .bind(i64::from(most))
-        .fetch_all(connection)
+        .fetch_all(&mut *snapshot)
         .await
         .map_err(reading)?;
+    snapshot.commit().await.map_err(reading)?;
     let last = rows.last().map(|row| row.try_get::<Vec<u8>, _>(0)).transpose();
     Ok(ImportedKeys {
+        position,
+        mark_before,
         changes: rows
             .iter()
             .filter_map(|row| key_change(KeyRow(row).state()))

@@ -12,6 +12,7 @@ use axum::extract::{Request, State};
 use http::{HeaderMap, StatusCode};
 use keyward_engine::{ImportDefaults, ImportFile, ImportFormat, ImportNote, Imported};
 use serde::Serialize;
+use std::sync::Arc;
 use tokio::sync::Semaphore;
 use utoipa::{IntoParams, ToSchema};
 use zeroize::Zeroizing;
@@ -120,7 +121,7 @@ pub(crate) async fn import_keys(
     request: Request,
 ) -> Answer {
     // Whoever may not import is refused by the engine before it looks at the file, so neither the query nor the file is read.
-    let (query, format, text, _permit) = if actor.is_admin() {
+    let (query, format, text, permit) = if actor.is_admin() {
         let query = query.whole()?;
         let format = format_of(query.format, request.headers())?;
         let permit = IMPORTS.acquire().await.ok();
@@ -145,7 +146,16 @@ pub(crate) async fn import_keys(
         },
         dry_run: query.dry_run.unwrap_or(false),
     };
-    let imported = app.engine.import_keys(&actor, file, &|_, _| {}).await?;
+    let engine = Arc::clone(&app.engine);
+    // A caller who goes away leaves no half of it behind that stands in the way of the next try.
+    let work = tokio::spawn(async move {
+        let _permit = permit;
+        engine.import_keys(&actor, file, &|_, _| {}).await
+    });
+    let imported = work.await.map_err(|error| {
+        let why = error.to_string();
+        Problem::of_status(StatusCode::INTERNAL_SERVER_ERROR).with_cause(&why)
+    })??;
     Ok(answer(StatusCode::OK, &ImportedWire::from(imported)))
 }
 
