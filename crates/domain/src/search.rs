@@ -96,7 +96,7 @@ impl Search {
         }
     }
 
-    /// What stands in the lower-case form of every text of ASCII alone that is found, and in no other's: to look for it is far
+    /// Of texts of ASCII alone, those are found that hold this in their lower-case form, and no others: to look for it is far
     /// quicker than a pattern. `None` when such texts are not found at all, or when it holds control characters.
     pub fn plain(&self) -> Option<&str> {
         let is_plain = |byte: u8| byte.is_ascii() && !byte.is_ascii_control();

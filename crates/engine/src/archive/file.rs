@@ -116,8 +116,8 @@ fn whole_lines(file: &mut File, length: u64) -> io::Result<(u64, HashSet<Vec<u8>
 
 /// Whether files can be written there.
 pub(super) fn probe(folder: &Path) -> io::Result<()> {
-    if fs::metadata(folder)?.mode() & 0o022 != 0 {
-        let why = "others may write to it: chmod go-w";
+    if fs::metadata(folder)?.mode() & 0o002 != 0 {
+        let why = "everybody may write to it: chmod o-w";
         return Err(io::Error::new(ErrorKind::PermissionDenied, why));
     }
     let path = folder.join(format!(".audit-probe-{}", std::process::id()));
@@ -200,7 +200,9 @@ mod tests {
         assert!(Folder::new(absent.clone()).append(name, &lines(&["a"])).is_err());
         assert!(probe(&absent).is_err());
         probe(home.path()).unwrap();
-        fs::set_permissions(home.path(), Permissions::from_mode(0o770)).unwrap();
+        fs::set_permissions(home.path(), Permissions::from_mode(0o2775)).unwrap();
+        probe(home.path()).unwrap();
+        fs::set_permissions(home.path(), Permissions::from_mode(0o777)).unwrap();
         assert!(probe(home.path()).is_err());
         assert_eq!(fs::read_dir(home.path()).unwrap().count(), 1);
     }

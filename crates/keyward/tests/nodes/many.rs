@@ -139,7 +139,7 @@ async fn many_nodes_hold_three_connections_each_cost_little_when_quiet_and_all_h
         busy * 100.0
     );
     // Each asks for the position once a second, tells of itself every five, and asks whether it is still told every three.
-    assert!(a_second <= 1.7 * count, "{a_second} transactions a second");
+    assert!(a_second <= 2.0 * count, "{a_second} transactions a second");
 
     let before = fleet.asked().await;
     let mut times = Vec::new();

@@ -4,7 +4,7 @@
 use super::breaker::Silence;
 use super::options::{RedisOptions, Target};
 use super::script::RIGHTS;
-use super::sentinel::{self, Master, Sentinels, shown};
+use super::sentinel::{self, Master, Named, Sentinels, shown};
 use super::{PATIENCE, Shared};
 use redis::aio::MultiplexedConnection;
 use redis::cluster::ClusterClient;
@@ -54,8 +54,7 @@ pub(super) struct Links {
     options: RedisOptions,
     target: Target,
     place: String,
-    /// The master that sentinels named last, and when.
-    named: Mutex<Option<(Instant, Master)>>,
+    known: Mutex<Known>,
     /// Tells the limiters of one process apart; in service there is one.
     number: u64,
 }
@@ -104,6 +103,15 @@ thread_local! {
     static KEPT: RefCell<Vec<Kept>> = const { RefCell::new(Vec::new()) };
 }
 
+/// What sentinels have said.
+#[derive(Default)]
+struct Known {
+    /// Last, and when.
+    named: Option<(Instant, Named)>,
+    /// What most of all of them said last.
+    by_most: Option<Master>,
+}
+
 impl Links {
     pub(super) fn new(options: &RedisOptions) -> Result<Self, String> {
         static NUMBERS: AtomicU64 = AtomicU64::new(0);
@@ -111,7 +119,7 @@ impl Links {
         let links = Self {
             target: options.target()?,
             place: options.place(),
-            named: Mutex::default(),
+            known: Mutex::default(),
             options: options.clone(),
             number: NUMBERS.fetch_add(1, Ordering::Relaxed),
         };
@@ -146,11 +154,8 @@ impl Links {
     async fn try_connect(&self) -> RedisResult<Connection> {
         match &self.target {
             Target::Sentinels(sentinels) => {
-                let master = self.master(sentinels, NAMED).await?;
-                let account = sentinels.account().clone().set_addr(master.clone());
-                let mut connection = connect_to(&self.client(&account)?).await?;
-                sentinel::check_master(&mut connection, &master).await?;
-                Ok(Connection::Master(connection, shown(&master).into()))
+                let master = self.master(sentinels, NAMED).await?.master;
+                self.connect_to_master(sentinels, &master).await
             }
             Target::Server(info) if self.options.cluster => {
                 let cluster = self.cluster(info)?;
@@ -166,24 +171,41 @@ impl Links {
         else {
             return false;
         };
-        match self.master(sentinels, Duration::ZERO).await {
-            Ok(master) => shown(&master) != **address,
-            Err(_) => false,
+        let Ok(named) = self.master(sentinels, Duration::ZERO).await else {
+            return false;
+        };
+        let is_other = shown(&named.master) != **address;
+        if named.by_most || !is_other {
+            return is_other;
         }
+        // A few, the others being silent, may have been cut off, or started with a master of long ago: they move nobody away from
+        // what most have named, nor to what is none.
+        let by_most = self.known.lock().await.by_most.as_ref().map(shown);
+        by_most.as_deref() != Some(&**address)
+            && self.connect_to_master(sentinels, &named.master).await.is_ok()
+    }
+
+    async fn connect_to_master(&self, sentinels: &Sentinels, master: &Master) -> RedisResult<Connection> {
+        let account = sentinels.account().clone().set_addr(master.clone());
+        let mut connection = connect_to(&self.client(&account)?).await?;
+        sentinel::check_master(&mut connection, master).await?;
+        Ok(Connection::Master(connection, shown(master).into()))
     }
 
     /// The master of now; or the one that was named before, when that is no longer ago. One at a time asks.
-    async fn master(&self, sentinels: &Sentinels, ago: Duration) -> RedisResult<Master> {
-        let mut named = self.named.lock().await;
-        if let Some((at, master)) = &*named
+    async fn master(&self, sentinels: &Sentinels, ago: Duration) -> RedisResult<Named> {
+        let mut known = self.known.lock().await;
+        if let Some((at, named)) = &known.named
             && at.elapsed() < ago
         {
-            return Ok(master.clone());
+            return Ok(named.clone());
         }
-        let before = named.take().map(|(_, master)| master);
-        let master = sentinels.master(&self.options, before.as_ref()).await?;
-        *named = Some((Instant::now(), master.clone()));
-        Ok(master)
+        let named = sentinels.master(&self.options, known.by_most.as_ref()).await?;
+        if named.by_most {
+            known.by_most = Some(named.master.clone());
+        }
+        known.named = Some((Instant::now(), named.clone()));
+        Ok(named)
     }
 
     /// Where the server is and who comes, with the password of now.

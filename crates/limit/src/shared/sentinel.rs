@@ -16,6 +16,14 @@ const ANSWER: Duration = Duration::from_secs(1);
 /// Where a master is.
 pub(super) type Master = ConnectionAddr;
 
+/// A master that sentinels have named.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Named {
+    pub(super) master: Master,
+    /// Whether most of all of them say so; else most of those that answered.
+    pub(super) by_most: bool,
+}
+
 /// Where sentinels are, and what they are asked for.
 #[derive(Clone, Debug)]
 pub(super) struct Sentinels {
@@ -77,11 +85,7 @@ impl Sentinels {
     }
 
     /// The master of now. `before`: the one of before, which stays when as many say so as say anything else.
-    pub(super) async fn master(
-        &self,
-        options: &RedisOptions,
-        before: Option<&Master>,
-    ) -> RedisResult<Master> {
+    pub(super) async fn master(&self, options: &RedisOptions, before: Option<&Master>) -> RedisResult<Named> {
         let mut asked = JoinSet::new();
         for (number, address) in self.addresses.iter().enumerate() {
             let client = options.client(self.account_of(address, options)?)?;
@@ -103,14 +107,12 @@ impl Sentinels {
                     fault = worse(fault, silent);
                 }
             }
-            if let Some(master) = chosen(&told, before)
-                && votes(&told, master) * 2 > told.len()
-            {
-                return Ok(master.clone());
+            if let Some(named) = chosen(&told, before).filter(|named| named.by_most) {
+                return Ok(named);
             }
         }
         let fault = fault.unwrap_or_else(|| error("no sentinel answers".to_owned()));
-        chosen(&told, before).cloned().ok_or(fault)
+        chosen(&told, before).ok_or(fault)
     }
 
     /// Who comes to a sentinel: nobody by name, with the password that sentinels have.
@@ -152,11 +154,15 @@ fn votes(told: &[Option<Master>], master: &Master) -> usize {
 }
 
 /// What most say; of several, the one of before, or else what the first sentinel of them says.
-fn chosen<'t>(told: &'t [Option<Master>], before: Option<&Master>) -> Option<&'t Master> {
+fn chosen(told: &[Option<Master>], before: Option<&Master>) -> Option<Named> {
     let most = told.iter().flatten().map(|master| votes(told, master)).max()?;
     let mut masters = told.iter().flatten().filter(|master| votes(told, master) == most);
     let first = masters.clone().next();
-    masters.find(|master| Some(*master) == before).or(first)
+    let master = masters.find(|master| Some(*master) == before).or(first)?;
+    Some(Named {
+        master: master.clone(),
+        by_most: most * 2 > told.len(),
+    })
 }
 
 /// The fault that is told: what a sentinel says before that another one cannot be reached.
@@ -205,19 +211,19 @@ mod tests {
     fn what_most_say_is_taken_and_of_as_many_what_was_so_before() {
         let at = |port| ConnectionAddr::Tcp("10.0.0.1".to_owned(), port);
         let (one, two) = (Some(at(1)), Some(at(2)));
-        for (told, before, wanted) in [
-            (vec![one.clone(), two.clone(), two.clone()], None, 2),
-            (vec![one.clone(), two.clone(), two.clone()], Some(1), 2),
-            (vec![one.clone(), None, two.clone()], None, 1),
-            (vec![one.clone(), None, two.clone()], Some(2), 2),
-            (vec![one.clone(), two.clone()], Some(3), 1),
-            (vec![None, None, two], None, 2),
+        for (told, before, wanted, by_most) in [
+            (vec![one.clone(), two.clone(), two.clone()], None, 2, true),
+            (vec![one.clone(), two.clone(), two.clone()], Some(1), 2, true),
+            (vec![one.clone(), None, two.clone()], None, 1, false),
+            (vec![one.clone(), None, two.clone()], Some(2), 2, false),
+            (vec![one.clone(), two.clone()], Some(3), 1, false),
+            (vec![one.clone(), one], None, 1, true),
+            (vec![None, None, two.clone()], None, 2, false),
+            (vec![two], None, 2, true),
         ] {
-            assert_eq!(
-                chosen(&told, before.map(at).as_ref()),
-                Some(&at(wanted)),
-                "{told:?}"
-            );
+            let master = at(wanted);
+            let wanted = Named { master, by_most };
+            assert_eq!(chosen(&told, before.map(at).as_ref()), Some(wanted), "{told:?}");
         }
         assert_eq!(chosen(&[None, None], Some(&at(1))), None);
     }

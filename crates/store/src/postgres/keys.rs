@@ -132,7 +132,8 @@ pub(super) async fn first_duplicate(
             None => {}
         }
     }
-    Ok(0)
+    // What stood against them was removed meanwhile.
+    Err(held_elsewhere())
 }
 
 pub(super) async fn update(

@@ -86,26 +86,41 @@ impl Lent {
         }
     }
 
-    /// Gives the connection back and hands on what was done with it.
+    /// Gives the connection back and hands on what was read with it: also when its transaction does not end well.
     pub(super) async fn finish<T>(
-        mut self,
+        self,
         done: Result<Result<T, StoreError>, Elapsed>,
     ) -> Result<T, StoreError> {
+        self.end(done).await.0
+    }
+
+    /// The same of one statement that has written, which counts only when its transaction has ended well.
+    pub(super) async fn finish_written<T>(
+        self,
+        done: Result<Result<T, StoreError>, Elapsed>,
+    ) -> Result<T, StoreError> {
+        match self.end(done).await {
+            (Ok(_), false) => Err(silent()),
+            (done, _) => done,
+        }
+    }
+
+    /// What was done, and whether the connection is good still.
+    async fn end<T>(mut self, done: Result<Result<T, StoreError>, Elapsed>) -> (Result<T, StoreError>, bool) {
         let done = self.check(done);
         if is_over(&done) {
-            return done;
+            return (done, false);
         }
         if self.is_wrapped {
             let ended = timeout(ANSWER, sqlx::raw_sql("COMMIT").execute(self.connection())).await;
             if !matches!(ended, Ok(Ok(_))) {
-                // What was read was read.
-                return done;
+                return (done, false);
             }
         }
         if let Some(connection) = self.connection.take() {
             self.pool.give_back(connection);
         }
-        done
+        (done, true)
     }
 
     /// Hands on what was done with the connection, and keeps it.

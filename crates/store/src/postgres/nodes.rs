@@ -38,7 +38,7 @@ pub(super) async fn put(pool: &Arc<Pool>, node: &NodeRecord) -> Result<(), Store
 
 async fn put_by(mut lent: Lent, node: &NodeRecord) -> Result<(), StoreError> {
     let done = timeout(ANSWER, put_on(lent.connection(), node)).await;
-    lent.finish(done).await
+    lent.finish_written(done).await
 }
 
 async fn put_on(connection: &mut Connection, node: &NodeRecord) -> Result<(), StoreError> {

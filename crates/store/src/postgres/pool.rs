@@ -1,9 +1,9 @@
 //! The connections of a node that are open, and how many there may be.
 //!
 //! The last one that was used is used next, so those that are not needed are closed after a while. Each is asked whether its
-//! server still answers before it is used again: a connection that the network has swallowed tells nothing by itself. What each node
-//! says all the time is said without that question, which would double what a hundred nodes cost a server, and once more when it
-//! came to nothing.
+//! server still answers before it is used again: a connection that the network has swallowed tells nothing by itself. The poll and a
+//! node's word of itself skip that question, which would double what a hundred nodes cost a server; when they fail, they are repeated
+//! on a connection that was asked.
 
 use super::connection::Connection;
 use super::connector::Connector;
