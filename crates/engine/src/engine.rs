@@ -164,10 +164,7 @@ impl Engine {
     /// # Errors
     /// Whatever the store says; the replica then stays as it is.
     pub async fn follow(&self) -> Result<(), StoreError> {
-        self.replica.follow(&*self.store).await?;
-        while self.replica.has_imports() {
-            self.replica.take_imported(&*self.store).await?;
-        }
+        while self.follow_some().await? == Progress::More {}
         Ok(())
     }
 

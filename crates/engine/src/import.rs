@@ -8,7 +8,6 @@ mod stream;
 mod told;
 
 use self::importer::Importer;
-use crate::background::Progress;
 use crate::in_force::Refusal;
 use crate::{Actor, Engine, EngineError, LineFault, Place, Subject};
 use keyward_domain::{Fingerprint, KeyId, Timestamp};
@@ -142,7 +141,7 @@ impl Engine {
         match written {
             Err(Refused::Known(row)) => {
                 // Who is told so finds it in force: it may be of an import that is being taken over.
-                self.take_over_imports().await;
+                self.follow().await.ok();
                 Err(known_already(&file, now, row).await?.into())
             }
             Err(Refused::Error(error)) => Err(error),
@@ -164,18 +163,13 @@ impl Engine {
         match self.store.import_keys(&mut source, &event, &progress).await {
             Ok(revision) => {
                 drop(source);
-                self.take_over_imports().await;
+                // Its keys are taken over here, which may take longer than any other change. What is left undone, the confirmation tells.
+                self.follow().await.ok();
                 Ok(self.confirm(revision).await.map(drop)?)
             }
             Err(StoreError::Duplicate { row, .. }) => Err(Refused::Known(row)),
             Err(error) => Err(EngineError::from(error).into()),
         }
-    }
-
-    /// Takes over the keys of imports here, which may take longer than any other change. What it leaves undone, the confirmation
-    /// of the change tells.
-    async fn take_over_imports(&self) {
-        while matches!(self.follow_some().await, Ok(Progress::More)) {}
     }
 
     /// What the store says when it writes, without writing: no key of these is there.

@@ -9,6 +9,7 @@ mod accounts;
 mod archive;
 mod ask;
 mod audit;
+mod clock;
 mod connect;
 mod connection;
 mod connector;

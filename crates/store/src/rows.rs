@@ -180,24 +180,19 @@ fn row_name(row: &dyn Raw) -> String {
     }
 }
 
-/// The id of a key that a row begins with.
-pub(crate) fn key_id(bytes: Option<Vec<u8>>) -> Result<Option<KeyId>, StoreError> {
-    let read = |bytes: Vec<u8>| match <[u8; 16]>::try_from(bytes) {
-        Ok(bytes) => Ok(KeyId::from_bytes(bytes)),
-        Err(bytes) => Err(StoreError::Corrupt {
-            table: "keys",
-            column: "id",
-            row: "-".to_owned(),
-            fault: format!("it has {} bytes in place of 16", bytes.len()),
-        }),
-    };
-    bytes.map(read).transpose()
-}
-
 /// A row of [`key_state_columns`] or [`key_columns`].
 pub(crate) struct KeyRow<'r>(pub(crate) &'r dyn Raw);
 
 impl KeyRow<'_> {
+    /// Whose row it is.
+    pub(crate) fn id(&self) -> Result<KeyId, StoreError> {
+        let cells = Cells {
+            table: "keys",
+            row: self.0,
+        };
+        Ok(KeyId::from_bytes(cells.id(0, "id")?))
+    }
+
     /// What replicas need of the key.
     pub(crate) fn state(&self) -> Result<Read<KeyState>, StoreError> {
         let cells = Patient::of("keys", self.0);

@@ -7,6 +7,7 @@
 mod accounts;
 mod archive;
 mod audit;
+mod clock;
 mod connect;
 mod create;
 mod credentials;

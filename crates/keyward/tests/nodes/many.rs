@@ -108,8 +108,7 @@ async fn start_node(server: &Postgres, number: usize) -> (Arc<Engine>, Backgroun
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn many_nodes_hold_three_connections_each_cost_little_when_quiet_and_all_have_a_change_within_a_second()
-{
+async fn many_nodes_hold_three_connections_each_cost_little_when_quiet_and_soon_have_a_change() {
     let fleet = Fleet::start(sized(20, 100)).await;
     let count = fleet.nodes.len() as f64;
     println!(

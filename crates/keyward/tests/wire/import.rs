@@ -2,7 +2,8 @@
 
 use crate::spoken::Ask;
 use crate::world::World;
-use keyward_testkit::OWNER;
+use keyward_testkit::{OWNER, RawClient, request};
+use std::fmt::Write;
 
 /// A file that the readers are tested with, too.
 macro_rules! sample {
@@ -54,4 +55,25 @@ async fn the_keys_of_other_systems_pass_as_they_are() {
     assert_eq!(refused.word(), (401, "key_invalid"));
     let off = world.say(&Ask::get("/api/1/x").key("prod_Qz7aLm3Rk9Ws5Ht")).await;
     assert_eq!(off.word(), (401, "key_disabled"));
+}
+
+#[tokio::test]
+async fn an_import_whose_caller_goes_away_is_finished_all_the_same() {
+    let world = World::start("").await;
+    let mut file = String::from("owner,name,secret\n");
+    for number in 0..4000 {
+        writeln!(file, "{OWNER},key {number},imported-{number:04}").unwrap();
+    }
+    let fields = [
+        ("X-API-KEY", world.keyward.management_secret()),
+        ("Content-Type", "text/csv"),
+    ];
+    let mut client = RawClient::connect(world.keyward.console()).await;
+    client
+        .send(request("POST", "/v1/keys/import", &fields, file))
+        .await;
+    drop(client);
+    world
+        .eventually_passes(&Ask::get("/api/1/x").key("imported-3999"))
+        .await;
 }

@@ -1,7 +1,7 @@
 -- Imports: their keys come in portions, and are there for anybody only when the import is published.
 
--- `keys` is how many were written. `revision` is that of its publication: NULL before. One that is `dropped`, or that nobody has gone on with (`seen_at`, Unix
--- milliseconds of the database's clock), loses its keys.
+-- `keys` is how many were written. `revision` is that of its publication: NULL before. One that is `dropped`, or that nobody has
+-- gone on with (`seen_at`, Unix milliseconds of the database's clock), loses its keys.
 CREATE TABLE imports (
     id       BIGINT  GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     seen_at  BIGINT  NOT NULL,

@@ -1,5 +1,6 @@
 //! Removing lines of the audit log that are archived, and who archives them.
 
+use super::clock::now;
 use super::connection::Connection;
 use super::fault::{reading, writing};
 use super::write::Write;
@@ -11,8 +12,12 @@ use keyward_domain::{AuditId, NodeId};
 /// themselves.
 pub(super) async fn claim(write: &mut Write<'_>, node: NodeId) -> Result<bool, StoreError> {
     let done = sqlx::query(
-        "UPDATE audit_archive SET node = $1 WHERE node IS NULL OR node = $1 OR NOT EXISTS (SELECT 1 FROM nodes \
-         WHERE id = audit_archive.node AND seen_at > (extract(epoch FROM clock_timestamp()) * 1000)::bigint - 15000)",
+        concat!(
+            "UPDATE audit_archive SET node = $1 WHERE node IS NULL OR node = $1 OR NOT EXISTS (SELECT 1 FROM nodes \
+             WHERE id = audit_archive.node AND seen_at > ",
+            now!(),
+            " - 15000)"
+        ),
     )
     .bind(node.as_bytes().as_slice())
     .execute(write.connection())

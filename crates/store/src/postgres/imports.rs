@@ -1,12 +1,13 @@
 //! Imports: keys that nobody sees yet, and how they become visible.
 
 use super::ask::{change, note};
+use super::clock::now;
 use super::connection::Connection;
 use super::fault::{reading, silent, writing};
-use super::keys::{first_duplicate, insert_rows};
+use super::keys::insert_rows;
 use super::lent::{ANSWER, Lent};
 use super::write::Write;
-use super::{PostgresStore, feed, imports};
+use super::{PostgresStore, feed, imports, keys as key_rows};
 use crate::rows::{KeyRow, key_change, key_state_columns};
 use crate::staging::{REMOVED, STANDS_STILL_MILLIS, Staging, given_up};
 use crate::{AuditEvent, ImportId, ImportedKeys, StoreError};
@@ -14,13 +15,6 @@ use async_trait::async_trait;
 use keyward_domain::{Key, KeyId, Revision};
 use sqlx::Row;
 use tokio::time::timeout;
-
-/// Unix milliseconds of the database's clock.
-macro_rules! now {
-    () => {
-        "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
-    };
-}
 
 #[async_trait]
 impl Staging for PostgresStore {
@@ -32,7 +26,7 @@ impl Staging for PostgresStore {
     async fn put(&self, import: ImportId, written: i64, keys: &[Key]) -> Result<(), StoreError> {
         match note!(self, imports::put(import, written, keys)) {
             Err(StoreError::Duplicate { what, row: _ }) => {
-                let row = note!(self, imports::find_duplicate(import, keys))?;
+                let row = note!(self, key_rows::first_duplicate(import, keys))?;
                 Err(StoreError::Duplicate { what, row })
             }
             done => done,
@@ -83,10 +77,6 @@ async fn put(write: &mut Write<'_>, import: ImportId, written: i64, keys: &[Key]
     insert_rows(write, keys, Revision(0), Some(import)).await
 }
 
-async fn find_duplicate(write: &mut Write<'_>, import: ImportId, keys: &[Key]) -> Result<usize, StoreError> {
-    first_duplicate(write, import, keys).await
-}
-
 async fn publish(
     write: &mut Write<'_>,
     import: ImportId,
@@ -132,7 +122,7 @@ pub(super) async fn sweep(write: &mut Write<'_>) -> Result<bool, StoreError> {
         .await
         .map_err(writing)?;
     if given_up.rows_affected() > 0 {
-        // Whoever wants to go on with it, is told so before its keys are removed, which takes longer.
+        // Whoever wants to go on with it is told so before its keys are removed, which takes longer.
         return Ok(true);
     }
     // Another node may be about it.
@@ -194,7 +184,6 @@ async fn keys_in(
         .await
         .map_err(|_| silent())?
         .map_err(reading)?;
-    let last = rows.last().map(|row| row.try_get::<Vec<u8>, _>(0)).transpose();
     Ok(ImportedKeys {
         position,
         mark_before,
@@ -202,6 +191,6 @@ async fn keys_in(
             .iter()
             .filter_map(|row| key_change(KeyRow(row).state()))
             .collect(),
-        last: crate::rows::key_id(last.map_err(reading)?)?,
+        last: rows.last().map(|row| KeyRow(row).id()).transpose()?,
     })
 }

@@ -1,5 +1,6 @@
 //! The nodes, and their batches of usage.
 
+use super::clock::now;
 use super::connection::{Begin, Connection};
 use super::fault::{reading, writing};
 use super::lent::{ANSWER, Lent};
@@ -14,13 +15,6 @@ use tokio::time::timeout;
 
 /// How long a connection that is open may take over a node's word of itself before another one is used.
 const DOUBT_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// The server's clock, in milliseconds.
-macro_rules! now {
-    () => {
-        "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
-    };
-}
 
 /// Puts it by one statement. It may be put twice, so a connection that is open is not asked beforehand whether it still answers.
 pub(super) async fn put(pool: &Arc<Pool>, node: &NodeRecord) -> Result<(), StoreError> {

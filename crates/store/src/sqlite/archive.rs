@@ -1,5 +1,6 @@
 //! Removing lines of the audit log that are archived, and who archives them.
 
+use super::clock::now;
 use super::fault::{reading, writing};
 use super::write::Write;
 use crate::rows::{AuditRow, oldest_audit};
@@ -14,10 +15,12 @@ pub(super) async fn claim(
     node: NodeId,
     has_ended: impl Fn(NodeId) -> bool + Send,
 ) -> Result<bool, StoreError> {
-    let other = sqlx::query(
+    let other = sqlx::query(concat!(
         "SELECT node FROM audit_archive WHERE node <> $1 AND EXISTS (SELECT 1 FROM nodes \
-         WHERE id = audit_archive.node AND seen_at > CAST(unixepoch('subsec') * 1000 AS INTEGER) - 180000)",
-    )
+             WHERE id = audit_archive.node AND seen_at > ",
+        now!(),
+        " - 180000)"
+    ))
     .bind(node.as_bytes().as_slice())
     .fetch_optional(write.connection())
     .await

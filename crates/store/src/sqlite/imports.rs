@@ -1,5 +1,6 @@
 //! Imports: keys that nobody sees yet, and how they become visible.
 
+use super::clock::now;
 use super::fault::{reading, writing};
 use super::keys::{first_duplicate, insert_rows};
 use super::write::Write;
@@ -10,13 +11,6 @@ use crate::{AuditEvent, ImportId, ImportedKeys, StoreError};
 use async_trait::async_trait;
 use keyward_domain::{Key, KeyId, Revision};
 use sqlx::{Row, SqlitePool};
-
-/// Unix milliseconds of the database's clock.
-macro_rules! now {
-    () => {
-        "(unixepoch() * 1000)"
-    };
-}
 
 #[async_trait]
 impl Staging for SqliteStore {
@@ -191,7 +185,6 @@ pub(super) async fn keys(
         .await
         .map_err(reading)?;
     snapshot.commit().await.map_err(reading)?;
-    let last = rows.last().map(|row| row.try_get::<Vec<u8>, _>(0)).transpose();
     Ok(ImportedKeys {
         position,
         mark_before,
@@ -199,6 +192,6 @@ pub(super) async fn keys(
             .iter()
             .filter_map(|row| key_change(KeyRow(row).state()))
             .collect(),
-        last: crate::rows::key_id(last.map_err(reading)?)?,
+        last: rows.last().map(|row| KeyRow(row).id()).transpose()?,
     })
 }

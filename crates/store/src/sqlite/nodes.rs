@@ -1,18 +1,12 @@
 //! The nodes, and their batches of usage.
 
+use super::clock::now;
 use super::fault::{reading, writing};
 use super::write::Write;
 use crate::rows::{NodeRow, node_columns};
 use crate::{FlushId, NodeRecord, SeenNode, StoreError};
 use keyward_domain::NodeId;
 use sqlx::SqliteConnection;
-
-/// The clock of the machine, in milliseconds.
-macro_rules! now {
-    () => {
-        "CAST(unixepoch('subsec') * 1000 AS INTEGER)"
-    };
-}
 
 pub(super) async fn put(write: &mut Write<'_>, node: &NodeRecord) -> Result<(), StoreError> {
     sqlx::query(concat!(

@@ -2,22 +2,13 @@
 
 use super::upgrade::ask;
 use super::world;
-use keyward_testkit::{Reply, eventually};
-
-/// How the kernel's table marks a connection that is established, and one whose other end it will ask.
-const ESTABLISHED: &str = "01";
-const WILL_ASK: &str = "02:";
+use keyward_testkit::{Reply, eventually, sockets};
 
 /// Whether the system will ask the other end of such a connection whether it is there.
 fn will_ask(local: Option<u16>, remote: u16) -> bool {
-    let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
-    let ends_with = |address: &str, port: u16| address.ends_with(&format!(":{port:04X}"));
-    table.lines().skip(1).any(|line| {
-        let fields: Vec<&str> = line.split_whitespace().collect();
-        local.is_none_or(|port| ends_with(fields[1], port))
-            && ends_with(fields[2], remote)
-            && fields[3] == ESTABLISHED
-            && fields[5].starts_with(WILL_ASK)
+    sockets().into_iter().any(|socket| {
+        let is_it = local.is_none_or(|port| socket.local == port) && socket.remote == remote;
+        is_it && socket.is_established && socket.is_probed
     })
 }
 
